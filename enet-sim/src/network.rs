@@ -37,11 +37,14 @@ pub struct Network {
     addresses: HashMap<SocketAddr, NodeId>,
     links: Links,
     taps: Vec<Tap>,
+    filter: Option<Filter>,
     trace: Option<Vec<Traced>>,
     buffer: Vec<u8>,
 }
 
 type Tap = Box<dyn FnMut(&Observed<'_>)>;
+
+type Filter = Box<dyn FnMut(&Observed<'_>) -> bool>;
 
 enum Happening {
     Arrival {
@@ -85,6 +88,7 @@ impl Network {
             addresses: HashMap::new(),
             links: Links::new(seed, Conditions::default().delay(Duration::from_millis(10))),
             taps: Vec::new(),
+            filter: None,
             trace: None,
             buffer: Vec::new(),
         }
@@ -320,6 +324,11 @@ impl Network {
         self.taps.push(Box::new(tap));
     }
 
+    /// Loses every datagram for which `passes` says false as it is sent; in place of an earlier filter.
+    pub fn set_filter(&mut self, passes: impl FnMut(&Observed<'_>) -> bool + 'static) {
+        self.filter = Some(Box::new(passes));
+    }
+
     /// Keeps every datagram from now on.
     pub fn record(&mut self) {
         self.trace = Some(Vec::new());
@@ -414,6 +423,17 @@ impl Network {
         }
         let Some(&target) = self.addresses.get(&to) else { return };
         if self.nodes[id.0].down || self.nodes[target.0].down {
+            return;
+        }
+        if let Some(passes) = &mut self.filter
+            && !passes(&Observed {
+                now: self.now,
+                stage: Stage::Sent,
+                from,
+                to,
+                datagram: &datagram,
+            })
+        {
             return;
         }
         let now = since_epoch(self.now);

@@ -143,11 +143,20 @@ impl Probe {
     /// # Panics
     /// When the host does not let it in.
     pub fn join(&mut self, address: SocketAddr, connect: Connect) -> Remote {
+        self.join_slowly(address, connect, Duration::ZERO)
+    }
+
+    /// As [`join`](Probe::join), with a round trip time.
+    ///
+    /// # Panics
+    /// When the host does not let it in.
+    pub fn join_slowly(&mut self, address: SocketAddr, connect: Connect, round_trip: Duration) -> Remote {
         let answers = self.receive(address, &connect_datagram(&connect, self.wire_time()));
         let (answer, verify) = find_verify(&answers).expect("CONNECT is answered with VERIFY");
         let Body::Verify(accepted) = verify.body else {
             unreachable!("it is one")
         };
+        self.advance(round_trip);
         let remote = Remote {
             address,
             own_id: connect.peer_id,

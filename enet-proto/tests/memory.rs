@@ -1,0 +1,135 @@
+//! What a host holds, measured at the allocator. A test binary of its own, so that nothing else allocates meanwhile.
+//!
+//! The one `unsafe` block is the counting allocator, which hands everything on to the system's.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::time::Duration;
+
+use enet_proto::{Host, HostConfig, Packet};
+use enet_sim::wire::Connect;
+use enet_sim::{Network, NodeId, Random, StockClient, StockState};
+
+struct Counting;
+
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size() as isize, Ordering::Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn live() -> isize {
+    LIVE.load(Ordering::Relaxed)
+}
+
+/// The bytes that `host` holds, found out by dropping it.
+fn weigh(host: Host) -> isize {
+    let before = live();
+    drop(host);
+    before - live()
+}
+
+fn crowd(count: u32) -> (Network, NodeId, Vec<NodeId>) {
+    let mut network = Network::new(1);
+    let mut config = HostConfig::default();
+    config.max_peers = 20_000;
+    let server = network.add_host(config);
+    let address = network.address(server);
+    let mut random = Random::new(1);
+    let clients = (0..count)
+        .map(|number| {
+            if number % 5 == 0 {
+                network.run_for(Duration::from_millis(1));
+            }
+            let connect_id = random.next_u64() as u32;
+            network.add_raw(StockClient::new(
+                address,
+                Connect {
+                    connect_id,
+                    ..Connect::default()
+                },
+            ))
+        })
+        .collect();
+    network.run_for(Duration::from_secs(2));
+    (network, server, clients)
+}
+
+/// Everyone says something on both channels and is answered, small and large.
+fn talk(network: &mut Network, server: NodeId, clients: &[NodeId]) {
+    for &client in clients {
+        network.with_raw(client, |client: &mut StockClient, now, outbox| {
+            for channel in 0..2 {
+                client.send_reliable(now, outbox, channel, vec![1; 100]);
+                client.send_unreliable(now, outbox, channel, vec![1; 100]);
+            }
+        });
+    }
+    network.with_host(server, |host| {
+        host.broadcast(0, &Packet::reliable(vec![2; 300]));
+        host.broadcast(1, &Packet::unsequenced(vec![2; 300]));
+    });
+    network.run_for(Duration::from_secs(2));
+    network.take_events(server);
+}
+
+fn leave(network: &mut Network, server: NodeId, clients: &[NodeId]) {
+    for &client in clients {
+        network.with_raw(client, |client: &mut StockClient, now, outbox| {
+            client.disconnect(now, outbox, 0);
+        });
+    }
+    network.run_for(Duration::from_secs(2));
+    assert!(
+        clients
+            .iter()
+            .all(|client| network.raw::<StockClient>(*client).state() == StockState::Left)
+    );
+    network.take_events(server);
+    network.run_for(Duration::from_secs(60));
+}
+
+fn ten_thousand_come_and_go() {
+    let (mut network, server, clients) = crowd(10_000);
+    assert_eq!(network.host(server).peers().count(), 10_000);
+    talk(&mut network, server, &clients);
+    leave(&mut network, server, &clients);
+    assert_eq!(network.host(server).peers().count(), 0);
+    let seed = [1; 32];
+    let fresh = weigh(Host::new(HostConfig::default(), seed, network.now()));
+    let after = weigh(network.take_host(server));
+    println!("a fresh host holds {fresh} bytes, one that 10 000 have left holds {after}");
+    assert!(
+        after <= fresh + (1 << 20),
+        "{after} bytes are held by a host without peers, {fresh} by a fresh one"
+    );
+}
+
+fn an_idle_peer_is_small() {
+    let (mut network, server, clients) = crowd(4000);
+    talk(&mut network, server, &clients);
+    network.run_for(Duration::from_secs(5));
+    assert_eq!(network.host(server).peers().count(), 4000);
+    let each = weigh(network.take_host(server)) / 4000;
+    println!("an idle peer that has used two channels holds {each} bytes");
+    assert!(each <= 4096, "{each} bytes for an idle peer with two channels in use");
+}
+
+#[test]
+fn memory_follows_the_peers() {
+    // One after the other: the allocator counts for all threads.
+    an_idle_peer_is_small();
+    ten_thousand_come_and_go();
+}

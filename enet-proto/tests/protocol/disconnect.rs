@@ -1,0 +1,428 @@
+//! How connections end.
+
+use enet_proto::{DisconnectReason, Event, HostConfig, Packet, PeerState, SendError};
+use enet_sim::wire::{Body, CONTROL, Command, Connect};
+use enet_sim::{Conditions, Network, Observed, Pair, Probe, Remote, Sent};
+
+use crate::common::{acknowledged, address, bad_link, commands, count_payloads, ms, numbers, payload, secs};
+
+fn joined() -> (Probe, Remote) {
+    let mut probe = Probe::new(HostConfig::default());
+    let remote = probe.join_slowly(address(1), Connect::default(), ms(20));
+    probe.advance_acknowledging(&remote, ms(1200));
+    (probe, remote)
+}
+
+fn act(probe: &mut Probe, remote: &Remote, action: impl FnOnce(&mut enet_proto::PeerMut<'_>)) -> Vec<Sent> {
+    let peer = remote.peer;
+    probe.act(|host| action(&mut host.peer_mut(peer).unwrap()))
+}
+
+fn give(probe: &mut Probe, remote: &Remote, command: Command) -> Vec<Sent> {
+    let datagram = remote.with(probe, command);
+    probe.receive(remote.address, &datagram)
+}
+
+fn disconnects(sent: &[Sent]) -> Vec<(bool, bool, u32)> {
+    let fields = |command: Command| match command.body {
+        Body::Disconnect { data } => Some((command.acknowledge, command.unsequenced, data)),
+        _ => None,
+    };
+    commands(sent).into_iter().filter_map(fields).collect()
+}
+
+fn ended(remote: &Remote, reason: DisconnectReason) -> [Event; 1] {
+    [Event::Disconnected {
+        peer: remote.peer,
+        reason,
+    }]
+}
+
+/// An unsequenced DISCONNECT, as a peer sends that leaves at once.
+fn farewell(data: u32) -> Command {
+    Command {
+        acknowledge: false,
+        unsequenced: true,
+        ..Command::control(0, Body::Disconnect { data })
+    }
+}
+
+#[test]
+fn both_sides_are_told_who_ended_it() {
+    let mut pair = Pair::new(1);
+    let peer = pair.to_server;
+    pair.network
+        .with_host(pair.client, |host| host.peer_mut(peer).unwrap().disconnect(42));
+    pair.run_for(ms(100));
+    let local = Event::Disconnected {
+        peer: pair.to_server,
+        reason: DisconnectReason::Local,
+    };
+    let remote = Event::Disconnected {
+        peer: pair.to_client,
+        reason: DisconnectReason::Remote { data: 42 },
+    };
+    assert_eq!(pair.network.take_events(pair.client), [local]);
+    assert_eq!(pair.network.take_events(pair.server), [remote]);
+    assert_eq!(DisconnectReason::Local.data(), 0);
+    assert_eq!(DisconnectReason::Remote { data: 42 }.data(), 42);
+    for node in [pair.client, pair.server] {
+        assert_eq!(pair.network.host(node).peers().count(), 0);
+    }
+}
+
+#[test]
+fn disconnect_is_sent_with_an_ack_wanted_until_it_comes() {
+    let (mut probe, remote) = joined();
+    let sent = act(&mut probe, &remote, |peer| peer.disconnect(7));
+    assert_eq!(disconnects(&sent), [(true, false, 7)]);
+    assert_eq!(probe.host.peer(remote.peer).unwrap().state(), PeerState::Disconnecting);
+    assert!(probe.events().is_empty(), "the event comes with the acknowledgement");
+    let again = probe.advance(ms(500));
+    assert!(!disconnects(&again).is_empty(), "it is resent");
+    probe.acknowledge_all(&remote, &again);
+    assert_eq!(probe.events(), ended(&remote, DisconnectReason::Local));
+    assert!(probe.host.peer(remote.peer).is_none());
+}
+
+#[test]
+fn disconnect_drops_what_is_queued() {
+    let (mut probe, remote) = joined();
+    act(&mut probe, &remote, |peer| {
+        for number in 0..100 {
+            peer.send(0, Packet::reliable(payload(number, 2000))).unwrap();
+        }
+    });
+    let sent = act(&mut probe, &remote, |peer| peer.disconnect(7));
+    assert_eq!(count_payloads(&sent), 0);
+    assert_eq!(count_payloads(&probe.advance(secs(2))), 0);
+}
+
+#[test]
+fn a_disconnect_without_any_answer_ends_within_the_bounds() {
+    let (mut probe, remote) = joined();
+    let start = probe.now();
+    act(&mut probe, &remote, |peer| peer.disconnect(7));
+    while probe.host.peer(remote.peer).is_some() {
+        let wake = probe.host.poll_timeout().expect("it is not over yet");
+        probe.advance(wake.saturating_since(probe.now()));
+    }
+    let after = probe.now().saturating_since(start);
+    assert!((secs(5)..=secs(31)).contains(&after), "{after:?}");
+    assert_eq!(probe.events().len(), 1);
+}
+
+#[test]
+fn nothing_is_acknowledged_while_disconnecting() {
+    let (mut probe, mut remote) = joined();
+    act(&mut probe, &remote, |peer| peer.disconnect(7));
+    let sent = give(
+        &mut probe,
+        &remote,
+        Command::reliable(0, 1, Body::Reliable("late".into())),
+    );
+    assert!(acknowledged(&sent).is_empty());
+    let ping = remote.control(Body::Ping);
+    assert!(acknowledged(&give(&mut probe, &remote, ping)).is_empty());
+    assert!(probe.events().is_empty());
+}
+
+#[test]
+fn both_may_disconnect_at_once() {
+    let mut pair = Pair::new(1);
+    let (to_server, to_client) = (pair.to_server, pair.to_client);
+    pair.network
+        .with_host(pair.client, |host| host.peer_mut(to_server).unwrap().disconnect(1));
+    pair.network
+        .with_host(pair.server, |host| host.peer_mut(to_client).unwrap().disconnect(2));
+    pair.run_for(ms(200));
+    for (node, data) in [(pair.client, 2), (pair.server, 1)] {
+        let events = pair.network.take_events(node);
+        let [Event::Disconnected { reason, .. }] = events[..] else {
+            panic!("{events:?}")
+        };
+        // The other side's DISCONNECT is what ends it, and its data is what the program sees.
+        assert_eq!(reason.data(), data);
+    }
+}
+
+#[test]
+fn a_received_disconnect_is_acknowledged_and_then_told() {
+    let (mut probe, mut remote) = joined();
+    let leave = remote.control(Body::Disconnect { data: 9 });
+    let number = leave.number;
+    let sent = give(&mut probe, &remote, leave);
+    assert_eq!(acknowledged(&sent), [(CONTROL, number)]);
+    assert_eq!(probe.events(), ended(&remote, DisconnectReason::Remote { data: 9 }));
+}
+
+#[test]
+fn data_behind_a_disconnect_is_lost() {
+    let (mut probe, mut remote) = joined();
+    let leave = remote.control(Body::Disconnect { data: 9 });
+    let behind = Command::reliable(0, 1, Body::Reliable("behind".into()));
+    let datagram = remote.datagram().sent_at(probe.wire_time()).with(leave).with(behind);
+    let sent = probe.receive(remote.address, &datagram);
+    assert!(!acknowledged(&sent).contains(&(0, 1)));
+    assert_eq!(probe.events(), ended(&remote, DisconnectReason::Remote { data: 9 }));
+}
+
+#[test]
+fn a_disconnect_whose_ack_was_lost_is_answered_again() {
+    let (mut probe, mut remote) = joined();
+    let leave = remote.control(Body::Disconnect { data: 9 });
+    give(&mut probe, &remote, leave.clone());
+    probe.events();
+    for _ in 0..3 {
+        probe.advance(ms(400));
+        let sent = give(&mut probe, &remote, leave.clone());
+        assert_eq!(acknowledged(&sent), [(CONTROL, leave.number)]);
+        assert!(probe.events().is_empty());
+    }
+}
+
+#[test]
+fn lost_acks_of_a_disconnect_do_not_make_the_other_side_wait_for_its_time_out() {
+    let mut pair = Pair::new(1);
+    pair.run_for(secs(2));
+    let server = pair.network.address(pair.server);
+    let mut lost = 0;
+    pair.network.set_filter(move |observed: &Observed<'_>| {
+        let lose = observed.from == server && lost < 3;
+        lost += u32::from(lose);
+        !lose
+    });
+    let peer = pair.to_server;
+    pair.network
+        .with_host(pair.client, |host| host.peer_mut(peer).unwrap().disconnect(1));
+    pair.run_for(secs(3));
+    let local = Event::Disconnected {
+        peer: pair.to_server,
+        reason: DisconnectReason::Local,
+    };
+    assert_eq!(pair.network.take_events(pair.client), [local]);
+}
+
+#[test]
+fn disconnect_now_says_one_word_and_is_gone() {
+    let (mut probe, remote) = joined();
+    let sent = act(&mut probe, &remote, |peer| peer.disconnect_now(5));
+    assert_eq!(disconnects(&sent), [(false, true, 5)]);
+    assert!(probe.host.peer(remote.peer).is_none());
+    assert!(probe.advance(secs(40)).is_empty());
+    assert!(probe.events().is_empty());
+}
+
+#[test]
+fn disconnect_now_is_noticed_by_the_other_side() {
+    let mut pair = Pair::new(1);
+    pair.run_for(secs(1));
+    let peer = pair.to_server;
+    pair.network
+        .with_host(pair.client, |host| host.peer_mut(peer).unwrap().disconnect_now(5));
+    pair.run_for(secs(1));
+    let remote = Event::Disconnected {
+        peer: pair.to_client,
+        reason: DisconnectReason::Remote { data: 5 },
+    };
+    assert_eq!(pair.network.take_events(pair.server), [remote]);
+    assert!(pair.network.take_events(pair.client).is_empty());
+}
+
+#[test]
+fn a_lost_disconnect_now_is_found_out_by_silence() {
+    let mut pair = Pair::new(1);
+    pair.run_for(secs(1));
+    pair.network.partition(pair.client, pair.server);
+    let peer = pair.to_server;
+    pair.network
+        .with_host(pair.client, |host| host.peer_mut(peer).unwrap().disconnect_now(5));
+    pair.network.heal(pair.client, pair.server);
+    pair.run_for(secs(40));
+    let events = pair.network.take_events(pair.server);
+    assert!(
+        matches!(
+            events[..],
+            [Event::Disconnected {
+                reason: DisconnectReason::TimedOut,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn a_farewell_is_believed_once_pings_stay_unanswered() {
+    let (mut probe, remote) = joined();
+    give(&mut probe, &remote, farewell(3));
+    probe.advance(secs(1));
+    assert_eq!(probe.events(), ended(&remote, DisconnectReason::Remote { data: 3 }));
+}
+
+#[test]
+fn who_answers_pings_has_not_left_whatever_a_farewell_says() {
+    let (mut probe, remote) = joined();
+    for round in 0..5 {
+        let sent = give(&mut probe, &remote, farewell(3));
+        probe.acknowledge_all(&remote, &sent);
+        probe.advance_acknowledging(&remote, secs(2));
+        assert!(probe.events().is_empty(), "round {round}");
+    }
+    give(
+        &mut probe,
+        &remote,
+        Command::reliable(0, 1, Body::Reliable("still here".into())),
+    );
+    assert_eq!(probe.received(), ["still here"]);
+}
+
+#[test]
+fn disconnect_later_delivers_what_is_queued_first() {
+    for conditions in [Conditions::default().delay(ms(20)), bad_link()] {
+        let mut pair = Pair::new(5);
+        pair.set_conditions(&conditions);
+        let peer = pair.to_server;
+        for number in 0..200 {
+            pair.client_sends(0, Packet::reliable(payload(number, 5000))).unwrap();
+        }
+        pair.network
+            .with_host(pair.client, |host| host.peer_mut(peer).unwrap().disconnect_later(8));
+        assert_eq!(
+            pair.client_sends(0, Packet::reliable("too late")),
+            Err(SendError::NotConnected)
+        );
+        pair.run_for(secs(120));
+        let mut events = pair.network.take_events(pair.server);
+        assert_eq!(
+            events.pop(),
+            Some(Event::Disconnected {
+                peer: pair.to_client,
+                reason: DisconnectReason::Remote { data: 8 }
+            })
+        );
+        let received: Vec<_> = events
+            .into_iter()
+            .map(|event| match event {
+                Event::Received { channel, packet, .. } => (channel, packet),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(numbers(&received), (0..200).collect::<Vec<_>>());
+        assert_eq!(pair.network.take_events(pair.client).len(), 1);
+    }
+}
+
+#[test]
+fn disconnect_later_with_nothing_queued_is_disconnect() {
+    let (mut probe, remote) = joined();
+    let sent = act(&mut probe, &remote, |peer| peer.disconnect_later(8));
+    assert_eq!(disconnects(&sent), [(true, false, 8)]);
+    assert_eq!(probe.host.peer(remote.peer).unwrap().state(), PeerState::Disconnecting);
+}
+
+#[test]
+fn data_that_arrives_in_disconnect_later_is_acknowledged_and_discarded() {
+    let (mut probe, remote) = joined();
+    act(&mut probe, &remote, |peer| {
+        peer.send(0, Packet::reliable("unacknowledged")).unwrap();
+        peer.disconnect_later(8);
+    });
+    assert_eq!(
+        probe.host.peer(remote.peer).unwrap().state(),
+        PeerState::DisconnectLater
+    );
+    let sent = give(
+        &mut probe,
+        &remote,
+        Command::reliable(0, 1, Body::Reliable("discarded".into())),
+    );
+    assert_eq!(acknowledged(&sent), [(0, 1)]);
+    assert!(probe.events().is_empty());
+}
+
+#[test]
+fn disconnect_later_may_be_overruled() {
+    let (mut probe, remote) = joined();
+    act(&mut probe, &remote, |peer| {
+        peer.send(0, Packet::reliable("unacknowledged")).unwrap();
+        peer.disconnect_later(8);
+    });
+    let sent = act(&mut probe, &remote, |peer| peer.disconnect(9));
+    assert_eq!(disconnects(&sent), [(true, false, 9)]);
+}
+
+#[test]
+fn reset_says_nothing() {
+    let (mut probe, remote) = joined();
+    assert!(
+        act(&mut probe, &remote, |peer| {
+            peer.reset();
+        })
+        .is_empty()
+    );
+    assert!(probe.host.peer(remote.peer).is_none());
+    assert!(probe.events().is_empty());
+    assert!(probe.advance(secs(40)).is_empty());
+}
+
+#[test]
+fn an_attempt_can_be_given_up() {
+    let mut probe = Probe::new(HostConfig::default());
+    let mut handle = None;
+    probe.act(|host| handle = host.connect(address(1), 1, 0).ok());
+    let sent = probe.act(|host| host.peer_mut(handle.unwrap()).unwrap().disconnect(4));
+    assert!(disconnects(&sent).iter().all(|(acknowledge, ..)| !acknowledge));
+    assert!(probe.events().is_empty());
+    assert_eq!(probe.host.peers().count(), 0);
+    assert!(probe.advance(secs(40)).is_empty());
+}
+
+#[test]
+fn all_peers_can_be_told_at_once_that_the_host_goes() {
+    let mut network = Network::new(1);
+    let server = network.add_host(HostConfig::default());
+    let clients: Vec<_> = (0..20).map(|_| network.add_host(HostConfig::default())).collect();
+    for &client in &clients {
+        network.connect(client, server, 2, 0);
+    }
+    network.run_for(secs(1));
+    network.take_events(server);
+    network.with_host(server, |host| host.disconnect_all_now(6));
+    assert_eq!(network.host(server).peers().count(), 0);
+    network.run_for(secs(1));
+    assert!(network.take_events(server).is_empty());
+    for client in clients {
+        let events = network.take_events(client);
+        let [Event::Connected { .. }, Event::Disconnected { reason, .. }] = events[..] else {
+            panic!("{events:?}")
+        };
+        assert_eq!(reason, DisconnectReason::Remote { data: 6 });
+    }
+}
+
+#[test]
+fn every_disconnect_is_noticed_by_both_sides_on_a_bad_link() {
+    for seed in 0..20 {
+        let mut pair = Pair::new(seed);
+        pair.set_conditions(&bad_link().loss(0.3));
+        pair.client_sends(0, Packet::reliable(payload(1, 3000))).unwrap();
+        pair.run_for(ms(seed * 37));
+        let peer = pair.to_server;
+        pair.network
+            .with_host(pair.client, |host| host.peer_mut(peer).unwrap().disconnect(1));
+        pair.run_for(secs(60));
+        for node in [pair.client, pair.server] {
+            let events = pair.network.take_events(node);
+            let ends = events
+                .iter()
+                .filter(|event| crate::common::is_disconnect(event))
+                .count();
+            assert_eq!(ends, 1, "seed {seed}: {events:?}");
+            assert!(
+                crate::common::is_disconnect(events.last().unwrap()),
+                "nothing comes after the end"
+            );
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The protocol, seen from outside: hosts on simulated networks, and hosts that are spoken to byte by byte.
+
+#![allow(clippy::unwrap_used, reason = "a test that has nothing to unwrap has failed")]
+
+mod common;
+
+mod bad_input;
+mod delivery;
+mod disconnect;
+mod fragments;
+mod handshake;
+mod limits;
+mod properties;
+mod retransmission;
+mod scale;
+mod sequence_space;
+mod sessions;
+mod soak;
+mod throttle_and_bandwidth;
+mod timeouts;

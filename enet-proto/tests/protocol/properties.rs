@@ -1,0 +1,436 @@
+//! What holds in every scenario that chance comes up with.
+//!
+//! `PROPTEST_CASES` sets how many are tried, 256 if it is not set; a failing one is shrunk and printed with its seed.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use enet_proto::{Event, HostConfig, Packet, PacketMode, PeerHandle};
+use enet_sim::{Conditions, InFlight, Network, NodeId, Observed, Traced};
+use proptest::prelude::*;
+
+use crate::common::{config, is_disconnect, ms, number_of, packet, payload, secs};
+
+#[derive(Clone, Debug)]
+struct Link {
+    loss: f64,
+    delay: u64,
+    jitter: u64,
+    duplication: f64,
+    reordering: f64,
+}
+
+impl Link {
+    fn conditions(&self) -> Conditions {
+        Conditions::default()
+            .loss(self.loss)
+            .delay(ms(self.delay))
+            .jitter(ms(self.jitter))
+            .duplication(self.duplication)
+            .reordering(self.reordering, ms(self.delay / 2 + 10))
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Send {
+        from_client: bool,
+        channel: u8,
+        mode: PacketMode,
+        size: usize,
+        unreliable_fragments: bool,
+    },
+    Wait(u64),
+    Link(Link),
+    Cut(u64),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Disconnect,
+    Later,
+    Now,
+    Crash,
+}
+
+#[derive(Clone, Debug)]
+struct Scenario {
+    seed: u64,
+    mtus: (u16, u16),
+    bandwidth: u32,
+    checksum: bool,
+    link: Link,
+    steps: Vec<Step>,
+    ending: Ending,
+}
+
+fn link() -> impl Strategy<Value = Link> {
+    (0.0..0.3, 1..150u64, 0..50u64, 0.0..0.1, 0.0..0.2).prop_map(|(loss, delay, jitter, duplication, reordering)| {
+        Link {
+            loss,
+            delay,
+            jitter,
+            duplication,
+            reordering,
+        }
+    })
+}
+
+fn mode() -> impl Strategy<Value = PacketMode> {
+    prop_oneof![
+        Just(PacketMode::Reliable),
+        Just(PacketMode::Unreliable),
+        Just(PacketMode::Unsequenced)
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let size = prop_oneof![8 => 4..200usize, 2 => 500..1500usize, 1 => 1500..20_000usize];
+    let send = (any::<bool>(), 0..3u8, mode(), size, any::<bool>()).prop_map(
+        |(from_client, channel, mode, size, unreliable_fragments)| Step::Send {
+            from_client,
+            channel,
+            mode,
+            size,
+            unreliable_fragments,
+        },
+    );
+    prop_oneof![20 => send, 6 => (0..200u64).prop_map(Step::Wait), 1 => link().prop_map(Step::Link),
+        1 => (0..2000u64).prop_map(Step::Cut)]
+}
+
+fn scenario() -> impl Strategy<Value = Scenario> {
+    let mtu = || prop_oneof![Just(576u16), Just(1392), 576..4097u16];
+    let bandwidth = prop_oneof![3 => Just(0u32), 1 => 50_000..500_000u32];
+    let ending = prop_oneof![
+        Just(Ending::Disconnect),
+        Just(Ending::Later),
+        Just(Ending::Now),
+        Just(Ending::Crash)
+    ];
+    (
+        any::<u64>(),
+        (mtu(), mtu()),
+        bandwidth,
+        any::<bool>(),
+        link(),
+        prop::collection::vec(step(), 1..120),
+        ending,
+    )
+        .prop_map(|(seed, mtus, bandwidth, checksum, link, steps, ending)| Scenario {
+            seed,
+            mtus,
+            bandwidth,
+            checksum,
+            link,
+            steps,
+            ending,
+        })
+}
+
+/// One side of a connection and what it has seen.
+struct Side {
+    node: NodeId,
+    peer: Option<PeerHandle>,
+    /// What was sent on each channel, by what it promises; the index is the number in the payload.
+    sent: Vec<(u8, Promise, usize)>,
+    received: Vec<(u8, u32, usize)>,
+    ended: bool,
+}
+
+/// What the sender may expect of a packet, which depends on its size and the MTU as well as on its mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Promise {
+    OnceInOrder,
+    NeverLate,
+    NeverTwice,
+}
+
+impl Side {
+    fn new(node: NodeId) -> Side {
+        Side {
+            node,
+            peer: None,
+            sent: Vec::new(),
+            received: Vec::new(),
+            ended: false,
+        }
+    }
+
+    fn listen(&mut self, network: &mut Network) {
+        for event in network.take_events(self.node) {
+            assert!(!self.ended, "nothing comes after the end: {event:?}");
+            match event {
+                Event::Connected { peer, .. } => {
+                    assert!(self.peer.is_none());
+                    self.peer = Some(peer);
+                }
+                Event::Received { channel, packet, .. } => {
+                    let number = number_of(&packet.data);
+                    assert_eq!(packet.data, payload(number, packet.data.len()));
+                    self.received.push((channel, number, packet.data.len()));
+                }
+                Event::Disconnected { .. } => self.ended = true,
+            }
+        }
+    }
+
+    fn send(&mut self, network: &mut Network, channel: u8, what: &Packet) {
+        let Some(peer) = self.peer.filter(|_| !self.ended) else {
+            return;
+        };
+        let number = self.sent.len() as u32;
+        let mut packet = what.clone();
+        packet.data = payload(number, what.data.len());
+        let size = packet.data.len();
+        let checksum = network.host(self.node).config().checksum;
+        let (taken, mtu) = network.with_host(self.node, |host| {
+            let Some(mut peer) = host.peer_mut(peer) else {
+                return (false, 0);
+            };
+            (peer.send(channel, packet).is_ok(), usize::from(peer.mtu()))
+        });
+        if !taken {
+            return;
+        }
+        let whole = size <= mtu - 28 - if checksum { 4 } else { 0 };
+        let promise = match what.mode {
+            PacketMode::Reliable => Promise::OnceInOrder,
+            _ if !whole && !what.unreliable_fragments => Promise::OnceInOrder,
+            PacketMode::Unsequenced if whole => Promise::NeverTwice,
+            _ => Promise::NeverLate,
+        };
+        self.sent.push((channel, promise, size));
+    }
+
+    /// Checks what arrived from `sender` against what it was promised; all that is reliable must be there if `complete`.
+    fn check(&self, sender: &Side, complete: bool) {
+        let promise = |number: u32| sender.sent[number as usize].1;
+        let mut seen = std::collections::HashSet::new();
+        for (channel, number, size) in &self.received {
+            let (sent_channel, _, sent_size) = sender.sent[*number as usize];
+            assert_eq!((*channel, *size), (sent_channel, sent_size));
+            assert!(seen.insert(*number), "{number} came twice");
+        }
+        for channel in 0..3 {
+            let arrived: Vec<u32> = self
+                .received
+                .iter()
+                .filter(|it| it.0 == channel)
+                .map(|it| it.1)
+                .collect();
+            let ordered: Vec<u32> = arrived
+                .iter()
+                .copied()
+                .filter(|number| promise(*number) != Promise::NeverTwice)
+                .collect();
+            assert!(ordered.is_sorted(), "channel {channel} is out of order: {ordered:?}");
+            let reliable: Vec<u32> = arrived
+                .into_iter()
+                .filter(|number| promise(*number) == Promise::OnceInOrder)
+                .collect();
+            let expected: Vec<u32> = (0..sender.sent.len() as u32)
+                .filter(|number| sender.sent[*number as usize].0 == channel && promise(*number) == Promise::OnceInOrder)
+                .collect();
+            assert!(
+                expected.starts_with(&reliable),
+                "channel {channel}: {reliable:?} of {expected:?}"
+            );
+            assert!(
+                !complete || reliable == expected,
+                "channel {channel}: {reliable:?} of {expected:?}"
+            );
+        }
+    }
+}
+
+/// What is watched on the wire all the time.
+struct Watch {
+    longest: usize,
+    flights: [InFlight; 2],
+}
+
+/// Plays a scenario, checks everything, and returns the datagrams.
+fn play(scenario: &Scenario) -> Vec<Traced> {
+    let settings = |mtu| {
+        config(|config| {
+            config.mtu = mtu;
+            config.checksum = scenario.checksum;
+            config.incoming_bandwidth = scenario.bandwidth;
+        })
+    };
+    let mut network = Network::new(scenario.seed);
+    network.record();
+    network.set_conditions(scenario.link.conditions());
+    let server = network.add_host(settings(scenario.mtus.1));
+    let client = network.add_host(settings(scenario.mtus.0));
+    let addresses = (network.address(client), network.address(server));
+    let watch = Rc::new(RefCell::new(Watch {
+        longest: 0,
+        flights: [
+            InFlight::new(addresses.0, addresses.1),
+            InFlight::new(addresses.1, addresses.0),
+        ],
+    }));
+    let tap = watch.clone();
+    network.tap(move |observed: &Observed<'_>| {
+        let mut watch = tap.borrow_mut();
+        watch.longest = watch.longest.max(observed.datagram.len());
+        watch.flights.iter_mut().for_each(|flight| flight.observe(observed));
+    });
+    let (mut client, mut server) = (Side::new(client), Side::new(server));
+    network.connect(client.node, server.node, 3, 0);
+    network.run_until(secs(40), |network| {
+        network.event_count(client.node) > 0 && network.event_count(server.node) > 0
+    });
+    client.listen(&mut network);
+    server.listen(&mut network);
+    for step in &scenario.steps {
+        match step {
+            Step::Send {
+                from_client,
+                channel,
+                mode,
+                size,
+                unreliable_fragments,
+            } => {
+                let mut what = packet(*mode, payload(0, *size));
+                what.unreliable_fragments = *unreliable_fragments;
+                let side = if *from_client { &mut client } else { &mut server };
+                side.send(&mut network, *channel, &what);
+            }
+            Step::Wait(millis) => network.run_for(ms(*millis)),
+            Step::Link(link) => network.set_conditions(link.conditions()),
+            Step::Cut(millis) => {
+                network.partition(client.node, server.node);
+                network.run_for(ms(*millis));
+                network.heal(client.node, server.node);
+            }
+        }
+        client.listen(&mut network);
+        server.listen(&mut network);
+    }
+    let quiet = |network: &Network| {
+        [client.node, server.node]
+            .iter()
+            .all(|node| network.host(*node).peers().all(|(_, peer)| peer.queued_data() == 0))
+    };
+    network.run_until(secs(120), quiet);
+    // What was acknowledged last may still wait in no queue but on the wire.
+    network.run_for(secs(2));
+    client.listen(&mut network);
+    server.listen(&mut network);
+    let survived = !client.ended && !server.ended && client.peer.is_some() && server.peer.is_some();
+    server.check(&client, survived);
+    client.check(&server, survived);
+    let mtu = usize::from(scenario.mtus.0.min(scenario.mtus.1));
+    assert!(
+        watch.borrow().longest <= mtu,
+        "a datagram of {} bytes",
+        watch.borrow().longest
+    );
+    if !scenario.checksum {
+        assert!(
+            watch
+                .borrow()
+                .flights
+                .iter()
+                .all(|flight| flight.most() <= 65_536.max(mtu))
+        );
+    }
+    end(scenario.ending, &mut network, &mut client, &mut server);
+    network.trace().to_vec()
+}
+
+/// Ends the connection; both sides must notice, and nothing may be left of it.
+fn end(ending: Ending, network: &mut Network, client: &mut Side, server: &mut Side) {
+    let crashed = matches!(ending, Ending::Crash);
+    match client.peer.filter(|_| !client.ended) {
+        _ if crashed => network.remove(client.node),
+        None => {}
+        Some(peer) => network.with_host(client.node, |host| {
+            let Some(mut peer) = host.peer_mut(peer) else { return };
+            match ending {
+                Ending::Disconnect => peer.disconnect(1),
+                Ending::Later => peer.disconnect_later(1),
+                Ending::Now | Ending::Crash => peer.disconnect_now(1),
+            }
+        }),
+    }
+    // The longest time-out, the last ping before it, and the time some may spend on remembering who has left.
+    network.run_for(secs(100));
+    server.listen(network);
+    assert!(server.ended || server.peer.is_none(), "the server was told");
+    assert_idle(network, server.node);
+    if crashed {
+        return;
+    }
+    client.listen(network);
+    let told = client.ended || client.peer.is_none() || matches!(ending, Ending::Now);
+    assert!(told, "the client was told");
+    assert_idle(network, client.node);
+}
+
+fn assert_idle(network: &mut Network, node: NodeId) {
+    assert_eq!(network.host(node).peers().count(), 0);
+    assert_eq!(
+        network.with_host(node, enet_proto::Host::poll_timeout),
+        None,
+        "nothing is left to wait for"
+    );
+}
+
+proptest! {
+    #[test]
+    fn every_promise_is_kept_in_every_scenario(scenario in scenario()) {
+        play(&scenario);
+    }
+
+    #[test]
+    fn equal_seeds_give_equal_runs_byte_for_byte(scenario in scenario()) {
+        let once = play(&scenario);
+        prop_assert!(!once.is_empty());
+        prop_assert!(once == play(&scenario), "two runs differ");
+    }
+
+    #[test]
+    fn every_attempt_to_connect_ends_connected_or_with_an_event(
+        seed: u64, loss in 0.0..1.0f64, delay in 0..2000u64, partition in any::<bool>(),
+    ) {
+        let mut network = Network::new(seed);
+        network.set_conditions(Conditions::default().loss(loss).delay(ms(delay)));
+        let server = network.add_host(HostConfig::default());
+        let client = network.add_host(HostConfig::default());
+        network.connect(client, server, 1, 0);
+        if partition {
+            network.run_for(ms(delay + 1));
+            network.partition(client, server);
+        }
+        network.run_until(secs(45), |network| network.event_count(client) > 0);
+        let events = network.take_timed_events(client);
+        prop_assert!(!events.is_empty(), "neither connected nor given up");
+        let (at, first) = &events[0];
+        if is_disconnect(first) {
+            let after = at.saturating_since(enet_proto::Time::from_millis(1000));
+            prop_assert!(after >= secs(5) && after <= secs(32), "given up after {after:?}");
+        }
+        // Cut off for good, both forget the other within the bounds.
+        network.partition(client, server);
+        network.run_for(secs(100));
+        prop_assert_eq!(network.host(client).peers().count() + network.host(server).peers().count(), 0);
+    }
+
+    #[test]
+    fn a_host_survives_any_datagram(datagrams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 1..50)) {
+        let mut pair = enet_sim::Pair::new(1);
+        let stranger = crate::common::address(1);
+        for datagram in datagrams {
+            pair.network.inject(stranger, pair.server, datagram);
+            pair.run_for(Duration::from_micros(700));
+        }
+        pair.client_sends(0, Packet::reliable(payload(1, 100))).unwrap();
+        pair.run_for(ms(200));
+        prop_assert_eq!(pair.server_received(), [(0, Packet::reliable(payload(1, 100)))]);
+    }
+}

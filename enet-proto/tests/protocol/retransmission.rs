@@ -1,0 +1,243 @@
+//! What is sent again, when, and how much may be under way.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use enet_proto::{HostConfig, Packet};
+use enet_sim::wire::{Body, Command, Connect};
+use enet_sim::{Conditions, InFlight, Pair, Probe, Remote, Sent};
+
+use crate::common::{
+    acknowledged, address, bad_link, commands, config, count_payloads, ms, number_of, numbers, payload, secs,
+};
+
+/// A connection with a round trip time of 100 ms, whose variance so is 50, on a host that resends by time alone.
+fn joined() -> (Probe, Remote) {
+    let mut probe = Probe::new(config(|config| config.fast_retransmit = false));
+    let remote = probe.join_slowly(address(1), Connect::default(), ms(100));
+    // The bandwidth limits that the first second may bring are out of the way after it.
+    probe.advance(ms(0));
+    let settled = probe.advance_acknowledging(&remote, ms(1400));
+    drop(settled);
+    (probe, remote)
+}
+
+fn send(probe: &mut Probe, remote: &Remote, packets: impl IntoIterator<Item = Packet>) -> Vec<Sent> {
+    let peer = remote.peer;
+    probe.act(|host| {
+        for packet in packets {
+            host.peer_mut(peer).unwrap().send(0, packet).unwrap();
+        }
+    })
+}
+
+/// When each of the datagrams with payload left, in ms since the first.
+fn times(sent: &[Sent]) -> Vec<u64> {
+    let start = sent[0].at;
+    let with_payload = |sent: &&Sent| sent.datagram.commands.iter().any(|command| command.payload().is_some());
+    sent.iter()
+        .filter(with_payload)
+        .map(|sent| sent.at.saturating_since(start).as_millis() as u64)
+        .collect()
+}
+
+#[test]
+fn a_reliable_packet_is_resent_after_rtt_and_four_variances_then_doubling() {
+    let (mut probe, remote) = joined();
+    let statistics = probe.host.peer(remote.peer).unwrap().statistics();
+    let first = u64::from(statistics.round_trip_time + 4 * statistics.round_trip_time_variance);
+    let mut sent = send(&mut probe, &remote, [Packet::reliable(payload(1, 100))]);
+    sent.extend(probe.advance(secs(4)));
+    let times = times(&sent);
+    assert!(times.len() > 3, "{times:?}");
+    let steps: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // Finer clocks inside may differ from ENet's whole milliseconds by a few.
+    assert!(
+        steps[0] + 5 >= first && steps[0] <= first + 15,
+        "first after {} for {first}",
+        steps[0]
+    );
+    assert!(
+        steps.windows(2).all(|pair| pair[1].abs_diff(2 * pair[0]) <= 2),
+        "{steps:?}"
+    );
+}
+
+#[test]
+fn before_any_measurement_half_a_second_is_waited() {
+    let mut probe = Probe::new(HostConfig::default());
+    let sent = probe.act(|host| {
+        host.connect(address(1), 1, 0).unwrap();
+    });
+    assert_eq!(sent.len(), 1);
+    assert!(probe.advance(ms(499)).is_empty());
+    assert_eq!(probe.advance(ms(1)).len(), 1);
+}
+
+#[test]
+fn what_is_acknowledged_is_not_resent() {
+    let (mut probe, remote) = joined();
+    let sent = send(&mut probe, &remote, [Packet::reliable(payload(1, 100))]);
+    probe.acknowledge_all(&remote, &sent);
+    assert_eq!(count_payloads(&probe.advance_acknowledging(&remote, secs(10))), 0);
+    assert_eq!(probe.host.peer(remote.peer).unwrap().queued_data(), 0);
+}
+
+#[test]
+fn unreliable_packets_are_never_resent() {
+    let (mut probe, remote) = joined();
+    let packets = [
+        Packet::unreliable(payload(1, 100)),
+        Packet::unsequenced(payload(2, 100)),
+    ];
+    assert_eq!(count_payloads(&send(&mut probe, &remote, packets)), 2);
+    assert_eq!(count_payloads(&probe.advance_acknowledging(&remote, secs(10))), 0);
+}
+
+#[test]
+fn an_ack_from_the_future_is_ignored_whole() {
+    let (mut probe, remote) = joined();
+    let sent = send(&mut probe, &remote, [Packet::reliable(payload(1, 100))]);
+    let before = probe.host.peer(remote.peer).unwrap().statistics();
+    let future = Command::acknowledgement(0, 1, sent[0].datagram.sent_time.unwrap().wrapping_add(1000));
+    probe.receive(remote.address, &remote.datagram().with(future));
+    let after = probe.host.peer(remote.peer).unwrap().statistics();
+    assert_eq!(after.round_trip_time, before.round_trip_time);
+    assert!(count_payloads(&probe.advance(secs(2))) > 0, "it is still resent");
+}
+
+#[test]
+fn acks_of_nothing_are_counted_and_change_nothing() {
+    let (mut probe, remote) = joined();
+    let sent = send(&mut probe, &remote, [Packet::reliable(payload(1, 100))]);
+    let time = sent[0].datagram.sent_time.unwrap();
+    for (channel, number) in [(0, 2), (0, 0), (1, 1), (7, 1), (0, 40_000)] {
+        probe.receive(
+            remote.address,
+            &remote.datagram().with(Command::acknowledgement(channel, number, time)),
+        );
+    }
+    assert!(probe.host.peer(remote.peer).unwrap().queued_data() > 0);
+    assert!(count_payloads(&probe.advance(secs(2))) > 0);
+}
+
+#[test]
+fn resent_packets_go_ahead_of_new_ones() {
+    let (mut probe, remote) = joined();
+    // A window full, of which nothing arrives; more waits behind it.
+    let packets = (0..200).map(|number| Packet::reliable(payload(number, 1000)));
+    let first = send(&mut probe, &remote, packets);
+    let held = 200 - count_payloads(&first);
+    assert!(held > 100, "the window holds {held} of 200 back");
+    let resent = probe.advance(secs(1));
+    let sent_first: Vec<u32> = commands(&first)
+        .iter()
+        .filter_map(Command::payload)
+        .map(number_of)
+        .collect();
+    let then: Vec<u32> = commands(&resent)
+        .iter()
+        .filter_map(Command::payload)
+        .map(number_of)
+        .collect();
+    assert!(!then.is_empty());
+    let position_of_new = then
+        .iter()
+        .position(|number| !sent_first.contains(number))
+        .unwrap_or(then.len());
+    assert!(
+        position_of_new >= sent_first.len(),
+        "a new packet came after {position_of_new} of {}",
+        sent_first.len()
+    );
+}
+
+#[test]
+fn acks_go_ahead_of_data() {
+    let (mut probe, remote) = joined();
+    let peer = remote.peer;
+    let datagram = remote.with(&probe, Command::reliable(1, 1, Body::Reliable("in".into())));
+    probe
+        .host
+        .handle_datagram(probe.now(), remote.address, datagram.encode());
+    let sent = probe.act(|host| host.peer_mut(peer).unwrap().send(0, Packet::reliable("out")).unwrap());
+    assert_eq!(acknowledged(&sent), [(1, 1)]);
+    let first = &sent[0].datagram.commands[0];
+    assert!(matches!(first.body, Body::Acknowledge { .. }), "{first:?}");
+}
+
+#[test]
+fn reliable_data_in_flight_never_exceeds_the_window() {
+    for (bandwidth, conditions) in [
+        (0, Conditions::default().delay(ms(50))),
+        (0, bad_link()),
+        (131_072, bad_link()),
+        (300_000, Conditions::default().delay(ms(100)).loss(0.02)),
+        (1, bad_link()),
+    ] {
+        let limited = config(|config| config.incoming_bandwidth = bandwidth);
+        let mut pair = Pair::with(3, HostConfig::default(), limited);
+        pair.set_conditions(&conditions);
+        let watch = InFlight::new(pair.network.address(pair.client), pair.network.address(pair.server));
+        let watch = Rc::new(RefCell::new(watch));
+        let tap = watch.clone();
+        pair.network.tap(move |observed| tap.borrow_mut().observe(observed));
+        for number in 0..150 {
+            pair.client_sends(0, Packet::reliable(payload(number, 900))).unwrap();
+            pair.client_sends(1, Packet::reliable(payload(number, 3000))).unwrap();
+        }
+        assert!(pair.run_until_quiet(secs(3000)), "bandwidth {bandwidth}");
+        let window = if bandwidth == 0 {
+            65_536
+        } else {
+            (bandwidth as usize / 65_536 * 4096).clamp(4096, 65_536)
+        };
+        let most = watch.borrow().most();
+        assert!(most <= window, "{most} bytes in flight for a window of {window}");
+        assert!(most > window / 2, "{most} bytes in flight for a window of {window}");
+        let received = pair.server_received();
+        assert_eq!(received.len(), 300);
+    }
+}
+
+#[test]
+fn unreliable_packets_pass_reliable_ones_that_the_window_holds_back() {
+    let (mut probe, remote) = joined();
+    let first = send(
+        &mut probe,
+        &remote,
+        (0..100).map(|number| Packet::reliable(payload(number, 1000))),
+    );
+    assert!(count_payloads(&first) < 70);
+    let peer = remote.peer;
+    let sent = probe.act(|host| {
+        host.peer_mut(peer)
+            .unwrap()
+            .send(1, Packet::unreliable(payload(500, 10)))
+            .unwrap()
+    });
+    let passed: Vec<u32> = commands(&sent)
+        .iter()
+        .filter_map(Command::payload)
+        .map(number_of)
+        .collect();
+    assert_eq!(passed, [500]);
+}
+
+#[test]
+fn fast_retransmission_beats_the_time_out() {
+    let spent = |fast: bool| {
+        let settings = || config(|config| config.fast_retransmit = fast);
+        let mut pair = Pair::with(1, settings(), settings());
+        pair.set_conditions(&Conditions::default().delay(ms(50)).loss(0.03));
+        let start = pair.network.now();
+        for number in 0..500 {
+            pair.client_sends(0, Packet::reliable(payload(number, 1000))).unwrap();
+        }
+        assert!(pair.run_until_quiet(secs(600)));
+        assert_eq!(numbers(&pair.server_received()), (0..500).collect::<Vec<_>>());
+        pair.network.now().saturating_since(start)
+    };
+    let (fast, slow) = (spent(true), spent(false));
+    assert!(fast < slow, "{fast:?} with, {slow:?} without");
+}

@@ -1,0 +1,344 @@
+//! Pings, silence, and who sleeps how long.
+
+use enet_proto::{DisconnectReason, Event, HostConfig, Packet, PeerState, Time};
+use enet_sim::wire::{Body, Command, Connect};
+use enet_sim::{Conditions, Network, Pair, Probe, Remote};
+
+use crate::common::{acknowledged, address, commands, config, is_disconnect, ms, payload, secs};
+
+/// A connection a few seconds old, with nothing under way.
+fn settled() -> (Probe, Remote) {
+    let mut probe = Probe::new(HostConfig::default());
+    let remote = probe.join_slowly(address(1), Connect::default(), ms(20));
+    probe.advance_acknowledging(&remote, secs(3));
+    (probe, remote)
+}
+
+#[test]
+fn an_idle_connection_is_pinged_every_500_ms() {
+    let (mut probe, remote) = settled();
+    let sent = probe.advance_acknowledging(&remote, secs(10));
+    let pings: Vec<Time> = sent
+        .iter()
+        .filter(|sent| sent.datagram.commands.iter().any(|command| command.body == Body::Ping))
+        .map(|sent| sent.at)
+        .collect();
+    assert!((19..=20).contains(&pings.len()), "{} pings", pings.len());
+    assert!(
+        pings
+            .windows(2)
+            .all(|pair| pair[1].saturating_since(pair[0]) == ms(500))
+    );
+    assert!(
+        commands(&sent)
+            .iter()
+            .all(|command| command.body == Body::Ping && command.acknowledge)
+    );
+}
+
+#[test]
+fn each_side_pings_on_its_own() {
+    let mut pair = Pair::new(1);
+    pair.run_for(secs(60));
+    for (node, peer) in [(pair.client, pair.to_server), (pair.server, pair.to_client)] {
+        // A ping every 500 ms and the acknowledgement of the other side's, which may share a datagram.
+        let statistics = pair.network.host(node).peer(peer).unwrap().statistics();
+        assert!(
+            (200..=260).contains(&statistics.datagrams_sent),
+            "{} datagrams",
+            statistics.datagrams_sent
+        );
+    }
+}
+
+#[test]
+fn an_idle_host_asks_for_no_wake_up_before_its_ping() {
+    let (mut probe, remote) = settled();
+    let before = probe.wakes();
+    let sent = probe.advance_acknowledging(&remote, secs(60));
+    let woken = probe.wakes() - before;
+    assert!(
+        woken <= sent.len() as u64,
+        "woken {woken} times to send {} datagrams",
+        sent.len()
+    );
+    let answer = probe.advance_acknowledging(&remote, ms(500));
+    assert_eq!(answer.len(), 1);
+    let next = probe.host.poll_timeout().unwrap();
+    assert_eq!(next.saturating_since(answer[0].at), ms(500));
+}
+
+#[test]
+fn a_host_without_peers_sleeps_for_ever() {
+    let (mut probe, mut remote) = settled();
+    let leave = remote.control(Body::Disconnect { data: 0 });
+    let datagram = remote.with(&probe, leave);
+    probe.receive(remote.address, &datagram);
+    probe.events();
+    // A moment may be spent on remembering who has left.
+    probe.advance(secs(60));
+    assert_eq!(probe.host.poll_timeout(), None);
+    assert_eq!(Probe::new(HostConfig::default()).host.poll_timeout(), None);
+}
+
+#[test]
+fn a_stream_of_unreliable_data_does_not_hold_pings_back() {
+    let (mut probe, remote) = settled();
+    let mut pings = 0;
+    for number in 1..=200 {
+        let body = Body::Unreliable {
+            number,
+            data: "x".into(),
+        };
+        probe.receive(remote.address, &remote.datagram().with(Command::unreliable(0, 0, body)));
+        let peer = remote.peer;
+        probe.act(|host| host.peer_mut(peer).unwrap().send(0, Packet::unreliable("y")).unwrap());
+        let sent = probe.advance_acknowledging(&remote, ms(25));
+        pings += commands(&sent)
+            .iter()
+            .filter(|command| command.body == Body::Ping)
+            .count();
+    }
+    assert!((9..=10).contains(&pings), "{pings} pings in 5 s");
+}
+
+#[test]
+fn an_acknowledged_packet_puts_the_ping_off() {
+    let (mut probe, remote) = settled();
+    let mut pings = 0;
+    for _ in 0..20 {
+        let peer = remote.peer;
+        let mut sent = probe.act(|host| host.peer_mut(peer).unwrap().send(0, Packet::reliable("y")).unwrap());
+        probe.acknowledge_all(&remote, &sent);
+        sent.extend(probe.advance_acknowledging(&remote, ms(400)));
+        pings += commands(&sent)
+            .iter()
+            .filter(|command| command.body == Body::Ping)
+            .count();
+    }
+    assert_eq!(pings, 0);
+}
+
+#[test]
+fn the_ping_interval_can_be_set() {
+    let (mut probe, remote) = settled();
+    let peer = remote.peer;
+    probe.act(|host| host.peer_mut(peer).unwrap().set_ping_interval(secs(2)));
+    let sent = probe.advance_acknowledging(&remote, secs(20));
+    assert!((9..=10).contains(&sent.len()), "{} pings", sent.len());
+}
+
+#[test]
+fn a_ping_is_sent_at_once_when_asked_for_and_acknowledged_when_received() {
+    let (mut probe, mut remote) = settled();
+    let peer = remote.peer;
+    let sent = probe.act(|host| host.peer_mut(peer).unwrap().ping());
+    assert_eq!(commands(&sent)[0].body, Body::Ping);
+    let ping = remote.control(Body::Ping);
+    let number = ping.number;
+    let datagram = remote.with(&probe, ping);
+    assert_eq!(
+        acknowledged(&probe.receive(remote.address, &datagram)),
+        [(0xFF, number)]
+    );
+}
+
+/// How long after the link was cut each side noticed; the client has something to send or not.
+fn time_to_notice(seed: u64, conditions: &Conditions, busy: bool) -> Vec<u64> {
+    let mut pair = Pair::new(seed);
+    pair.set_conditions(conditions);
+    pair.run_for(secs(10));
+    pair.network.partition(pair.client, pair.server);
+    let cut = pair.network.now();
+    if busy {
+        pair.client_sends(0, Packet::reliable(payload(1, 100))).unwrap();
+    }
+    pair.run_for(secs(60));
+    [pair.client, pair.server]
+        .map(|node| {
+            let events = pair.network.take_timed_events(node);
+            let [
+                (
+                    at,
+                    Event::Disconnected {
+                        reason: DisconnectReason::TimedOut,
+                        ..
+                    },
+                ),
+            ] = events[..]
+            else {
+                panic!("{events:?}")
+            };
+            at.saturating_since(cut).as_millis() as u64
+        })
+        .to_vec()
+}
+
+#[test]
+fn silence_is_noticed_within_the_bounds() {
+    for seed in 0..5 {
+        for conditions in [
+            Conditions::default().delay(ms(1)),
+            Conditions::default().delay(ms(30)).jitter(ms(20)),
+            Conditions::default().delay(ms(300)).jitter(ms(200)).loss(0.1),
+            Conditions::default().delay(ms(1500)),
+        ] {
+            for busy in [false, true] {
+                for after in time_to_notice(seed, &conditions, busy) {
+                    // 30 s from the first unanswered send, which comes with the next ping at the latest, and what was
+                    // under way when the cable was cut still counts.
+                    assert!((4000..=36_000).contains(&after), "{after} ms, {conditions:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_peer_is_dead_after_5_s_once_the_backoff_has_reached_the_limit() {
+    let (mut probe, remote) = settled();
+    let peer = remote.peer;
+    let start = probe.now();
+    probe.act(|host| host.peer_mut(peer).unwrap().send(0, Packet::reliable("x")).unwrap());
+    probe.advance(ms(4999));
+    assert!(probe.events().is_empty());
+    while probe.events().is_empty() {
+        let wake = probe.host.poll_timeout().expect("it is not over yet");
+        probe.advance(wake.saturating_since(probe.now()));
+    }
+    let after = probe.now().saturating_since(start);
+    // At most one doubling of the time-out later than the 5 s: at a round trip of 20 ms that is below 10 s.
+    assert!((secs(5)..secs(10)).contains(&after), "{after:?}");
+    assert!(probe.host.peer(peer).is_none());
+}
+
+#[test]
+fn timeouts_can_be_set() {
+    let (mut probe, remote) = settled();
+    let peer = remote.peer;
+    let start = probe.now();
+    probe.act(|host| {
+        let mut peer = host.peer_mut(peer).unwrap();
+        peer.set_timeout(1 << 20, secs(1), secs(3));
+        peer.send(0, Packet::reliable("x")).unwrap();
+    });
+    while probe.events().is_empty() {
+        let wake = probe.host.poll_timeout().expect("it is not over yet");
+        probe.advance(wake.saturating_since(probe.now()));
+    }
+    let after = probe.now().saturating_since(start);
+    assert!((secs(3)..secs(6)).contains(&after), "{after:?}");
+}
+
+#[test]
+fn a_peer_that_acknowledges_anything_lives() {
+    let mut probe = Probe::new(config(|config| config.fast_retransmit = false));
+    let remote = probe.join_slowly(address(1), Connect::default(), ms(20));
+    probe.advance_acknowledging(&remote, secs(3));
+    let peer = remote.peer;
+    // Packet 1 is never acknowledged, pings and others are.
+    probe.act(|host| {
+        host.peer_mut(peer)
+            .unwrap()
+            .send(0, Packet::reliable(payload(1, 8)))
+            .unwrap()
+    });
+    for round in 0..20 {
+        let sent = probe.act(|host| {
+            host.peer_mut(peer)
+                .unwrap()
+                .send(1, Packet::reliable(payload(round, 8)))
+                .unwrap()
+        });
+        let mut reply = remote.acknowledgements(&sent);
+        reply.commands.retain(|command| command.channel != 0);
+        probe.advance(ms(20));
+        probe.receive(remote.address, &reply);
+        probe.advance(secs(1));
+    }
+    assert!(probe.events().is_empty());
+    assert_eq!(probe.host.peer(peer).unwrap().state(), PeerState::Connected);
+}
+
+#[test]
+fn a_short_cut_is_survived_and_nothing_reliable_is_lost() {
+    let mut pair = Pair::new(1);
+    pair.run_for(secs(5));
+    pair.network.partition(pair.client, pair.server);
+    for number in 0..50 {
+        pair.client_sends(0, Packet::reliable(payload(number, 100))).unwrap();
+        pair.server_sends(0, Packet::reliable(payload(number, 100))).unwrap();
+    }
+    pair.run_for(secs(4));
+    pair.network.heal(pair.client, pair.server);
+    assert!(pair.run_until_quiet(secs(30)));
+    assert_eq!(pair.server_received().len(), 50);
+    assert_eq!(pair.client_received().len(), 50);
+}
+
+#[test]
+fn an_unproven_connection_ends_without_an_event() {
+    let mut network = Network::new(1);
+    let server = network.add_host(HostConfig::default());
+    let client = network.add_host(HostConfig::default());
+    // The server is heard, the client only until its CONNECT has left.
+    network.connect(client, server, 2, 0);
+    network.run_for(ms(15));
+    network.partition(client, server);
+    network.run_for(secs(60));
+    assert!(network.take_events(server).is_empty());
+    assert_eq!(network.host(server).peers().count(), 0);
+    let events = network.take_events(client);
+    assert!(
+        matches!(
+            events[..],
+            [Event::Disconnected {
+                reason: DisconnectReason::TimedOut,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn one_dead_client_is_no_matter_to_the_others() {
+    let mut network = Network::new(1);
+    let server = network.add_host(HostConfig::default());
+    let clients: Vec<_> = (0..10).map(|_| network.add_host(HostConfig::default())).collect();
+    for &client in &clients {
+        network.connect(client, server, 2, 0);
+    }
+    network.run_for(secs(1));
+    network.take_events(server);
+    network.remove(clients[3]);
+    network.run_for(secs(60));
+    let events = network.take_events(server);
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert!(is_disconnect(&events[0]));
+    assert_eq!(network.host(server).peers().count(), 9);
+}
+
+#[test]
+fn the_clock_on_the_wire_may_wrap() {
+    let mut network = Network::new(1);
+    network.start_at(Time::from_millis(65_536 * 10 - 2000));
+    let mut pair = Pair::in_network(network, HostConfig::default(), HostConfig::default());
+    for number in 0..100 {
+        pair.client_sends(0, Packet::reliable(payload(number, 100))).unwrap();
+        pair.run_for(ms(50));
+    }
+    assert_eq!(pair.server_received().len(), 100);
+    let statistics = pair
+        .network
+        .host(pair.client)
+        .peer(pair.to_server)
+        .unwrap()
+        .statistics();
+    assert!(
+        (15..=30).contains(&statistics.round_trip_time),
+        "{} ms",
+        statistics.round_trip_time
+    );
+    assert_eq!(statistics.commands_resent, 0);
+}
