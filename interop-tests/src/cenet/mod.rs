@@ -1,0 +1,12 @@
+//! ENet's C library for tests: a safe wrapper, one value a host, usable on any one thread.
+//!
+//! [`Host`] is the library as it is: nothing happens but in [`Host::service`]. [`Driver`] runs one on a thread of its own.
+
+mod codec;
+mod driver;
+mod ffi;
+mod host;
+
+pub use codec::{RangeCoder, crc32};
+pub use driver::Driver;
+pub use host::{Event, Figure, Flags, Host, Options, Peer, Totals, version};

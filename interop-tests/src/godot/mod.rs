@@ -1,0 +1,16 @@
+//! A stock Godot 4 for tests: found or installed, run headless, driven step by step.
+//!
+//! [`Godot::find`] gives the program, [`GodotRun`] one running project with its events and its log, and [`Player`] the
+//! project `fixtures/godot/interop` under a test's command.
+
+mod apt;
+mod deliver;
+mod find;
+pub mod install;
+mod player;
+mod run;
+
+pub use deliver::{Mode, until_seen};
+pub use find::{Godot, GodotError};
+pub use player::{Call, Player};
+pub use run::{GodotRun, LONG};

@@ -1,0 +1,17 @@
+//! What the tests against things nobody here wrote are made with: a stock Godot 4, C ENet, and a bad network between them.
+//!
+//! - [`godot`] finds or installs Godot, runs the project `fixtures/godot/interop` and drives it step by step;
+//! - [`cenet`] is the C library behind a safe wrapper;
+//! - [`relay`] carries datagrams between two real sockets, badly if asked to, and can record them;
+//! - [`payload`] makes test payloads that both sides can make alike.
+//!
+//! The tests themselves are in `tests/`. They need a Godot 4 (one is installed when none is found, see [`godot::Godot::find`])
+//! and ENet's C library with its header (Debian: `libenet-dev`). With `GODOT_INTEROP=skip` in the environment the tests that
+//! need Godot count as ignored, and the summary line says so.
+
+#![deny(missing_docs)]
+
+pub mod cenet;
+pub mod godot;
+pub mod payload;
+pub mod relay;
