@@ -230,7 +230,7 @@ pub(super) fn reliable_header(out: &mut Vec<u8>, head: Head, length: usize) {
     out.extend_from_slice(&bytes);
 }
 
-/// SEND_UNRELIABLE and SEND_UNSEQUENCED, which look alike.
+/// `SEND_UNRELIABLE` and `SEND_UNSEQUENCED`, which look alike.
 #[inline]
 pub(super) fn numbered_header(out: &mut Vec<u8>, head: Head, number: u16, length: usize) {
     let mut bytes = head.begin::<UNRELIABLE_HEADER_SIZE>();

@@ -76,9 +76,9 @@ mod tests {
     use super::super::parse;
     use super::*;
 
-    fn check(bytes: &[u8], body: Body) {
+    fn check(bytes: &[u8], body: &Body) {
         let (command, next) = parse(bytes, 0).unwrap();
-        assert_eq!(command.body, body);
+        assert_eq!(&command.body, body);
         assert_eq!((command.encoded_len(), next), (bytes.len(), bytes.len()));
         let payload = command.body.payload().unwrap_or_default();
         let mut out = vec![0xEE];
@@ -90,39 +90,39 @@ mod tests {
     fn commands_and_bytes_make_each_other() {
         check(
             &[1, 2, 0, 9, 0, 8, 0xFD, 0x63],
-            Body::Acknowledge {
+            &Body::Acknowledge {
                 received_sequence: 8,
                 received_sent_time: 0xFD63,
             },
         );
-        check(&[0x84, 0xFF, 0, 8, 0, 0, 0, 77], Body::Disconnect { data: 77 });
-        check(&[0x44, 0xFF, 0, 0, 1, 2, 3, 4], Body::Disconnect { data: 0x0102_0304 });
-        check(&[0x85, 0xFF, 0, 2], Body::Ping);
-        check(&[0x86, 1, 0, 2, 0, 1, b'x'], Body::SendReliable { payload: 6..7 });
+        check(&[0x84, 0xFF, 0, 8, 0, 0, 0, 77], &Body::Disconnect { data: 77 });
+        check(&[0x44, 0xFF, 0, 0, 1, 2, 3, 4], &Body::Disconnect { data: 0x0102_0304 });
+        check(&[0x85, 0xFF, 0, 2], &Body::Ping);
+        check(&[0x86, 1, 0, 2, 0, 1, b'x'], &Body::SendReliable { payload: 6..7 });
         check(
             &[0x07, 1, 0, 2, 0, 3, 0, 1, b'x'],
-            Body::SendUnreliable {
+            &Body::SendUnreliable {
                 sequence: 3,
                 payload: 8..9,
             },
         );
         check(
             &[0x49, 1, 0, 0, 0, 3, 0, 1, b'x'],
-            Body::SendUnsequenced {
+            &Body::SendUnsequenced {
                 group: 3,
                 payload: 8..9,
             },
         );
         check(
             &[0x8A, 0xFF, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2],
-            Body::BandwidthLimit {
+            &Body::BandwidthLimit {
                 incoming: 1,
                 outgoing: 2,
             },
         );
         check(
             &[0x8B, 0xFF, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3],
-            Body::ThrottleConfigure {
+            &Body::ThrottleConfigure {
                 interval: 1,
                 acceleration: 2,
                 deceleration: 3,
@@ -143,8 +143,8 @@ mod tests {
             offset: 2,
             payload: 24..26,
         };
-        check(&bytes, Body::SendFragment(fragment.clone()));
+        check(&bytes, &Body::SendFragment(fragment.clone()));
         bytes[0] = 0x0C;
-        check(&bytes, Body::SendUnreliableFragment(fragment));
+        check(&bytes, &Body::SendUnreliableFragment(fragment));
     }
 }

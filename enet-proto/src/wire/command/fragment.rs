@@ -1,4 +1,4 @@
-//! SEND_FRAGMENT and SEND_UNRELIABLE_FRAGMENT: a part of a packet that does not fit a datagram.
+//! `SEND_FRAGMENT` and `SEND_UNRELIABLE_FRAGMENT`: a part of a packet that does not fit a datagram.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! CONNECT and VERIFY_CONNECT: what two hosts tell each other about a connection. The second is the first without its last
+//! CONNECT and `VERIFY_CONNECT`: what two hosts tell each other about a connection. The second is the first without its last
 //! field, so both are read and written by the same lines.
 
 use super::{CONNECT_SIZE, ConnectId};

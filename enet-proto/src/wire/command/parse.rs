@@ -117,7 +117,7 @@ fn send_reliable(rest: &[u8], offset: usize) -> Result<(Body, usize), ParseError
     Ok((Body::SendReliable { payload }, length))
 }
 
-/// SEND_UNRELIABLE and SEND_UNSEQUENCED, which look alike: a number and a payload.
+/// `SEND_UNRELIABLE` and `SEND_UNSEQUENCED`, which look alike: a number and a payload.
 fn numbered(rest: &[u8], offset: usize) -> Result<(u16, Range<usize>, usize), ParseError> {
     const { assert!(UNRELIABLE_HEADER_SIZE == UNSEQUENCED_HEADER_SIZE) };
     let bytes = fixed::<UNRELIABLE_HEADER_SIZE>(rest)?;
