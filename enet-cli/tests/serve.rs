@@ -1,0 +1,340 @@
+//! The command as a user runs it.
+#![cfg(unix)]
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use godot_peer::{
+    ClientEvent, ClientOptions, Departure, GodotClient, PeerId, Target, TransferChannel, TransferMode, scene::Message,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// A running `enet serve`.
+struct Serve {
+    child: Child,
+    address: SocketAddr,
+    log: Receiver<String>,
+}
+
+impl Serve {
+    fn start(arguments: &[&str]) -> Serve {
+        let mut child = enet(arguments).spawn().expect("the binary was built");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let line = lines.next().expect("a line").expect("UTF-8");
+        let log = lines_of(child.stderr.take().expect("a pipe"));
+        Serve {
+            child,
+            address: address_in(&line),
+            log,
+        }
+    }
+
+    fn local() -> Serve {
+        Serve::start(&["serve", "--bind", "127.0.0.1:0"])
+    }
+
+    /// Where clients on this machine reach it.
+    fn reachable(&self) -> SocketAddr {
+        match self.address.ip().is_unspecified() {
+            true => SocketAddr::from(([127, 0, 0, 1], self.address.port())),
+            false => self.address,
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("a child")
+    }
+
+    /// Waits for a line of the log.
+    fn logged(&self, part: &str) -> String {
+        let end = Instant::now() + LONG;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let line = self
+                .log
+                .recv_timeout(left)
+                .unwrap_or_else(|_| panic!("no log line with {part}"));
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn enet(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_enet"));
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn address_in(line: &str) -> SocketAddr {
+    let address = line.trim().strip_prefix("listening on ");
+    address.unwrap_or_else(|| panic!("{line}")).parse().expect("an address")
+}
+
+fn lines_of(source: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(source).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+async fn join(address: SocketAddr) -> GodotClient {
+    timeout(LONG, GodotClient::connect(address, ClientOptions::default()))
+        .await
+        .expect("in time")
+        .expect("the server answers")
+}
+
+async fn next(client: &GodotClient) -> ClientEvent {
+    timeout(LONG, client.next_event())
+        .await
+        .expect("in time")
+        .expect("the session goes on")
+}
+
+/// It ends with status 1 and one line on standard error, which is returned.
+fn refused(arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = enet(arguments).output().expect("the binary was built");
+    let stderr = String::from_utf8(stderr).expect("UTF-8");
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert_eq!(stdout, b"");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    stderr
+}
+
+#[test]
+fn a_port_in_use_is_one_clear_line() {
+    let taken = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let line = refused(&["serve", "--bind", &address]);
+    assert!(
+        line.starts_with("enet: port ") && line.contains("in use") && line.contains(&address),
+        "{line}"
+    );
+}
+
+#[test]
+fn bad_addresses_are_one_clear_line() {
+    for (address, part) in [
+        ("nonsense", "\"nonsense\" is no address"),
+        ("127.0.0.1:99999", "\"127.0.0.1:99999\" is no address"),
+        ("203.0.113.77:0", "203.0.113.77 is not an address of this machine"),
+    ] {
+        let line = refused(&["serve", "--bind", address]);
+        assert!(line.contains(part), "{line}");
+    }
+    let line = refused(&["serve", "--log", "enet=loud"]);
+    assert!(line.contains("\"enet=loud\" is no log filter"), "{line}");
+}
+
+fn ends_well_by(signal: Signal) {
+    let mut serve = Serve::local();
+    runtime().block_on(async {
+        let clients = [join(serve.address).await, join(serve.address).await];
+        expect_peer(&clients[0], clients[1].id()).await;
+        expect_peer(&clients[1], clients[0].id()).await;
+        serve.signal(signal);
+        let start = Instant::now();
+        for client in &clients {
+            let reason = Departure::Remote { data: 0 };
+            assert_eq!(next(client).await, ClientEvent::Disconnected { reason });
+        }
+        // 100 ms are promised; the rest is for a machine that is busy with other tests.
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    });
+    assert_eq!(serve.wait().code(), Some(0));
+}
+
+async fn expect_peer(client: &GodotClient, id: PeerId) {
+    assert_eq!(next(client).await, ClientEvent::PeerConnected { id });
+}
+
+#[test]
+fn clients_are_told_when_it_is_interrupted() {
+    ends_well_by(Signal::INT);
+}
+
+#[test]
+fn clients_are_told_when_it_is_terminated() {
+    ends_well_by(Signal::TERM);
+}
+
+#[test]
+fn a_client_that_is_frozen_does_not_hold_it_up() {
+    let mut serve = Serve::local();
+    let runtime = runtime();
+    // Nobody runs it any more once it has joined.
+    let _client = runtime.block_on(join(serve.address));
+    serve.logged("joined");
+    serve.signal(Signal::INT);
+    let start = Instant::now();
+    assert_eq!(serve.wait().code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut serve = Serve::local();
+    let runtime = runtime();
+    let _client = runtime.block_on(join(serve.address));
+    serve.logged("joined");
+    // Two of a kind could be taken for one.
+    serve.signal(Signal::INT);
+    serve.signal(Signal::TERM);
+    let status = serve.wait();
+    assert_eq!(status.code(), Some(130), "{:?}", status.signal());
+}
+
+#[test]
+fn clients_talk_to_each_other_through_it() {
+    let serve = Serve::local();
+    runtime().block_on(async {
+        let [a, b] = [join(serve.address).await, join(serve.address).await];
+        expect_peer(&a, b.id()).await;
+        expect_peer(&b, a.id()).await;
+        let text = b"hello".as_slice();
+        for target in [Target::All, Target::One(b.id())] {
+            a.send_bytes(target, TransferChannel::ZERO, TransferMode::Reliable, text)
+                .expect("sent");
+            let ClientEvent::Packet(packet) = next(&b).await else {
+                panic!("no packet");
+            };
+            assert_eq!((packet.from, packet.message()), (a.id(), Ok(Message::Raw(text.into()))));
+        }
+        a.close().await;
+        assert_eq!(next(&b).await, ClientEvent::PeerDisconnected { id: a.id() });
+        serve.logged(&format!("{} left: closed by the other side", a.id()));
+    });
+}
+
+#[test]
+fn it_listens_on_all_interfaces_by_default() {
+    let serve = Serve::start(&["serve", "--port", "0"]);
+    assert!(serve.address.ip().is_unspecified());
+    assert_ne!(serve.address.port(), 0);
+    runtime().block_on(async {
+        join(serve.reachable()).await;
+        if serve.address.is_ipv6() && UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+            join((Ipv6Addr::LOCALHOST, serve.address.port()).into()).await;
+        }
+    });
+}
+
+#[test]
+fn limits_are_kept() {
+    let serve = Serve::start(&[
+        "serve",
+        "--bind",
+        "127.0.0.1:0",
+        "--max-clients",
+        "1",
+        "--max-channels",
+        "2",
+    ]);
+    runtime().block_on(async {
+        let client = join(serve.address).await;
+        let channel = |number| TransferChannel::new(number).expect("a channel");
+        let send = |number| client.send_bytes(Target::SERVER, channel(number), TransferMode::Reliable, b"x");
+        assert!(send(2).is_ok());
+        assert!(send(3).is_err());
+        let impatient = ClientOptions::default().with_endpoint(|endpoint| {
+            endpoint.connect_timeout = Duration::from_millis(700);
+        });
+        assert!(GodotClient::connect(serve.address, impatient).await.is_err());
+    });
+    serve.logged("4 channels");
+}
+
+#[test]
+fn without_a_terminal_figures_are_logged() {
+    let serve = Serve::start(&["serve", "--bind", "127.0.0.1:0", "--status"]);
+    serve.logged("0 clients, in ");
+}
+
+#[test]
+fn on_a_terminal_there_is_a_table() {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&master).expect("it is ours");
+    unlockpt(&master).expect("it is ours");
+    let name = ptsname(&master, Vec::new())
+        .expect("a name")
+        .into_string()
+        .expect("UTF-8");
+    let terminal = File::options()
+        .read(true)
+        .write(true)
+        .open(name)
+        .expect("the other end");
+
+    let child = enet(&["serve", "--bind", "127.0.0.1:0", "--status"])
+        .stdout(terminal)
+        .spawn()
+        .expect("the binary was built");
+    let mut output = File::from(master);
+    let mut seen = String::new();
+    until(&mut output, &mut seen, "\n");
+    let first = seen.lines().next().expect("a line").to_owned();
+    let (_, log) = mpsc::channel();
+    let mut serve = Serve {
+        child,
+        address: address_in(&first),
+        log,
+    };
+    runtime().block_on(async {
+        let client = join(serve.address).await;
+        let id = client.id().to_string();
+        // Once in the log under the table, and then in the table itself.
+        until(&mut output, &mut seen, "CHANNELS");
+        until(&mut output, &mut seen, &format!("{id}  127.0.0.1:"));
+        until(&mut output, &mut seen, &format!("{id} joined"));
+    });
+    serve.signal(Signal::INT);
+    // The way back to the ordinary screen.
+    until(&mut output, &mut seen, "\x1b[?1049l");
+    assert_eq!(serve.wait().code(), Some(0));
+}
+
+/// Reads on until this was seen.
+fn until(output: &mut File, seen: &mut String, part: &str) {
+    let mut bytes = [0; 4096];
+    while !seen.contains(part) {
+        let count = output.read(&mut bytes).expect("the terminal is open");
+        seen.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+}

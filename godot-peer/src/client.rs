@@ -1,0 +1,276 @@
+//! A Godot client on tokio.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use enet_proto::compress::Compressor;
+use enet_proto::{DisconnectReason, Event, PeerHandle, PeerStatistics};
+use enet_tokio::{ConnectError, EventEndpoint, Peer};
+use tokio::net::{ToSocketAddrs, lookup_host};
+use tokio::time::timeout;
+
+use crate::event::ClientEvent;
+use crate::guest::{ClientOutput, SceneClient};
+use crate::scene::{self, Rpc};
+use crate::transfer::{TransferChannel, TransferMode};
+use crate::{ClientOptions, JoinError, PeerId, SendError, Target};
+
+/// A client of a Godot 4 server, stock or ours: it sees the others in the session and talks to them through the server.
+///
+/// It follows the session while [`next_event`](GodotClient::next_event) is waited for (the connection is kept up in any case).
+/// When it is dropped it leaves, in the background.
+///
+/// ```no_run
+/// use godot_peer::scene::{Arguments, MethodId, Rpc};
+/// use godot_peer::{ClientEvent, ClientOptions, GodotClient, Target, TransferChannel, TransferMode};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = GodotClient::connect("127.0.0.1:7777", ClientOptions::default()).await?;
+/// let wave = MethodId::among(&["say", "wave"], "wave").expect("it is one of them");
+/// let call = Rpc::new("Main/Chat", wave, Arguments::None);
+/// client.call(Target::All, TransferChannel::ZERO, TransferMode::Reliable, &call)?;
+/// while let Some(event) = client.next_event().await {
+///     println!("{event:?}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct GodotClient {
+    endpoint: EventEndpoint,
+    server: PeerHandle,
+    id: PeerId,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    scene: SceneClient,
+    over: bool,
+}
+
+impl GodotClient {
+    /// Joins the session at `address`, under an id drawn at random. A name is resolved and its addresses are tried in turn, each
+    /// for [`Config::connect_timeout`](enet_tokio::Config::connect_timeout).
+    ///
+    /// As with Godot, a server that refuses new connections is joined at first, and falls silent then.
+    ///
+    /// # Errors
+    ///
+    /// If no address is found or none answers (a full server does not), or the own socket cannot be had.
+    ///
+    /// # Cancel safety
+    ///
+    /// When dropped, the attempt is given up.
+    ///
+    /// # Panics
+    ///
+    /// Outside the context of a tokio runtime with I/O and time enabled, as everything in tokio does.
+    pub async fn connect(address: impl ToSocketAddrs, options: ClientOptions) -> Result<GodotClient, JoinError> {
+        GodotClient::connect_compressed(address, options, None).await
+    }
+
+    /// As [`connect`](GodotClient::connect), with compressed datagrams; the server must use the same compression.
+    pub async fn connect_compressed(
+        address: impl ToSocketAddrs,
+        options: ClientOptions,
+        compressor: Option<Box<dyn Compressor>>,
+    ) -> Result<GodotClient, JoinError> {
+        let id = PeerId::draw(getrandom::u32).map_err(|error| JoinError::Randomness(error.into()))?;
+        let config = options.config();
+        let endpoint = match options.bind_address {
+            Some(local) => EventEndpoint::bind(local, config).await?,
+            None => EventEndpoint::client(config)?,
+        };
+        endpoint.set_compressor(compressor);
+        let mut result = Err(ConnectError::NoAddress);
+        for address in lookup_host(address).await.map_err(ConnectError::Resolve)? {
+            result = attempt(&endpoint, address, &options, id).await;
+            if result.is_ok() {
+                break;
+            }
+        }
+        let state = State {
+            scene: SceneClient::new(),
+            over: false,
+        };
+        Ok(GodotClient {
+            server: result?,
+            endpoint,
+            id,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// This client's id.
+    #[must_use]
+    pub fn id(&self) -> PeerId {
+        self.id
+    }
+
+    /// The address of the client's own socket.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.endpoint.local_addr()
+    }
+
+    /// The others in the session: the server, and the clients it has told of.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerId> {
+        self.lock().scene.peers().collect()
+    }
+
+    /// How the connection to the server does; `None` when it is over.
+    #[must_use]
+    pub fn statistics(&self) -> Option<PeerStatistics> {
+        self.endpoint.inspect(self.server, Peer::statistics)
+    }
+
+    /// Messages from the server that were dropped because they were malformed or out of place.
+    #[must_use]
+    pub fn malformed_messages(&self) -> u64 {
+        self.lock().scene.malformed()
+    }
+
+    /// The next event; `None` after [`ClientEvent::Disconnected`], or when the client was closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: no event is lost.
+    pub async fn next_event(&self) -> Option<ClientEvent> {
+        loop {
+            {
+                let mut state = self.lock();
+                while let Some(output) = state.scene.poll_output() {
+                    match output {
+                        ClientOutput::Event(event) => return Some(event),
+                        ClientOutput::Send(outgoing) => {
+                            if let Err(error) = self.endpoint.send(self.server, outgoing.channel, outgoing.packet) {
+                                tracing::debug!(%error, "packet not sent");
+                            }
+                        }
+                    }
+                }
+                if state.over {
+                    return None;
+                }
+            }
+            match self.endpoint.next_event().await {
+                Some(Event::Received { channel, packet, .. }) => self.lock().scene.packet_received(channel, packet),
+                Some(Event::Disconnected { peer, reason }) if peer == self.server => {
+                    self.lock().over = true;
+                    return Some(ClientEvent::Disconnected { reason: reason.into() });
+                }
+                // What is left of an address that was tried in vain.
+                Some(Event::Connected { .. } | Event::Disconnected { .. }) => {}
+                None => self.lock().over = true,
+            }
+        }
+    }
+
+    /// Sends a packet as `SceneMultiplayer` does: to the server as it is, to others in the server's care. It must be one of the
+    /// messages in [`scene`] to be understood there.
+    ///
+    /// # Errors
+    ///
+    /// If nobody in the session has the id, or the connection does not take the packet.
+    pub fn send(
+        &self,
+        target: impl Into<Target>,
+        channel: TransferChannel,
+        mode: TransferMode,
+        data: impl Into<Bytes>,
+    ) -> Result<(), SendError> {
+        let outgoing = self.lock().scene.route(target.into(), channel, mode, data.into())?;
+        if !outgoing.packet.data.is_empty() {
+            self.endpoint.send(self.server, outgoing.channel, outgoing.packet)?;
+        }
+        Ok(())
+    }
+
+    /// Sends bytes of the program, as `SceneMultiplayer.send_bytes`: a Godot gets the signal `peer_packet`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](GodotClient::send).
+    pub fn send_bytes(
+        &self,
+        target: impl Into<Target>,
+        channel: TransferChannel,
+        mode: TransferMode,
+        data: &[u8],
+    ) -> Result<(), SendError> {
+        self.send(target, channel, mode, scene::raw(data))
+    }
+
+    /// Calls a method on others, as `rpc` and `rpc_id`. Godot takes channel and mode from the method's annotation: give the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](GodotClient::send).
+    pub fn call(
+        &self,
+        target: impl Into<Target>,
+        channel: TransferChannel,
+        mode: TransferMode,
+        call: &Rpc,
+    ) -> Result<(), SendError> {
+        self.send(target, channel, mode, call.to_bytes())
+    }
+
+    /// Leaves the session gracefully: what is queued is delivered and the server is told.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled it goes on, whether it is waited for or not.
+    pub async fn close(&self) {
+        self.endpoint.shutdown(0).await;
+    }
+
+    /// Leaves at once, as `close()` in Godot: the server is told once, what is queued is lost.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled it goes on, whether it is waited for or not.
+    pub async fn close_now(&self) {
+        self.endpoint.shutdown_now(0).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Connects to one address.
+async fn attempt(
+    endpoint: &EventEndpoint,
+    address: SocketAddr,
+    options: &ClientOptions,
+    id: PeerId,
+) -> Result<PeerHandle, ConnectError> {
+    let server = endpoint.connect(address, options.enet_channels(), id.connect_data())?;
+    let answer = async {
+        loop {
+            match endpoint.next_event().await {
+                Some(Event::Connected { peer, .. }) if peer == server => return Ok(()),
+                Some(Event::Disconnected { peer, reason }) if peer == server => return Err(Some(reason)),
+                Some(_) => {}
+                None => return Err(None),
+            }
+        }
+    };
+    let after = options.endpoint.connect_timeout;
+    match timeout(after, answer).await {
+        Ok(Ok(())) => Ok(server),
+        Ok(Err(None)) => Err(ConnectError::Closed),
+        Ok(Err(Some(DisconnectReason::TimedOut))) => Err(ConnectError::TimedOut { address, after }),
+        Ok(Err(Some(reason))) => Err(ConnectError::Refused { address, reason }),
+        Err(_) => {
+            // In case the server answers later.
+            endpoint.disconnect_now(server, 0);
+            Err(ConnectError::TimedOut { address, after })
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a session tells its program.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use enet_proto::DisconnectReason;
+
+use crate::PeerId;
+use crate::scene::{Message, MessageError};
+use crate::transfer::{TransferChannel, TransferMode};
+
+/// What happens at a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerEvent {
+    /// A client has joined.
+    PeerConnected {
+        /// Its id.
+        id: PeerId,
+    },
+    /// A client has left.
+    PeerDisconnected {
+        /// Its id, which may be taken anew.
+        id: PeerId,
+        /// Why it left.
+        reason: Departure,
+    },
+    /// A packet for the server, directly or because it was for all.
+    Packet(Received),
+}
+
+/// What happens at a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// Another client is in the session. (The server is from the start.)
+    PeerConnected {
+        /// Its id.
+        id: PeerId,
+    },
+    /// Another client has left.
+    PeerDisconnected {
+        /// Its id.
+        id: PeerId,
+    },
+    /// A packet, from the server or, by way of it, from another client.
+    Packet(Received),
+    /// The session is over. The last event.
+    Disconnected {
+        /// Why.
+        reason: Departure,
+    },
+}
+
+/// A packet, as `get_packet` and its companions tell of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Who sent it.
+    pub from: PeerId,
+    /// The transfer channel it came on.
+    pub channel: TransferChannel,
+    /// The transfer mode it came in.
+    pub mode: TransferMode,
+    /// The packet, whole.
+    pub data: Bytes,
+    /// If it is a remote procedure call: the path of the node, also when the packet has only the number agreed on for it.
+    /// Nothing if the number is unknown.
+    pub node_path: Option<Arc<str>>,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Departure {
+    /// The other side closed it.
+    #[error("closed by the other side")]
+    Remote {
+        /// The number it passed along; Godot passes 0.
+        data: u32,
+    },
+    /// This side closed it.
+    #[error("closed by this side")]
+    Local,
+    /// The other side fell silent.
+    #[error("timed out")]
+    TimedOut,
+    /// The server's answer to the connection attempt did not fit.
+    #[error("refused")]
+    Refused,
+    /// It took reliable packets more slowly than they came, until its queue was full.
+    #[error("too slow: its queue is full")]
+    TooSlow,
+}
+
+impl From<DisconnectReason> for Departure {
+    fn from(reason: DisconnectReason) -> Departure {
+        match reason {
+            DisconnectReason::Remote { data } => Departure::Remote { data },
+            DisconnectReason::Local => Departure::Local,
+            DisconnectReason::TimedOut => Departure::TimedOut,
+            DisconnectReason::Refused => Departure::Refused,
+        }
+    }
+}
+
+impl Received {
+    /// The packet as a message of `SceneMultiplayer`.
+    pub fn message(&self) -> Result<Message, MessageError> {
+        Message::parse(&self.data)
+    }
+}

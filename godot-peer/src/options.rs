@@ -1,0 +1,148 @@
+//! What can be set on servers and clients.
+
+use std::net::SocketAddr;
+
+use enet_tokio::Config;
+
+use crate::transfer::enet_channel_count;
+
+/// The settings of a server, as the arguments of `create_server`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerOptions {
+    /// How many clients may be in the session; more get no answer. Default 4095, the most that Godot's own server takes.
+    pub max_clients: usize,
+    /// How many transfer channels besides the default one clients may use; 0, the default, for all 253.
+    pub max_channels: usize,
+    /// What the server can receive, bytes per second; 0, the default, for unlimited.
+    pub incoming_bandwidth: u32,
+    /// What the server may send, bytes per second; 0, the default, for unlimited.
+    pub outgoing_bandwidth: u32,
+    /// Whether the server tells clients of each other and passes on what they send to each other, as `SceneMultiplayer` does by
+    /// default. If not, all packets go to the program as they are. Default true.
+    pub relay: bool,
+    /// Everything else about the endpoint. The settings above take precedence.
+    pub endpoint: Config,
+}
+
+/// The settings of a client, as the arguments of `create_client`.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ClientOptions {
+    /// How many transfer channels to ask for besides the default one; 0, the default, for all 253.
+    pub channels: usize,
+    /// What the client can receive, bytes per second; 0, the default, for unlimited.
+    pub incoming_bandwidth: u32,
+    /// What the client may send, bytes per second; 0, the default, for unlimited.
+    pub outgoing_bandwidth: u32,
+    /// The local address to use. Default: any, with a port that the system picks.
+    pub bind_address: Option<SocketAddr>,
+    /// Everything else about the endpoint. The settings above take precedence.
+    pub endpoint: Config,
+}
+
+impl Default for ServerOptions {
+    fn default() -> ServerOptions {
+        ServerOptions {
+            max_clients: 4095,
+            max_channels: 0,
+            incoming_bandwidth: 0,
+            outgoing_bandwidth: 0,
+            relay: true,
+            endpoint: Config::default(),
+        }
+    }
+}
+
+impl ServerOptions {
+    /// Sets [`max_clients`](ServerOptions::max_clients).
+    #[must_use]
+    pub fn with_max_clients(mut self, clients: usize) -> ServerOptions {
+        self.max_clients = clients;
+        self
+    }
+
+    /// Sets [`max_channels`](ServerOptions::max_channels).
+    #[must_use]
+    pub fn with_max_channels(mut self, channels: usize) -> ServerOptions {
+        self.max_channels = channels;
+        self
+    }
+
+    /// Sets [`incoming_bandwidth`](ServerOptions::incoming_bandwidth) and
+    /// [`outgoing_bandwidth`](ServerOptions::outgoing_bandwidth), in bytes per second.
+    #[must_use]
+    pub fn with_bandwidth(mut self, incoming: u32, outgoing: u32) -> ServerOptions {
+        self.incoming_bandwidth = incoming;
+        self.outgoing_bandwidth = outgoing;
+        self
+    }
+
+    /// Sets [`relay`](ServerOptions::relay).
+    #[must_use]
+    pub fn with_relay(mut self, relay: bool) -> ServerOptions {
+        self.relay = relay;
+        self
+    }
+
+    /// Changes other settings of the endpoint.
+    #[must_use]
+    pub fn with_endpoint(mut self, change: impl FnOnce(&mut Config)) -> ServerOptions {
+        change(&mut self.endpoint);
+        self
+    }
+
+    pub(crate) fn into_config(self) -> Config {
+        self.endpoint.with_host(|host| {
+            host.max_peers = self.max_clients;
+            host.channel_limit = enet_channel_count(self.max_channels);
+            host.incoming_bandwidth = self.incoming_bandwidth;
+            host.outgoing_bandwidth = self.outgoing_bandwidth;
+        })
+    }
+}
+
+impl ClientOptions {
+    /// Sets [`channels`](ClientOptions::channels).
+    #[must_use]
+    pub fn with_channels(mut self, channels: usize) -> ClientOptions {
+        self.channels = channels;
+        self
+    }
+
+    /// Sets [`incoming_bandwidth`](ClientOptions::incoming_bandwidth) and
+    /// [`outgoing_bandwidth`](ClientOptions::outgoing_bandwidth), in bytes per second.
+    #[must_use]
+    pub fn with_bandwidth(mut self, incoming: u32, outgoing: u32) -> ClientOptions {
+        self.incoming_bandwidth = incoming;
+        self.outgoing_bandwidth = outgoing;
+        self
+    }
+
+    /// Sets [`bind_address`](ClientOptions::bind_address).
+    #[must_use]
+    pub fn with_bind_address(mut self, address: SocketAddr) -> ClientOptions {
+        self.bind_address = Some(address);
+        self
+    }
+
+    /// Changes other settings of the endpoint.
+    #[must_use]
+    pub fn with_endpoint(mut self, change: impl FnOnce(&mut Config)) -> ClientOptions {
+        change(&mut self.endpoint);
+        self
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        self.endpoint.clone().with_host(|host| {
+            host.incoming_bandwidth = self.incoming_bandwidth;
+            host.outgoing_bandwidth = self.outgoing_bandwidth;
+            // The server is its only peer.
+            host.accept = false;
+        })
+    }
+
+    pub(crate) fn enet_channels(&self) -> usize {
+        enet_channel_count(self.channels)
+    }
+}

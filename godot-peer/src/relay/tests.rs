@@ -1,0 +1,361 @@
+//! The relay, fed and read by hand. Connections are named by letters.
+
+use super::*;
+use crate::scene::{self, Arguments, MethodId, NodeId, NodeReference, Rpc, SimplifyPath};
+
+const NOW: Time = Time::ZERO;
+
+fn id(number: i32) -> PeerId {
+    PeerId::new(number).expect("an id")
+}
+
+/// A server with the clients 2 (a), 3 (b) and 4 (c), who have been told of each other.
+fn session() -> SceneServer<char> {
+    let mut server = SceneServer::new(true);
+    for (key, data) in [('a', 2), ('b', 3), ('c', 4)] {
+        server.peer_connected(NOW, key, data);
+    }
+    server.handle_timeout(Time::from_millis(1000));
+    drain(&mut server);
+    server
+}
+
+fn drain(server: &mut SceneServer<char>) -> Vec<Output<char>> {
+    std::iter::from_fn(|| server.poll_output()).collect()
+}
+
+/// What is sent to whom, in order.
+fn sent(server: &mut SceneServer<char>) -> Vec<(char, Bytes)> {
+    let outputs = drain(server).into_iter();
+    let packets = outputs.filter_map(|output| match output {
+        Output::Send { to, outgoing } => Some((to, outgoing.packet.data)),
+        Output::Reset(_) | Output::Event(_) => None,
+    });
+    packets.collect()
+}
+
+fn split(outputs: Vec<Output<char>>) -> (Vec<(char, Outgoing)>, Vec<ServerEvent>) {
+    let (mut packets, mut events) = (Vec::new(), Vec::new());
+    for output in outputs {
+        match output {
+            Output::Send { to, outgoing } => packets.push((to, outgoing)),
+            Output::Event(event) => events.push(event),
+            Output::Reset(key) => panic!("{key} is reset"),
+        }
+    }
+    (packets, events)
+}
+
+fn relay(peer: i32, packet: &[u8]) -> Bytes {
+    System::Relay {
+        peer,
+        packet: Bytes::copy_from_slice(packet),
+    }
+    .to_bytes()
+}
+
+fn receivers(packets: &[(char, Outgoing)]) -> String {
+    packets.iter().map(|(to, _)| to).collect()
+}
+
+#[test]
+fn a_newcomer_and_the_others_are_told_of_each_other() {
+    let mut server = SceneServer::new(true);
+    server.peer_connected(NOW, 'a', 2);
+    assert_eq!(
+        drain(&mut server),
+        [Output::Event(ServerEvent::PeerConnected { id: id(2) })]
+    );
+    server.peer_connected(Time::from_millis(5), 'b', 3);
+    assert_eq!(
+        sent(&mut server),
+        [
+            ('b', System::AddPeer(id(2)).to_bytes()),
+            ('a', System::AddPeer(id(3)).to_bytes())
+        ]
+    );
+    assert_eq!(server.statistics().announced, 2);
+}
+
+#[test]
+fn those_who_stay_are_told_who_leaves() {
+    let mut server = session();
+    server.peer_disconnected(Time::from_millis(2000), 'b', Departure::TimedOut);
+    let (packets, events) = split(drain(&mut server));
+    assert_eq!(receivers(&packets), "ac");
+    assert!(
+        packets
+            .iter()
+            .all(|(_, outgoing)| *outgoing == Outgoing::system(System::DelPeer(id(3)).to_bytes()))
+    );
+    assert_eq!(
+        events,
+        [ServerEvent::PeerDisconnected {
+            id: id(3),
+            reason: Departure::TimedOut
+        }]
+    );
+}
+
+#[test]
+fn many_changes_in_a_row_are_told_together() {
+    let mut server = session();
+    let start = Time::from_millis(5000);
+    for number in 100..200 {
+        server.peer_connected(start, char::from_u32(0x1000 + number).expect("a letter"), number);
+    }
+    let to_a = |packets: &[(char, Bytes)]| packets.iter().filter(|(to, _)| *to == 'a').count();
+    assert_eq!(to_a(&sent(&mut server)), 1, "the first one at once");
+    let due = server.poll_timeout().expect("the others are due");
+    assert!(due <= start + std::time::Duration::from_millis(500));
+    server.handle_timeout(due);
+    assert_eq!(to_a(&sent(&mut server)), 99);
+    assert_eq!(server.poll_timeout(), None);
+}
+
+#[test]
+fn everyone_ends_up_knowing_everyone_whatever_the_order() {
+    let mut server = SceneServer::new(true);
+    let mut known: HashMap<char, std::collections::BTreeSet<PeerId>> = HashMap::new();
+    let keys: Vec<char> = ('a'..='p').collect();
+    let mut now = NOW;
+    let mut state = 1u32;
+    for step in 0..2000u64 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let at = (state >> 16) as usize % keys.len();
+        let key = keys[at];
+        now += std::time::Duration::from_micros(step % 700);
+        if server.roster().id(key).is_some() {
+            server.peer_disconnected(now, key, Departure::Local);
+            known.remove(&key);
+        } else {
+            // The id is often one that has just become free.
+            server.peer_connected(now, key, 2 + at as u32);
+            known.insert(key, std::collections::BTreeSet::new());
+        }
+        if server.poll_timeout().is_some_and(|due| due <= now) {
+            server.handle_timeout(now);
+        }
+        apply(&mut server, &mut known);
+    }
+    server.handle_timeout(now + std::time::Duration::from_secs(1));
+    apply(&mut server, &mut known);
+    for (key, known) in &known {
+        let others: std::collections::BTreeSet<PeerId> = server
+            .roster()
+            .iter()
+            .filter(|(_, other)| other != key)
+            .map(|(id, _)| id)
+            .collect();
+        assert_eq!(*known, others);
+    }
+}
+
+/// What the clients make of it: nobody is introduced twice, and only who is known leaves.
+fn apply(server: &mut SceneServer<char>, known: &mut HashMap<char, std::collections::BTreeSet<PeerId>>) {
+    for (to, data) in sent(server) {
+        let Some(known) = known.get_mut(&to) else { continue };
+        match Message::parse(&data) {
+            Ok(Message::System(System::AddPeer(id))) => assert!(known.insert(id), "{id} is introduced to {to} again"),
+            Ok(Message::System(System::DelPeer(id))) => assert!(known.remove(&id), "{to} does not know {id}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn bad_and_taken_ids_are_reset_in_silence() {
+    let mut server = session();
+    for (data, key) in [(0, 'x'), (1, 'y'), (u32::MAX, 'z'), (2, 'w')] {
+        server.peer_connected(NOW, key, data);
+        assert_eq!(drain(&mut server), [Output::Reset(key)]);
+        server.peer_disconnected(NOW, key, Departure::Local);
+        assert_eq!(drain(&mut server), []);
+    }
+    assert_eq!(server.statistics().refused, 4);
+}
+
+#[test]
+fn a_packet_for_one_keeps_its_mode_and_channel_and_names_its_source() {
+    let mut server = session();
+    server.packet_received(
+        'a',
+        5,
+        Packet::unsequenced(relay(4, b"\x03hi")).with_unreliable_fragments(),
+    );
+    let (packets, events) = split(drain(&mut server));
+    let channel = TransferChannel::new(4).expect("a channel");
+    let expected = Outgoing::new(channel, TransferMode::Unreliable, relay(2, b"\x03hi"));
+    assert_eq!(packets, [('c', expected)]);
+    assert_eq!(events, []);
+}
+
+#[test]
+fn a_packet_for_all_reaches_the_others_and_the_server() {
+    let mut server = session();
+    server.packet_received('a', 0, Packet::reliable(relay(0, b"\x03hi")));
+    let (packets, events) = split(drain(&mut server));
+    assert_eq!(receivers(&packets), "bc");
+    let [ServerEvent::Packet(received)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!((received.from, &received.data[..]), (id(2), &b"\x03hi"[..]));
+}
+
+#[test]
+fn a_packet_for_all_but_one_spares_that_one() {
+    for (target, to, for_the_server) in [(-3, "c", true), (-1, "bc", false), (-2, "bc", true), (-99, "bc", true)] {
+        let mut server = session();
+        server.packet_received('a', 0, Packet::reliable(relay(target, b"\x03hi")));
+        let (packets, events) = split(drain(&mut server));
+        assert_eq!(receivers(&packets), to, "{target}");
+        assert_eq!(!events.is_empty(), for_the_server, "{target}");
+    }
+}
+
+#[test]
+fn packets_for_nobody_are_dropped_and_counted() {
+    let mut server = session();
+    for target in [1, 5, i32::MAX] {
+        server.packet_received('a', 0, Packet::reliable(relay(target, b"\x03hi")));
+    }
+    assert_eq!(drain(&mut server), []);
+    assert_eq!(server.statistics().unknown_targets, 3);
+}
+
+#[test]
+fn system_messages_that_only_servers_send_are_dropped_and_counted() {
+    let mut server = session();
+    let nested = relay(0, &relay(0, b"\x03hi"));
+    let bad: [&[u8]; 5] = [
+        b"\x07",
+        b"\x07\x01\x09\0\0\0",
+        b"\x07\x02\x03\0\0\0",
+        b"\x07\x07\0\0\0\0",
+        b"\x07\x03\0\0\0\0",
+    ];
+    for bad in bad {
+        server.packet_received('a', 0, Packet::reliable(bad));
+        assert_eq!(drain(&mut server), []);
+    }
+    server.packet_received('a', 0, Packet::reliable(nested));
+    let (_, events) = split(drain(&mut server));
+    assert_eq!(events, []);
+    assert_eq!(server.statistics().malformed, 6);
+}
+
+#[test]
+fn a_path_is_confirmed_and_calls_by_its_number_are_understood() {
+    let mut server = session();
+    let number = NodeId::new(300).expect("31 bits");
+    let offer = SimplifyPath {
+        checksum: [b'0'; 32],
+        id: number,
+        path: "Main/Chat".into(),
+    };
+    server.packet_received('a', 0, Packet::reliable(offer.to_bytes()));
+    let confirm = ConfirmPath {
+        checksum_matched: true,
+        id: number,
+    };
+    assert_eq!(sent(&mut server), [('a', confirm.to_bytes())]);
+
+    let call = Rpc {
+        node: NodeReference::Id(number),
+        method: MethodId(1),
+        arguments: Arguments::None,
+    };
+    let paths = ['a', 'b'].map(|key| {
+        server.packet_received(key, 0, Packet::reliable(call.to_bytes()));
+        match &drain(&mut server)[..] {
+            [Output::Event(ServerEvent::Packet(received))] => received.node_path.clone(),
+            other => panic!("{other:?}"),
+        }
+    });
+    assert_eq!(paths[0].as_deref(), Some("Main/Chat"));
+    assert_eq!(paths[1], None, "numbers are each client's own");
+}
+
+#[test]
+fn everything_else_goes_to_the_program() {
+    let mut server = session();
+    let packets: [&'static [u8]; 6] = [
+        b"",
+        b"\x03raw",
+        b"\x04spawn",
+        b"\x06sync",
+        b"\x07\x00auth",
+        b"\x20bad call",
+    ];
+    for data in packets {
+        server.packet_received('b', 2, Packet::unreliable(data));
+        let (packets, events) = split(drain(&mut server));
+        assert!(packets.is_empty());
+        let received = Received {
+            from: id(3),
+            channel: TransferChannel::new(1).expect("a channel"),
+            mode: TransferMode::UnreliableOrdered,
+            data: Bytes::from_static(data),
+            node_path: None,
+        };
+        assert_eq!(events, [ServerEvent::Packet(received)]);
+    }
+}
+
+#[test]
+fn the_program_sends_to_its_targets() {
+    for (target, to) in [(0, "abc"), (-3, "ac"), (4, "c")] {
+        let mut server = session();
+        let sent = server.send(
+            target.into(),
+            TransferChannel::ZERO,
+            TransferMode::Reliable,
+            scene::raw(b"x"),
+        );
+        assert_eq!(sent, Ok(()));
+        assert_eq!(receivers(&split(drain(&mut server)).0), to);
+    }
+    let mut server = session();
+    for target in [5, -5, 1] {
+        let target = Target::from(target);
+        let sent = server.send(target, TransferChannel::ZERO, TransferMode::Reliable, scene::raw(b"x"));
+        assert_eq!(sent, Err(UnknownTarget(target)));
+    }
+    assert_eq!(
+        server.send(Target::All, TransferChannel::ZERO, TransferMode::Reliable, Bytes::new()),
+        Ok(())
+    );
+    assert_eq!(drain(&mut server), [], "empty packets are not sent");
+}
+
+#[test]
+fn nobody_hears_from_a_peer_before_being_told_of_it() {
+    let mut server = session();
+    let now = Time::from_millis(2000);
+    server.peer_connected(now, 'd', 5);
+    server.peer_connected(now, 'e', 6);
+    drain(&mut server);
+    server.packet_received('e', 0, Packet::reliable(relay(2, b"\x03hi")));
+    assert_eq!(
+        sent(&mut server),
+        [('a', System::AddPeer(id(6)).to_bytes()), ('a', relay(6, b"\x03hi"))]
+    );
+}
+
+#[test]
+fn without_the_relay_all_is_left_to_the_program() {
+    let mut server = SceneServer::new(false);
+    server.peer_connected(NOW, 'a', 2);
+    server.peer_connected(NOW, 'b', 3);
+    server.packet_received('a', 0, Packet::reliable(relay(3, b"\x03hi")));
+    let (packets, events) = split(drain(&mut server));
+    assert_eq!(packets, []);
+    assert_eq!(events.len(), 3);
+}
+
+#[test]
+fn packets_of_strangers_are_ignored() {
+    let mut server = session();
+    server.packet_received('x', 0, Packet::reliable(relay(0, b"\x03hi")));
+    assert_eq!(drain(&mut server), []);
+}
