@@ -1,0 +1,115 @@
+//! What can be set on an endpoint.
+
+use std::time::Duration;
+
+use enet_proto::HostConfig;
+
+/// How datagrams pass to and from the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Batching {
+    /// Many at a time where the kernel can: segmentation offload (GSO), receive offload (GRO) and `recvmmsg` on Linux and
+    /// Android, single calls elsewhere or when the kernel turns out not to.
+    #[default]
+    Auto,
+    /// One system call for each datagram.
+    Off,
+}
+
+/// The settings of an endpoint. The defaults suit a game server as well as a client.
+///
+/// ```
+/// use std::time::Duration;
+/// use enet_tokio::Config;
+///
+/// let config = Config::default()
+///     .with_host(|host| host.max_peers = 64)
+///     .with_linger(Duration::from_secs(1));
+/// assert_eq!(config.host.max_peers, 64);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The settings of the protocol: peers, channels, bandwidth, packet sizes.
+    pub host: HostConfig,
+    /// How datagrams pass to and from the kernel. Default [`Batching::Auto`].
+    pub batching: Batching,
+    /// The kernel's receive buffer to ask for, in bytes; the system may grant less. It must hold what arrives while the
+    /// driver is busy, so a server of thousands wants much. Default 4 MiB.
+    pub receive_buffer: usize,
+    /// The kernel's send buffer to ask for, in bytes; the system may grant less. Default 4 MiB.
+    pub send_buffer: usize,
+    /// How many received packets may wait for the program before the endpoint stops taking them from the protocol: for each
+    /// connection in the connection style, in all in the event style. What comes on top waits in the protocol, up to
+    /// [`HostConfig::max_waiting_data`] for each peer, and is then refused. Default 8192.
+    pub receive_queue_packets: usize,
+    /// The same in bytes of payload. Default 4 MiB.
+    pub receive_queue_bytes: usize,
+    /// How long an endpoint that is shut down or dropped goes on to deliver what is queued and to wait for its peers to confirm
+    /// that they have left. Default 3 s.
+    pub linger: Duration,
+    /// How long [`Endpoint::connect`](crate::Endpoint::connect) waits for an answer from one address. Default 10 s.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            host: HostConfig::default(),
+            batching: Batching::default(),
+            receive_buffer: 4 * 1024 * 1024,
+            send_buffer: 4 * 1024 * 1024,
+            receive_queue_packets: 8192,
+            receive_queue_bytes: 4 * 1024 * 1024,
+            linger: Duration::from_secs(3),
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Config {
+    /// Changes settings of the protocol.
+    #[must_use]
+    pub fn with_host(mut self, change: impl FnOnce(&mut HostConfig)) -> Config {
+        change(&mut self.host);
+        self
+    }
+
+    /// Sets [`batching`](Config::batching).
+    #[must_use]
+    pub fn with_batching(mut self, batching: Batching) -> Config {
+        self.batching = batching;
+        self
+    }
+
+    /// Sets [`receive_buffer`](Config::receive_buffer) and [`send_buffer`](Config::send_buffer), in bytes.
+    #[must_use]
+    pub fn with_socket_buffers(mut self, receive: usize, send: usize) -> Config {
+        self.receive_buffer = receive;
+        self.send_buffer = send;
+        self
+    }
+
+    /// Sets [`receive_queue_packets`](Config::receive_queue_packets) and
+    /// [`receive_queue_bytes`](Config::receive_queue_bytes).
+    #[must_use]
+    pub fn with_receive_queue(mut self, packets: usize, bytes: usize) -> Config {
+        self.receive_queue_packets = packets;
+        self.receive_queue_bytes = bytes;
+        self
+    }
+
+    /// Sets [`linger`](Config::linger).
+    #[must_use]
+    pub fn with_linger(mut self, linger: Duration) -> Config {
+        self.linger = linger;
+        self
+    }
+
+    /// Sets [`connect_timeout`](Config::connect_timeout).
+    #[must_use]
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Config {
+        self.connect_timeout = timeout;
+        self
+    }
+}

@@ -1,0 +1,359 @@
+//! The connection style: what the driver keeps for each [`Connection`](crate::Connection).
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::task::{Context, Poll, Waker};
+
+use enet_proto::{DisconnectReason, Event, Host, Packet, Peer, PeerHandle};
+use slotmap::{SecondaryMap, SlotMap, new_key_type};
+
+use super::compact::compact;
+use super::waiters::Waiters;
+use crate::config::Config;
+
+new_key_type! {
+    /// A connection, from its making until both the program and the protocol are done with it.
+    pub(crate) struct ConnectionKey;
+}
+
+/// All connections of an endpoint.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    entries: SlotMap<ConnectionKey, Entry>,
+    by_peer: SecondaryMap<PeerHandle, ConnectionKey>,
+    /// Connections from others that the program has not seen yet.
+    incoming: VecDeque<ConnectionKey>,
+    accepting: Waiters,
+    /// Connections with tasks that wait for room to send.
+    full: Vec<ConnectionKey>,
+    queue_packets: usize,
+    queue_bytes: usize,
+}
+
+/// A packet and its channel, or why there will be none.
+pub(crate) type Received = Result<(u8, Packet), DisconnectReason>;
+
+/// What a handle to a connection knows of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    pub(crate) key: ConnectionKey,
+    pub(crate) peer: PeerHandle,
+    pub(crate) address: SocketAddr,
+    pub(crate) connect_data: u32,
+}
+
+/// One connection.
+#[derive(Debug)]
+struct Entry {
+    peer: PeerHandle,
+    address: SocketAddr,
+    connect_data: u32,
+    stage: Stage,
+    holder: Holder,
+    inbox: VecDeque<(u8, Packet)>,
+    inbox_bytes: usize,
+    /// Whether the protocol was told to keep what it receives.
+    paused: bool,
+    receiving: Waiters,
+    sending: Waiters,
+    /// The smallest packet that waits to be sent, in bytes.
+    smallest: usize,
+    changing: Waiters,
+}
+
+/// What the program has of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// Not accepted yet.
+    Nobody,
+    /// A handle.
+    Program,
+    /// It had one and dropped it.
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Connecting,
+    Open,
+    Closed(DisconnectReason),
+}
+
+impl Connections {
+    pub(crate) fn new(config: &Config) -> Connections {
+        Connections {
+            entries: SlotMap::with_key(),
+            by_peer: SecondaryMap::new(),
+            incoming: VecDeque::new(),
+            accepting: Waiters::default(),
+            full: Vec::new(),
+            queue_packets: config.receive_queue_packets.max(1),
+            queue_bytes: config.receive_queue_bytes.max(1),
+        }
+    }
+
+    /// A connection that this side makes; the caller holds it.
+    pub(crate) fn dial(&mut self, peer: PeerHandle, address: SocketAddr, connect_data: u32) -> Identity {
+        let key = self.insert(peer, address, connect_data, Stage::Connecting, Holder::Program);
+        Identity {
+            key,
+            peer,
+            address,
+            connect_data,
+        }
+    }
+
+    fn insert(
+        &mut self,
+        peer: PeerHandle,
+        address: SocketAddr,
+        connect_data: u32,
+        stage: Stage,
+        holder: Holder,
+    ) -> ConnectionKey {
+        let key = self.entries.insert(Entry {
+            peer,
+            address,
+            connect_data,
+            stage,
+            holder,
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            paused: false,
+            receiving: Waiters::default(),
+            sending: Waiters::default(),
+            smallest: usize::MAX,
+            changing: Waiters::default(),
+        });
+        self.by_peer.insert(peer, key);
+        key
+    }
+
+    /// The next connection from another side; the caller holds it.
+    pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Identity> {
+        while let Some(key) = self.incoming.pop_front() {
+            if let Some(entry) = self.entries.get_mut(key) {
+                entry.holder = Holder::Program;
+                let Entry {
+                    peer,
+                    address,
+                    connect_data,
+                    ..
+                } = *entry;
+                return Poll::Ready(Identity {
+                    key,
+                    peer,
+                    address,
+                    connect_data,
+                });
+            }
+        }
+        self.accepting.add(cx.waker());
+        Poll::Pending
+    }
+
+    pub(crate) fn stage(&self, key: ConnectionKey) -> Stage {
+        self.entries
+            .get(key)
+            .map_or(Stage::Closed(DisconnectReason::Local), |entry| entry.stage)
+    }
+
+    /// The next received packet, or why there will be none; and whether the protocol was told to go on delivering.
+    pub(crate) fn poll_receive(
+        &mut self,
+        key: ConnectionKey,
+        host: &mut Host,
+        waker: Option<&Waker>,
+    ) -> (Poll<Received>, bool) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return (Poll::Ready(Err(DisconnectReason::Local)), false);
+        };
+        if let Some((channel, packet)) = entry.inbox.pop_front() {
+            entry.inbox_bytes -= packet.data.len();
+            let resume = entry.paused
+                && entry.inbox.len() <= self.queue_packets / 2
+                && entry.inbox_bytes <= self.queue_bytes / 2;
+            if resume {
+                entry.set_paused(false, host);
+            }
+            return (Poll::Ready(Ok((channel, packet))), resume);
+        }
+        if let Stage::Closed(reason) = entry.stage {
+            return (Poll::Ready(Err(reason)), false);
+        }
+        if let Some(waker) = waker {
+            entry.receiving.add(waker);
+        }
+        (Poll::Pending, false)
+    }
+
+    /// Lists a task that wants to send `size` bytes.
+    pub(crate) fn wait_for_room(&mut self, key: ConnectionKey, size: usize, waker: &Waker) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            if entry.sending.is_empty() {
+                self.full.push(key);
+                entry.smallest = usize::MAX;
+            }
+            entry.smallest = entry.smallest.min(size);
+            entry.sending.add(waker);
+        }
+    }
+
+    /// Lists a task that waits for the next stage.
+    pub(crate) fn wait_for_change(&mut self, key: ConnectionKey, waker: &Waker) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.changing.add(waker);
+        }
+    }
+
+    /// Wakes those who wait for room and have it now.
+    pub(crate) fn wake_senders(&mut self, host: &Host, woken: &mut Vec<Waker>) {
+        let Connections { entries, full, .. } = self;
+        let maximum = host.config().max_queued_data;
+        full.retain(|&key| {
+            let Some(entry) = entries.get_mut(key) else {
+                return false;
+            };
+            // Not for every freed byte: a quarter of the queue at a time costs fewer wakings.
+            let wanted = entry.smallest.saturating_add(PACKET_COST).max(maximum / 4);
+            let room = host
+                .peer(entry.peer)
+                .is_none_or(|peer| peer.queued_data() == 0 || peer.queued_data() <= maximum.saturating_sub(wanted));
+            if room {
+                entry.sending.wake(woken);
+            }
+            !room
+        });
+    }
+
+    /// Hands an event of the protocol to its connection.
+    pub(crate) fn dispatch(&mut self, event: Event, host: &mut Host, woken: &mut Vec<Waker>) {
+        match event {
+            Event::Connected { peer, data } => match self.by_peer.get(peer) {
+                Some(&key) => {
+                    if let Some(entry) = self.entries.get_mut(key) {
+                        entry.stage = Stage::Open;
+                        entry.changing.wake(woken);
+                    }
+                }
+                None => {
+                    let Some(address) = host.peer(peer).map(Peer::address) else {
+                        return;
+                    };
+                    let key = self.insert(peer, address, data, Stage::Open, Holder::Nobody);
+                    self.incoming.push_back(key);
+                    self.accepting.wake(woken);
+                }
+            },
+            Event::Received { peer, channel, packet } => {
+                let Some(entry) = self.by_peer.get(peer).and_then(|&key| self.entries.get_mut(key)) else {
+                    return;
+                };
+                if entry.holder == Holder::Gone {
+                    return;
+                }
+                entry.inbox_bytes += packet.data.len();
+                entry.inbox.push_back((channel, packet));
+                entry.receiving.wake(woken);
+                let over = entry.inbox.len() >= self.queue_packets || entry.inbox_bytes >= self.queue_bytes;
+                if over && !entry.paused {
+                    entry.set_paused(true, host);
+                    entry.inbox.iter_mut().for_each(|(_, packet)| compact(packet));
+                }
+            }
+            Event::Disconnected { peer, reason } => self.close(peer, reason, woken),
+        }
+    }
+
+    /// The protocol has let go of `peer`.
+    pub(crate) fn close(&mut self, peer: PeerHandle, reason: DisconnectReason, woken: &mut Vec<Waker>) {
+        let Some(key) = self.by_peer.remove(peer) else { return };
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        entry.close(reason, woken);
+        // One that was never accepted is kept for what it sent, but not without limit: those who come and go at once could
+        // otherwise fill the memory of a program that is slow to accept.
+        let keep = match entry.holder {
+            Holder::Nobody => !entry.inbox.is_empty() && self.incoming.len() <= MAX_UNSEEN,
+            Holder::Program => true,
+            Holder::Gone => false,
+        };
+        if !keep {
+            self.entries.remove(key);
+        }
+        if self.incoming.len() > 2 * MAX_UNSEEN.max(self.entries.len()) {
+            let entries = &self.entries;
+            self.incoming.retain(|&key| entries.contains_key(key));
+        }
+    }
+
+    /// The program has dropped its handle: what is queued is delivered, what still comes is not kept.
+    pub(crate) fn release(&mut self, key: ConnectionKey, host: &mut Host, woken: &mut Vec<Waker>) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        entry.holder = Holder::Gone;
+        match entry.stage {
+            Stage::Closed(_) => {}
+            Stage::Connecting => {
+                let peer = entry.peer;
+                if let Some(mut peer) = host.peer_mut(peer) {
+                    peer.disconnect_now(0);
+                }
+                self.close(peer, DisconnectReason::Local, woken);
+            }
+            Stage::Open => {
+                if entry.paused {
+                    entry.set_paused(false, host);
+                }
+                if let Some(mut peer) = host.peer_mut(entry.peer) {
+                    peer.disconnect_later(0);
+                }
+            }
+        }
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if matches!(entry.stage, Stage::Closed(_)) {
+            self.entries.remove(key);
+        } else {
+            entry.forget_received();
+        }
+    }
+
+    /// The endpoint is at its end: nothing more will happen to any connection.
+    pub(crate) fn end(&mut self, woken: &mut Vec<Waker>) {
+        self.by_peer.clear();
+        self.full.clear();
+        for entry in self.entries.values_mut() {
+            if !matches!(entry.stage, Stage::Closed(_)) {
+                entry.close(DisconnectReason::Local, woken);
+            }
+        }
+        self.entries.retain(|_, entry| entry.holder == Holder::Program);
+        self.incoming.clear();
+        self.accepting.wake(woken);
+    }
+}
+
+/// What a packet costs in the protocol's queue beside its payload, at least roughly.
+const PACKET_COST: usize = 256;
+
+/// How many connections that ended before they were accepted are kept for what they sent.
+const MAX_UNSEEN: usize = 256;
+
+impl Entry {
+    fn set_paused(&mut self, paused: bool, host: &mut Host) {
+        self.paused = paused;
+        if let Some(mut peer) = host.peer_mut(self.peer) {
+            peer.set_receiving(!paused);
+        }
+    }
+
+    fn close(&mut self, reason: DisconnectReason, woken: &mut Vec<Waker>) {
+        self.stage = Stage::Closed(reason);
+        self.receiving.wake(woken);
+        self.sending.wake(woken);
+        self.changing.wake(woken);
+    }
+
+    fn forget_received(&mut self) {
+        self.inbox = VecDeque::new();
+        self.inbox_bytes = 0;
+    }
+}

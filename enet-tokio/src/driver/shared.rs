@@ -1,0 +1,269 @@
+//! What the driver and the handles of an endpoint share.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use enet_proto::{DisconnectReason, Host, PeerHandle, Time};
+
+use super::clock::Clock;
+use super::connections::Connections;
+use super::events::Events;
+use super::waiters::Waiters;
+use crate::config::Config;
+use crate::socket::{Outgoing, Sent, Socket};
+use crate::statistics::{EndpointStatistics, SocketStatistics};
+
+/// The state of an endpoint behind its lock.
+///
+/// Handles lock it, act on the protocol and leave; no lock is held while anything waits. Tasks are woken after it is released.
+#[derive(Debug)]
+pub(crate) struct Shared(Mutex<State>);
+
+/// See [`Shared`].
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) host: Host,
+    pub(crate) clock: Clock,
+    /// None once the endpoint has ended.
+    pub(crate) socket: Option<Socket>,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) sink: Sink,
+    pub(crate) phase: Phase,
+    linger: Duration,
+    /// Tasks that wait for the end.
+    pub(crate) ending: Waiters,
+    /// Tasks to wake as soon as the lock is released.
+    pub(crate) woken: Vec<Waker>,
+    /// The driver's task, while it sleeps.
+    pub(super) driver: Option<Waker>,
+    /// Whether the driver has something to do.
+    touched: bool,
+    /// What the socket counted, once it is closed.
+    last_counts: SocketStatistics,
+}
+
+/// Where events go.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    Connections(Connections),
+    Events(Events),
+}
+
+/// The life of an endpoint.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    Running,
+    /// Peers have been asked to leave; at the deadline it is over in any case.
+    Closing {
+        deadline: Time,
+        data: u32,
+    },
+    Ended,
+}
+
+/// What is left to send after sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outflow {
+    /// Nothing.
+    Idle,
+    /// Something: the budget is used up.
+    More,
+    /// Something: the kernel has no room.
+    Blocked,
+    /// The socket is unusable; the endpoint has ended.
+    Ended,
+}
+
+impl Shared {
+    pub(crate) fn new(host: Host, clock: Clock, socket: Socket, sink: Sink, config: &Config) -> Shared {
+        Shared(Mutex::new(State {
+            host,
+            clock,
+            socket: Some(socket),
+            outgoing: Outgoing::default(),
+            sink,
+            phase: Phase::Running,
+            linger: config.linger,
+            ending: Waiters::default(),
+            woken: Vec::new(),
+            driver: None,
+            touched: false,
+            last_counts: SocketStatistics::default(),
+        }))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held ends the driver, which ends the endpoint; its handles should still be able to tell.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Acts on the state, then wakes whom it concerns.
+    pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.lock();
+        let result = act(&mut state);
+        let driver = if std::mem::take(&mut state.touched) {
+            state.driver.take()
+        } else {
+            None
+        };
+        let woken = std::mem::take(&mut state.woken);
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        woken.into_iter().for_each(Waker::wake);
+        result
+    }
+}
+
+impl State {
+    /// Has the driver look: there may be something to send or to dispatch, or a new deadline.
+    pub(crate) fn touch(&mut self) {
+        self.touched = true;
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
+    }
+
+    pub(crate) fn statistics(&self) -> EndpointStatistics {
+        EndpointStatistics {
+            host: *self.host.statistics(),
+            socket: self.socket.as_ref().map_or(self.last_counts, Socket::statistics),
+            peers: self.host.peers().count(),
+        }
+    }
+
+    /// Sends what there is, some `budget` datagrams at most.
+    pub(crate) fn transmit(&mut self, now: Time, budget: usize) -> Outflow {
+        let State {
+            host,
+            socket: Some(socket),
+            outgoing,
+            ..
+        } = self
+        else {
+            return Outflow::Ended;
+        };
+        let batch = socket.max_datagrams(usize::from(host.config().mtu));
+        let mut taken = 0;
+        loop {
+            if outgoing.is_empty() {
+                if taken >= budget {
+                    return Outflow::More;
+                }
+                let Some(transmit) = host.poll_transmit(now, batch, &mut outgoing.buffer) else {
+                    return Outflow::Idle;
+                };
+                outgoing.begin(&transmit);
+                taken += outgoing.datagrams();
+            }
+            match socket.send(outgoing) {
+                Sent::Done => {}
+                Sent::Blocked => return Outflow::Blocked,
+                Sent::Broken(error) => {
+                    self.end(Some(error));
+                    return Outflow::Ended;
+                }
+            }
+        }
+    }
+
+    /// Moves the protocol's events to where the program finds them.
+    pub(crate) fn dispatch(&mut self) {
+        let State { host, sink, woken, .. } = self;
+        match sink {
+            Sink::Connections(connections) => {
+                while let Some(event) = host.poll_event() {
+                    connections.dispatch(event, host, woken);
+                }
+                connections.wake_senders(host, woken);
+            }
+            Sink::Events(events) => {
+                while !events.is_full() {
+                    let Some(event) = host.poll_event() else { break };
+                    events.push(event, woken);
+                }
+            }
+        }
+    }
+
+    /// Begins to end the endpoint gracefully: what is queued is delivered, peers are told with `data` and may confirm, for as
+    /// long as the linger time allows.
+    pub(crate) fn close(&mut self, data: u32) {
+        if !self.is_running() {
+            return;
+        }
+        tracing::debug!(data, "closing");
+        self.phase = Phase::Closing {
+            deadline: self.clock.now() + self.linger,
+            data,
+        };
+        self.host.set_accepting(false);
+        let peers: Vec<PeerHandle> = self.host.peers().map(|(peer, _)| peer).collect();
+        for peer in peers {
+            if let Some(mut peer) = self.host.peer_mut(peer) {
+                peer.set_receiving(true);
+                peer.disconnect_later(data);
+            }
+        }
+        self.touch();
+    }
+
+    /// Ends the endpoint at once: each peer is told once, and what is queued is lost.
+    pub(crate) fn close_now(&mut self, data: u32) {
+        if self.has_ended() {
+            return;
+        }
+        self.host.disconnect_all_now(data);
+        self.phase = Phase::Closing {
+            deadline: self.clock.now(),
+            data,
+        };
+        self.touch();
+    }
+
+    /// The last steps of the endpoint: nothing is sent or received any more.
+    pub(crate) fn end(&mut self, error: Option<io::Error>) {
+        if self.has_ended() {
+            return;
+        }
+        match error {
+            Some(error) => tracing::error!(%error, "the socket is broken"),
+            None => tracing::debug!("ended"),
+        }
+        self.phase = Phase::Ended;
+        if let Some(socket) = self.socket.take() {
+            self.last_counts = socket.statistics();
+        }
+        self.outgoing.clear();
+        self.dispatch();
+        match &mut self.sink {
+            Sink::Connections(connections) => connections.end(&mut self.woken),
+            Sink::Events(events) => events.waiting.wake(&mut self.woken),
+        }
+        self.ending.wake(&mut self.woken);
+    }
+
+    /// Lists a task that waits for the end; false if it is over already.
+    pub(crate) fn wait_for_end(&mut self, cx: &Context<'_>) -> bool {
+        if self.has_ended() {
+            return false;
+        }
+        self.ending.add(cx.waker());
+        true
+    }
+
+    /// Takes the connection of `peer` as ended by this side, for actions after which the protocol reports nothing.
+    pub(crate) fn forget(&mut self, peer: PeerHandle) {
+        if let Sink::Connections(connections) = &mut self.sink {
+            connections.close(peer, DisconnectReason::Local, &mut self.woken);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The event style.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use enet_proto::{Event, Packet, Peer, PeerHandle, PeerMut, SendError};
+use tokio::net::ToSocketAddrs;
+use tokio::task::coop;
+
+use crate::config::Config;
+use crate::driver::events::Events;
+use crate::driver::shared::{Sink, State};
+use crate::error::{BindError, ConnectError};
+use crate::handle::{Handle, common_methods};
+
+/// An ENet host that tells what happens as a stream of events, as game servers like it.
+///
+/// Clones are handles to the same endpoint. When the last one is dropped the endpoint closes, as with
+/// [`shutdown`](EventEndpoint::shutdown), in the background.
+///
+/// No method but the `async` ones waits, and all can be called from any thread.
+///
+/// ```no_run
+/// use enet_tokio::{Config, Event, EventEndpoint};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = EventEndpoint::bind("[::]:7777", Config::default()).await?;
+/// while let Some(event) = server.next_event().await {
+///     match event {
+///         Event::Connected { peer, data } => println!("{peer:?} came with {data}"),
+///         Event::Received { peer, channel, packet } => {
+///             let _ = server.send(peer, channel, packet);
+///         }
+///         Event::Disconnected { peer, reason } => println!("{peer:?} went: {reason:?}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct EventEndpoint {
+    handle: Handle,
+}
+
+impl EventEndpoint {
+    /// Binds to `address` and takes connections there. Port 0 lets the system pick one. `[::]` takes IPv4 as well as IPv6.
+    ///
+    /// # Errors
+    ///
+    /// If the name cannot be resolved, none of its addresses can be bound to, or the system has no randomness.
+    ///
+    /// # Panics
+    ///
+    /// Outside the context of a tokio runtime with I/O and time enabled, as everything in tokio does.
+    pub async fn bind(address: impl ToSocketAddrs, config: Config) -> Result<EventEndpoint, BindError> {
+        Ok(EventEndpoint {
+            handle: Handle::bind(address, config, sink).await?,
+        })
+    }
+
+    /// An endpoint that only makes connections, to IPv4 and, where the system has it, IPv6.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no socket or no randomness.
+    ///
+    /// # Panics
+    ///
+    /// Outside the context of a tokio runtime with I/O and time enabled.
+    pub fn client(config: Config) -> Result<EventEndpoint, BindError> {
+        Ok(EventEndpoint {
+            handle: Handle::client(config, sink)?,
+        })
+    }
+
+    /// Uses a socket that is bound already, for options this crate does not set.
+    ///
+    /// # Errors
+    ///
+    /// If the socket is none that can be used, or the system has no randomness.
+    ///
+    /// # Panics
+    ///
+    /// Outside the context of a tokio runtime with I/O and time enabled.
+    pub fn from_socket(socket: std::net::UdpSocket, config: Config) -> Result<EventEndpoint, BindError> {
+        Ok(EventEndpoint {
+            handle: Handle::from_socket(socket, config, sink)?,
+        })
+    }
+
+    /// The next event, or `None` when the endpoint has ended and all events were taken.
+    ///
+    /// Events of one peer come in their order. Packets may share receive buffers of up to 64 KiB: copy small payloads that you
+    /// keep for long. While the program does not ask, packets wait, first here
+    /// ([`Config::receive_queue_packets`](crate::Config::receive_queue_packets)), then in the protocol
+    /// ([`HostConfig::max_waiting_data`](enet_proto::HostConfig::max_waiting_data) for each peer), and are then refused.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: no event is lost. If several tasks wait, each event goes to one of them.
+    pub async fn next_event(&self) -> Option<Event> {
+        poll_fn(|cx| {
+            let budget = ready!(coop::poll_proceed(cx));
+            let event = ready!(self.poll_event(Some(cx)));
+            budget.made_progress();
+            Poll::Ready(event)
+        })
+        .await
+    }
+
+    /// An event, if there is one now.
+    #[must_use]
+    pub fn try_next_event(&self) -> Option<Event> {
+        match self.poll_event(None) {
+            Poll::Ready(event) => event,
+            Poll::Pending => None,
+        }
+    }
+
+    fn poll_event(&self, cx: Option<&Context<'_>>) -> Poll<Option<Event>> {
+        self.handle.look(|state| {
+            let ended = state.has_ended();
+            let State {
+                host,
+                sink: Sink::Events(events),
+                ..
+            } = state
+            else {
+                return Poll::Pending;
+            };
+            let event = events.next(host);
+            if event.is_some() || ended {
+                return Poll::Ready(event);
+            }
+            if let Some(cx) = cx {
+                events.waiting.add(cx.waker());
+            }
+            Poll::Pending
+        })
+    }
+
+    /// Whether the endpoint has ended: after a shutdown, or because its socket broke. Events may still be there to be taken.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.handle.look(|state| state.has_ended())
+    }
+
+    /// Begins to connect to `address`, with `channels` channels (1 to 255; the server may grant fewer) and a number for the
+    /// server to see. [`Event::Connected`] or [`Event::Disconnected`] tells how it went; nobody there is found out after 5 to
+    /// 30 s, see [`set_timeout`](EventEndpoint::set_timeout).
+    ///
+    /// # Errors
+    ///
+    /// If the endpoint is closed or cannot reach addresses of this family, `channels` is out of range, or there is no room.
+    pub fn connect(&self, address: SocketAddr, channels: usize, data: u32) -> Result<PeerHandle, ConnectError> {
+        let address = self.handle.reachable(address)?;
+        self.handle.act(|state| match state.is_running() {
+            true => Ok(state.host.connect(address, channels, data)?),
+            false => Err(ConnectError::Closed),
+        })
+    }
+
+    /// Queues a packet for a peer. It leaves as soon as the endpoint's task runs, so packets that are sent one after the other
+    /// share datagrams.
+    ///
+    /// # Errors
+    ///
+    /// If the peer is not connected or has no such channel, the packet is too large, or the peer's queue is full
+    /// ([`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data)).
+    pub fn send(&self, peer: PeerHandle, channel: u8, packet: Packet) -> Result<(), SendError> {
+        self.act_on(peer, |mut peer| peer.send(channel, packet))
+            .unwrap_or(Err(SendError::NotConnected))
+    }
+
+    /// Ends a connection: what is queued is lost, the other side is told with `data` and asked to confirm, then
+    /// [`Event::Disconnected`] comes.
+    pub fn disconnect(&self, peer: PeerHandle, data: u32) {
+        self.act_on(peer, |mut peer| peer.disconnect(data));
+    }
+
+    /// Ends a connection after what is queued has been delivered; then [`Event::Disconnected`] comes.
+    pub fn disconnect_later(&self, peer: PeerHandle, data: u32) {
+        self.act_on(peer, |mut peer| peer.disconnect_later(data));
+    }
+
+    /// Ends a connection at once, with one notice to the other side and no event.
+    pub fn disconnect_now(&self, peer: PeerHandle, data: u32) {
+        self.act_on(peer, |mut peer| peer.disconnect_now(data));
+    }
+
+    /// Forgets a connection: the other side is not told, and no event comes.
+    pub fn reset(&self, peer: PeerHandle) {
+        self.act_on(peer, |mut peer| peer.reset());
+    }
+
+    /// Sends a PING now, which is acknowledged and so measures the round trip time.
+    pub fn ping(&self, peer: PeerHandle) {
+        self.act_on(peer, |mut peer| peer.ping());
+    }
+
+    /// Sets after how much silence a PING is sent. Zero for the default of 500 ms.
+    pub fn set_ping_interval(&self, peer: PeerHandle, interval: Duration) {
+        self.act_on(peer, |mut peer| peer.set_ping_interval(interval));
+    }
+
+    /// Sets when a connection counts as lost: when something has been unacknowledged for `minimum` and was resent so often that
+    /// the waiting time has grown by the factor `limit`, or for `maximum` in any case. Zero for the defaults: 32, 5 s, 30 s.
+    pub fn set_timeout(&self, peer: PeerHandle, limit: u32, minimum: Duration, maximum: Duration) {
+        self.act_on(peer, |mut peer| peer.set_timeout(limit, minimum, maximum));
+    }
+
+    /// Sets how the share of unreliable packets that is sent follows the round trip time; the other side is told to do the same.
+    /// ENet's defaults are 5 s, 2 and 2, out of a scale of 32.
+    pub fn configure_throttle(&self, peer: PeerHandle, interval: Duration, acceleration: u32, deceleration: u32) {
+        self.act_on(peer, |mut peer| {
+            peer.configure_throttle(interval, acceleration, deceleration)
+        });
+    }
+
+    /// Sets whether packets of a peer are received. While not, they wait in the protocol, up to
+    /// [`HostConfig::max_waiting_data`](enet_proto::HostConfig::max_waiting_data), and are then refused.
+    pub fn set_receiving(&self, peer: PeerHandle, receiving: bool) {
+        self.act_on(peer, |mut peer| peer.set_receiving(receiving));
+    }
+
+    /// Looks at a peer: its address, state, statistics. `None` if it is gone.
+    ///
+    /// The endpoint stands still meanwhile, and calling it from within would never return: take out what you need.
+    ///
+    /// ```no_run
+    /// # fn f(server: &enet_tokio::EventEndpoint, peer: enet_tokio::PeerHandle) {
+    /// let address = server.inspect(peer, |peer| peer.address());
+    /// # }
+    /// ```
+    pub fn inspect<R>(&self, peer: PeerHandle, look: impl FnOnce(&Peer) -> R) -> Option<R> {
+        self.handle.look(|state| state.host.peer(peer).map(look))
+    }
+
+    /// All peers: connected, connecting and leaving.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerHandle> {
+        self.handle
+            .look(|state| state.host.peers().map(|(peer, _)| peer).collect())
+    }
+
+    fn act_on<R>(&self, peer: PeerHandle, act: impl FnOnce(PeerMut<'_>) -> R) -> Option<R> {
+        self.handle.act(|state| state.host.peer_mut(peer).map(act))
+    }
+
+    common_methods!();
+}
+
+fn sink(config: &Config) -> Sink {
+    Sink::Events(Events::new(config))
+}

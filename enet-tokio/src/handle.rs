@@ -1,0 +1,229 @@
+//! What both styles of endpoint have in common.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+
+use enet_proto::Host;
+use tokio::net::{ToSocketAddrs, lookup_host};
+
+use crate::config::Config;
+use crate::driver::Driver;
+use crate::driver::clock::Clock;
+use crate::driver::shared::{Outflow, Shared, Sink, State};
+use crate::error::{BindError, ConnectError};
+use crate::socket::Socket;
+use crate::socket::address::{Family, destination};
+
+/// Datagrams sent by one flush of a handle; the driver sends the others.
+const FLUSH_BUDGET: usize = 64;
+
+/// Makes what events go to, which is what tells the styles apart.
+type MakeSink = fn(&Config) -> Sink;
+
+/// Keeps an endpoint going: when the last clone is dropped it closes.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    config: Config,
+    local_address: SocketAddr,
+    family: Family,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.with(|state| state.close(0));
+    }
+}
+
+impl Handle {
+    pub(crate) async fn bind(address: impl ToSocketAddrs, config: Config, sink: MakeSink) -> Result<Handle, BindError> {
+        let mut result = Err(BindError::NoAddress);
+        for address in lookup_host(address).await.map_err(BindError::Resolve)? {
+            match Socket::bind(address, &config) {
+                Ok(socket) => return Handle::start(socket, config, sink),
+                Err(source) => result = Err(BindError::Bind { address, source }),
+            }
+        }
+        result
+    }
+
+    pub(crate) fn client(mut config: Config, sink: MakeSink) -> Result<Handle, BindError> {
+        config.host.accept = false;
+        let socket = Socket::bind_any(&config).map_err(BindError::Socket)?;
+        Handle::start(socket, config, sink)
+    }
+
+    pub(crate) fn from_socket(
+        socket: std::net::UdpSocket,
+        config: Config,
+        sink: MakeSink,
+    ) -> Result<Handle, BindError> {
+        let socket = Socket::from_std(socket, &config).map_err(BindError::Socket)?;
+        Handle::start(socket, config, sink)
+    }
+
+    fn start(socket: Socket, config: Config, sink: MakeSink) -> Result<Handle, BindError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| BindError::Randomness(error.into()))?;
+        let clock = Clock::start();
+        let (local_address, family) = (socket.local_address(), socket.family());
+        let host = Host::new(config.host.clone(), seed, clock.now());
+        let shared = Arc::new(Shared::new(host, clock, socket, sink(&config), &config));
+        tokio::spawn(Driver::new(shared.clone()));
+        Ok(Handle(Arc::new(Inner {
+            shared,
+            config,
+            local_address,
+            family,
+        })))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        self.0.local_address
+    }
+
+    /// Acts on the state and has the driver look at what came of it.
+    pub(crate) fn act<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        self.0.shared.with(|state| {
+            let result = act(state);
+            state.touch();
+            result
+        })
+    }
+
+    /// Only looks at the state.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+        self.0.shared.with(look)
+    }
+
+    /// Where to send for `address`.
+    pub(crate) fn reachable(&self, address: SocketAddr) -> Result<SocketAddr, ConnectError> {
+        if self.0.family.reaches(address) {
+            Ok(destination(address))
+        } else {
+            Err(ConnectError::WrongFamily {
+                address,
+                local: self.local_address(),
+            })
+        }
+    }
+
+    /// Sends what is queued from the calling thread.
+    pub(crate) fn flush(&self) {
+        self.look(|state| {
+            let now = state.clock.now();
+            if state.transmit(now, FLUSH_BUDGET) != Outflow::Idle {
+                state.touch();
+            }
+        });
+    }
+
+    pub(crate) async fn ended(&self) {
+        poll_fn(|cx| {
+            if self.look(|state| state.wait_for_end(cx)) {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+    }
+}
+
+/// The methods that both styles of endpoint have.
+macro_rules! common_methods {
+    () => {
+        /// The address this endpoint is bound to, with the port that the system picked if none was asked for.
+        #[must_use]
+        pub fn local_addr(&self) -> std::net::SocketAddr {
+            self.handle.local_address()
+        }
+
+        /// Counters of the protocol and the socket, since the endpoint was bound.
+        #[must_use]
+        pub fn statistics(&self) -> crate::EndpointStatistics {
+            self.handle.look(|state| state.statistics())
+        }
+
+        /// Queues a packet for every connected peer and says how many took it. A peer whose queue is full, or that has no such
+        /// channel, is left out. All share one buffer.
+        pub fn broadcast(&self, channel: u8, packet: &enet_proto::Packet) -> usize {
+            self.handle.act(|state| state.host.broadcast(channel, packet))
+        }
+
+        /// Sends a bare datagram that is no part of the protocol, to open a path through a NAT for example. It may get lost.
+        pub fn send_raw(&self, to: std::net::SocketAddr, datagram: impl Into<bytes::Bytes>) {
+            let (to, datagram) = (crate::socket::address::destination(to), datagram.into());
+            self.handle.act(|state| state.host.send_raw(to, datagram));
+        }
+
+        /// Sends what is queued now, from the calling thread.
+        ///
+        /// Not needed for delivery: whatever is queued is sent as soon as the driver runs, together with all else that was
+        /// queued until then. A thread outside the runtime saves the way to it by this, some 10 to 50 µs.
+        pub fn flush(&self) {
+            self.handle.flush();
+        }
+
+        /// Limits what this host receives and sends, each in bytes per second, 0 for unlimited. Connected peers are told.
+        pub fn set_bandwidth_limit(&self, incoming: u32, outgoing: u32) {
+            self.handle
+                .act(|state| state.host.set_bandwidth_limit(incoming, outgoing));
+        }
+
+        /// Limits the channels of future connections, 1 to 255.
+        pub fn set_channel_limit(&self, limit: usize) {
+            self.handle.act(|state| state.host.set_channel_limit(limit));
+        }
+
+        /// Sets whether others may connect. Those who are connected stay.
+        pub fn set_accepting(&self, accepting: bool) {
+            self.handle.act(|state| {
+                let accepting = accepting && state.is_running();
+                state.host.set_accepting(accepting);
+            });
+        }
+
+        /// Sets how datagrams are compressed; `None` for not at all. Both sides must use the same.
+        pub fn set_compressor(&self, compressor: Option<Box<dyn enet_proto::compress::Compressor>>) {
+            self.handle.act(|state| state.host.set_compressor(compressor));
+        }
+
+        /// Ends the endpoint gracefully: nobody can connect any more, what is queued is delivered, every peer is told with
+        /// `data` and given time to confirm; then the socket is closed. Returns when that is done, after
+        /// [`Config::linger`](crate::Config::linger) at the latest.
+        ///
+        /// # Cancel safety
+        ///
+        /// Once polled the shutdown goes on, whether it is waited for or not.
+        pub async fn shutdown(&self, data: u32) {
+            self.handle.act(|state| state.close(data));
+            self.handle.ended().await;
+        }
+
+        /// Ends the endpoint at once: every peer is told with `data`, once and without confirmation, what is queued is lost,
+        /// and the socket is closed. Returns when that is done, usually within a millisecond.
+        ///
+        /// # Cancel safety
+        ///
+        /// Once polled the shutdown goes on, whether it is waited for or not.
+        pub async fn shutdown_now(&self, data: u32) {
+            self.handle.act(|state| state.close_now(data));
+            self.handle.ended().await;
+        }
+    };
+}
+pub(crate) use common_methods;

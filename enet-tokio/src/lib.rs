@@ -1,0 +1,40 @@
+//! ENet on tokio: hosts and connections for Rust programs, wire-compatible with ENet 1.3 and so with stock Godot 4.
+//!
+//! Two styles, over the same engine:
+//!
+//! - [`Endpoint`] and [`Connection`]: `accept` or `connect`, then `send` and `recv` on each connection, as with TCP.
+//! - [`EventEndpoint`]: `while let Some(event) = endpoint.next_event().await`, as game servers like it.
+//!
+//! The protocol itself is in [`enet_proto`]; this crate gives it a socket, a clock and a task. The task alone receives; it
+//! belongs to the runtime in whose context the endpoint is bound. An endpoint survives whatever its network does: an interface
+//! that is down or a destination that is unreachable is loss, counted in the [statistics](EndpointStatistics).
+//!
+//! An answer that is sent by the task that received the question, before it waits for anything else, leaves in one datagram
+//! together with the acknowledgement.
+//!
+//! Log output is by `tracing`, under the target `enet_tokio`, at the level `debug`.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod config;
+mod connection;
+mod driver;
+mod endpoint;
+mod error;
+mod event_endpoint;
+mod handle;
+mod socket;
+mod statistics;
+
+pub use bytes::Bytes;
+pub use enet_proto::{
+    DisconnectReason, Event, HostConfig, HostStatistics, Packet, PacketMode, Peer, PeerHandle, PeerState,
+    PeerStatistics, SendError,
+};
+
+pub use crate::config::{Batching, Config};
+pub use crate::connection::Connection;
+pub use crate::endpoint::Endpoint;
+pub use crate::error::{BindError, ConnectError, TrySendError};
+pub use crate::event_endpoint::EventEndpoint;
+pub use crate::statistics::{EndpointStatistics, SocketStatistics};

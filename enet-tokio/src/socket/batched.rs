@@ -1,0 +1,95 @@
+//! Many datagrams in one system call, on Linux and Android.
+
+use std::io::{self, IoSliceMut};
+use std::net::{SocketAddr, UdpSocket};
+
+use nix::sys::socket::{setsockopt, sockopt};
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+
+use super::buffers::Buffers;
+use super::outgoing::Outgoing;
+
+/// How many buffers a socket begins with; it gets more when they fill up.
+const FIRST_BUFFERS: usize = 2;
+
+/// Sends with segmentation offload; receives with `recvmmsg` and receive offload.
+#[derive(Debug)]
+pub(super) struct Batched {
+    state: UdpSocketState,
+    buffers: Buffers,
+}
+
+/// What one system call brought in.
+pub(super) struct Received {
+    /// The first so many buffers are filled.
+    pub(super) count: usize,
+    /// Whether the kernel had nothing more at that moment.
+    pub(super) drained: bool,
+}
+
+impl Batched {
+    /// Finds out what the kernel can do, and prepares the socket for it.
+    pub(super) fn new(socket: &UdpSocket) -> io::Result<Batched> {
+        // The state describes the kernel, not the socket it was made for. Making it sets options that QUIC wants and ENet must
+        // not have: forbidden fragmentation above all, as ENet does not look for the MTU of a path and trusts in IP there. So
+        // it is made for a socket that is thrown away, and ours keeps the system's defaults.
+        let scratch = UdpSocket::bind((socket.local_addr()?.ip(), 0))?;
+        let state = UdpSocketState::new((&scratch).into())?;
+        if state.gro_segments() > 1 {
+            setsockopt(socket, sockopt::UdpGroSegment, &true)?;
+        }
+        Ok(Batched {
+            state,
+            buffers: Buffers::new(FIRST_BUFFERS),
+        })
+    }
+
+    /// How many datagrams the kernel takes at a time.
+    pub(super) fn max_segments(&self) -> usize {
+        self.state.max_gso_segments()
+    }
+
+    /// Sends `contents`, datagrams of `outgoing`'s segment size.
+    pub(super) fn send(
+        &self,
+        socket: &tokio::net::UdpSocket,
+        to: SocketAddr,
+        outgoing: &Outgoing,
+        contents: &[u8],
+    ) -> io::Result<()> {
+        let segment_size = (contents.len() > outgoing.segment_size()).then_some(outgoing.segment_size());
+        let transmit = Transmit {
+            destination: to,
+            ecn: None,
+            contents,
+            segment_size,
+            src_ip: None,
+        };
+        self.state.try_send(socket.into(), &transmit)
+    }
+
+    /// Fills as many buffers as the kernel has datagrams for.
+    pub(super) fn receive(
+        &mut self,
+        socket: &tokio::net::UdpSocket,
+        metas: &mut [RecvMeta; BATCH_SIZE],
+    ) -> io::Result<Received> {
+        let slots = self.buffers.writable();
+        let available = slots.len();
+        let mut slices: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+        for (slice, slot) in slices.iter_mut().zip(slots) {
+            *slice = IoSliceMut::new(slot);
+        }
+        let count = self.state.recv(socket.into(), &mut slices[..available], metas)?;
+        let drained = count < available;
+        if !drained && available < BATCH_SIZE {
+            self.buffers.grow((available * 2).min(BATCH_SIZE));
+        }
+        Ok(Received { count, drained })
+    }
+
+    /// The datagrams in the buffer at `index`.
+    pub(super) fn take(&mut self, index: usize, meta: &RecvMeta, each: impl FnMut(bytes::Bytes)) {
+        self.buffers.take(index, meta.len, meta.stride, each);
+    }
+}

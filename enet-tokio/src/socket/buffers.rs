@@ -1,0 +1,164 @@
+//! Where received datagrams are put, and how they become [`Bytes`].
+//!
+//! With receive offload the kernel fills a buffer with up to 64 KiB of datagrams. Two ways lead out of it:
+//!
+//! - A well-filled buffer is lent: its datagrams are slices of it, nothing is copied, and the buffer comes back when the last
+//!   slice is dropped. The memory that a slice keeps alive is at most [`LEND_SHARE`] times what arrived with it.
+//! - From a buffer with little in it each datagram is copied to an allocation of its own size, so that a small packet which the
+//!   program keeps for long does not keep 64 KiB.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+/// Enough for the most that receive offload puts together.
+const BUFFER_SIZE: usize = 64 * 1024;
+
+/// A buffer is lent when at least one part in so many of it is filled.
+const LEND_SHARE: usize = 4;
+
+/// How many lent buffers are remembered, to be used again when they come back. Beyond it they are freed.
+const MAX_LENT: usize = 64;
+
+/// The receive buffers of one socket.
+#[derive(Debug)]
+pub(super) struct Buffers {
+    /// Each of full length, ready to be written to.
+    ready: Vec<BytesMut>,
+    /// Handles to buffers of which slices are, or were, with the program; the longest lent first.
+    lent: VecDeque<Bytes>,
+}
+
+impl Buffers {
+    pub(super) fn new(count: usize) -> Buffers {
+        Buffers {
+            ready: std::iter::repeat_with(allocate).take(count).collect(),
+            lent: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn grow(&mut self, count: usize) {
+        self.ready.resize_with(count, allocate);
+    }
+
+    /// All buffers, to be filled from the first on.
+    pub(super) fn writable(&mut self) -> &mut [BytesMut] {
+        &mut self.ready
+    }
+
+    /// Calls `each` with the datagrams in the buffer at `index`: `length` bytes in all, each datagram of `stride` bytes but the
+    /// last, which may be shorter.
+    pub(super) fn take(&mut self, index: usize, length: usize, stride: usize, mut each: impl FnMut(Bytes)) {
+        let length = length.min(BUFFER_SIZE);
+        if length < BUFFER_SIZE / LEND_SHARE || stride == 0 {
+            let filled = &self.ready[index][..length];
+            if filled.is_empty() {
+                return each(Bytes::new());
+            }
+            return filled
+                .chunks(stride.max(1))
+                .for_each(|datagram| each(Bytes::copy_from_slice(datagram)));
+        }
+        let fresh = self.fresh();
+        let filled = std::mem::replace(&mut self.ready[index], fresh).freeze();
+        let mut start = 0;
+        while start < length {
+            let end = length.min(start + stride);
+            each(filled.slice(start..end));
+            start = end;
+        }
+        if self.lent.len() == MAX_LENT {
+            self.lent.pop_front();
+        }
+        self.lent.push_back(filled);
+    }
+
+    /// A buffer that came back, or a new one.
+    fn fresh(&mut self) -> BytesMut {
+        // The longest lent are the likeliest to be back, but one slice kept for long must not hide those behind it.
+        for _ in 0..self.lent.len().min(2) {
+            if let Some(buffer) = self.lent.pop_front() {
+                match buffer.try_into_mut() {
+                    Ok(buffer) => return buffer,
+                    Err(buffer) => self.lent.push_back(buffer),
+                }
+            }
+        }
+        allocate()
+    }
+}
+
+/// A buffer of full length in the shared form, which is frozen and thawed without allocation.
+fn allocate() -> BytesMut {
+    let mut buffer = BytesMut::zeroed(BUFFER_SIZE);
+    // Splitting is what turns it into the shared form.
+    drop(buffer.split_off(BUFFER_SIZE));
+    buffer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(buffers: &mut Buffers, length: usize) {
+        for (index, byte) in buffers.writable()[0][..length].iter_mut().enumerate() {
+            *byte = index as u8;
+        }
+    }
+
+    fn take(buffers: &mut Buffers, length: usize, stride: usize) -> Vec<Bytes> {
+        let mut datagrams = Vec::new();
+        fill(buffers, length);
+        buffers.take(0, length, stride, |datagram| datagrams.push(datagram));
+        datagrams
+    }
+
+    #[test]
+    fn a_batch_is_cut_into_its_datagrams() {
+        let mut buffers = Buffers::new(1);
+        for length in [3000, 60_000] {
+            let datagrams = take(&mut buffers, length, 1392);
+            assert_eq!(datagrams.len(), length.div_ceil(1392));
+            assert_eq!(datagrams.iter().map(Bytes::len).sum::<usize>(), length);
+            let joined = datagrams.concat();
+            assert!(joined.iter().enumerate().all(|(index, &byte)| byte == index as u8));
+        }
+    }
+
+    #[test]
+    fn a_lent_buffer_is_used_again_when_its_last_slice_is_gone() {
+        let mut buffers = Buffers::new(1);
+        let address = buffers.writable()[0].as_ptr();
+        let kept = take(&mut buffers, 60_000, 1392);
+        assert_eq!(kept[0].as_ptr(), address, "nothing is copied");
+        let other = take(&mut buffers, 60_000, 1392);
+        assert_ne!(other[0].as_ptr(), address, "what is lent is not written to");
+        drop((kept, other));
+        drop(take(&mut buffers, 60_000, 1392));
+        let again = take(&mut buffers, 60_000, 1392);
+        assert_eq!(buffers.ready[0].len(), BUFFER_SIZE);
+        drop(again);
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..20 {
+            seen.insert(take(&mut buffers, 60_000, 1392)[0].as_ptr());
+        }
+        assert!(seen.len() <= 4, "{} buffers for one at a time", seen.len());
+        assert!(seen.contains(&address));
+    }
+
+    #[test]
+    fn a_small_datagram_does_not_keep_the_buffer() {
+        let mut buffers = Buffers::new(1);
+        let address = buffers.writable()[0].as_ptr();
+        let kept = take(&mut buffers, 100, 100);
+        assert_eq!(kept[0].len(), 100);
+        assert_eq!(buffers.writable()[0].as_ptr(), address);
+        assert!(kept[0].is_unique());
+    }
+
+    #[test]
+    fn an_empty_datagram_is_one_datagram() {
+        let mut buffers = Buffers::new(1);
+        assert_eq!(take(&mut buffers, 0, 0).len(), 1);
+    }
+}

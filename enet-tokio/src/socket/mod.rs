@@ -1,0 +1,306 @@
+//! The UDP socket: datagrams in and out, as many at a time as the kernel takes.
+//!
+//! What goes wrong with a datagram is loss, which the protocol is made for: an unreachable network, an interface that is down, a
+//! full buffer, a port that nobody listens on. Such errors are counted and never end anything. Only a file descriptor that is no
+//! socket any more is the end.
+
+pub(crate) mod address;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod batched;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod buffers;
+mod log;
+mod outgoing;
+mod plain;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use socket2::{Domain, Protocol, SockRef, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use self::address::{Family, canonical};
+use self::log::ErrorLog;
+pub(crate) use self::outgoing::Outgoing;
+use self::plain::Plain;
+use crate::config::{Batching, Config};
+use crate::statistics::SocketStatistics;
+
+/// The most payload one IPv4 datagram can have, and so one batch of them.
+const MAX_BATCH_BYTES: usize = 65_507;
+
+/// After so many errors in a row nothing is received until the next event: an error that stays must not keep a thread busy.
+const MAX_RECEIVE_ERRORS: usize = 16;
+
+/// A bound socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    io: UdpSocket,
+    path: Path,
+    family: Family,
+    local_address: SocketAddr,
+    statistics: SocketStatistics,
+    log: ErrorLog,
+}
+
+#[derive(Debug)]
+enum Path {
+    Plain(Plain),
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    Batched(batched::Batched),
+}
+
+/// What became of datagrams to send.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// Nothing is left of them.
+    Done,
+    /// The kernel has no room now.
+    Blocked,
+    /// The socket is unusable.
+    Broken(io::Error),
+}
+
+impl Socket {
+    /// Binds to `address`. The unspecified IPv6 address takes IPv4 as well.
+    pub(crate) fn bind(address: SocketAddr, config: &Config) -> io::Result<Socket> {
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(!address.ip().is_unspecified())?;
+        }
+        socket.bind(&address.into())?;
+        Socket::from_std(socket.into(), config)
+    }
+
+    /// Binds to a port that the system picks, for IPv6 and IPv4 if it can be had, else for what there is.
+    pub(crate) fn bind_any(config: &Config) -> io::Result<Socket> {
+        Socket::bind((Ipv6Addr::UNSPECIFIED, 0).into(), config)
+            .or_else(|_| Socket::bind((Ipv4Addr::UNSPECIFIED, 0).into(), config))
+    }
+
+    /// Takes over a socket that is bound. Needs the context of a tokio runtime.
+    pub(crate) fn from_std(socket: std::net::UdpSocket, config: &Config) -> io::Result<Socket> {
+        socket.set_nonblocking(true)?;
+        let options = SockRef::from(&socket);
+        // The system grants what it may; a smaller buffer works too.
+        let _ = options.set_recv_buffer_size(config.receive_buffer);
+        let _ = options.set_send_buffer_size(config.send_buffer);
+        let local_address = socket.local_addr()?;
+        let family = match local_address.ip() {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(ip) if ip.is_unspecified() && !options.only_v6()? => Family::Dual,
+            IpAddr::V6(_) => Family::V6,
+        };
+        tracing::debug!(
+            address = %local_address,
+            receive_buffer = options.recv_buffer_size().unwrap_or_default(),
+            send_buffer = options.send_buffer_size().unwrap_or_default(),
+            "socket bound",
+        );
+        let path = Path::choose(&socket, config.batching);
+        let io = UdpSocket::from_std(socket)?;
+        let statistics = SocketStatistics::default();
+        Ok(Socket {
+            io,
+            path,
+            family,
+            local_address,
+            statistics,
+            log: ErrorLog::default(),
+        })
+    }
+
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        self.local_address
+    }
+
+    pub(crate) fn family(&self) -> Family {
+        self.family
+    }
+
+    pub(crate) fn statistics(&self) -> SocketStatistics {
+        self.statistics
+    }
+
+    /// How many datagrams of up to `mtu` bytes to put into one [`Outgoing`].
+    pub(crate) fn max_datagrams(&self, mtu: usize) -> usize {
+        match &self.path {
+            Path::Plain(_) => 1,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Path::Batched(batched) => batched.max_segments().min(MAX_BATCH_BYTES / mtu.max(1)).max(1),
+        }
+    }
+
+    /// Passes received datagrams to `each` until there are none or about `budget` were. Returns whether it stopped for its
+    /// budget; if not, the task will be woken when more comes.
+    ///
+    /// `ask` looks even if the reactor has not reported anything, as it is late when tasks keep the thread busy.
+    pub(crate) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        ask: bool,
+        budget: usize,
+        mut each: impl FnMut(SocketAddr, Bytes),
+    ) -> io::Result<bool> {
+        let mut datagrams = 0;
+        let mut errors = 0;
+        let mut ask = ask;
+        loop {
+            if !ask && self.io.poll_recv_ready(cx)?.is_pending() {
+                return Ok(false);
+            }
+            if datagrams >= budget {
+                return Ok(true);
+            }
+            let result = self.receive(ask, |from, datagram| {
+                datagrams += 1;
+                each(canonical(from), datagram);
+            });
+            ask = false;
+            match result {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if is_fatal(&error) => return Err(error),
+                Err(error) => {
+                    self.statistics.receive_errors += 1;
+                    self.log.note("receiving failed", None, &error);
+                    errors += 1;
+                    if errors == MAX_RECEIVE_ERRORS {
+                        self.forget_readiness();
+                    }
+                }
+            }
+        }
+    }
+
+    /// One system call.
+    fn receive(&mut self, ask: bool, mut each: impl FnMut(SocketAddr, Bytes)) -> io::Result<()> {
+        self.statistics.receive_calls += 1;
+        match &mut self.path {
+            Path::Plain(plain) => {
+                let (from, datagram) = plain.receive(&self.io)?;
+                each(from, datagram);
+            }
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Path::Batched(batched) => {
+                let mut metas = [quinn_udp::RecvMeta::default(); quinn_udp::BATCH_SIZE];
+                let io = &self.io;
+                let mut count = 0;
+                let mut call = || {
+                    let received = batched.receive(io, &mut metas)?;
+                    count = received.count;
+                    // There is no use in asking again only to hear that there is nothing: the reactor reports what comes later.
+                    if received.drained {
+                        Err(io::ErrorKind::WouldBlock.into())
+                    } else {
+                        Ok(())
+                    }
+                };
+                let result = if ask {
+                    call()
+                } else {
+                    io.try_io(Interest::READABLE, call)
+                };
+                for (index, meta) in metas[..count].iter().enumerate() {
+                    batched.take(index, meta, |datagram| each(meta.addr, datagram));
+                }
+                result?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the next event of the reactor, whatever it has reported.
+    fn forget_readiness(&self) {
+        let _ = self
+            .io
+            .try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    }
+
+    /// Sends what is left of `outgoing`.
+    pub(crate) fn send(&mut self, outgoing: &mut Outgoing) -> Sent {
+        // A batch that the kernel refuses is tried one by one: some paths and drivers cannot do segmentation.
+        let mut split = false;
+        while !outgoing.is_empty() {
+            let single = outgoing.first().len();
+            let bytes = if split { single } else { self.largest_send(outgoing) };
+            self.statistics.send_calls += 1;
+            match self.send_some(outgoing, bytes) {
+                Ok(()) => outgoing.advance(bytes),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.statistics.sends_delayed += 1;
+                    return Sent::Blocked;
+                }
+                Err(error) if is_fatal(&error) => return Sent::Broken(error),
+                Err(error) if bytes > single => {
+                    self.log.note(
+                        "a batch was refused and goes out one by one",
+                        Some(outgoing.destination()),
+                        &error,
+                    );
+                    split = true;
+                }
+                Err(error) => {
+                    self.statistics.send_errors += 1;
+                    self.log.note("sending failed", Some(outgoing.destination()), &error);
+                    outgoing.advance(bytes);
+                }
+            }
+        }
+        Sent::Done
+    }
+
+    fn largest_send(&self, outgoing: &Outgoing) -> usize {
+        match &self.path {
+            Path::Plain(_) => outgoing.first().len(),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Path::Batched(batched) if batched.max_segments() < outgoing.datagrams() => outgoing.first().len(),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Path::Batched(_) => outgoing.rest().len(),
+        }
+    }
+
+    /// One system call for the next `bytes` of `outgoing`.
+    fn send_some(&self, outgoing: &Outgoing, bytes: usize) -> io::Result<()> {
+        let to = self.family.for_socket(outgoing.destination());
+        let contents = &outgoing.rest()[..bytes];
+        match &self.path {
+            Path::Plain(_) => self.io.try_send_to(contents, to).map(drop),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Path::Batched(batched) => self
+                .io
+                .try_io(Interest::WRITABLE, || batched.send(&self.io, to, outgoing, contents)),
+        }
+    }
+
+    /// Whether the kernel has room again; if not, the task will be woken when it has.
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.io.poll_send_ready(cx).map(drop)
+    }
+}
+
+impl Path {
+    fn choose(socket: &std::net::UdpSocket, batching: Batching) -> Path {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if batching == Batching::Auto {
+            match batched::Batched::new(socket) {
+                Ok(batched) => return Path::Batched(batched),
+                Err(error) => tracing::debug!(%error, "no batched I/O"),
+            }
+        }
+        let _ = (socket, batching);
+        Path::Plain(Plain::new())
+    }
+}
+
+/// Whether an error says that there is no socket any more.
+fn is_fatal(error: &io::Error) -> bool {
+    const BAD_DESCRIPTOR: i32 = if cfg!(windows) { 10_038 } else { 9 };
+    error.raw_os_error() == Some(BAD_DESCRIPTOR)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! Counters of an endpoint.
+
+use enet_proto::HostStatistics;
+
+/// What an endpoint has done since it was bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndpointStatistics {
+    /// What the protocol counted: datagrams, bytes, connections, what was dropped and why.
+    pub host: HostStatistics,
+    /// What the socket counted: system calls and errors.
+    pub socket: SocketStatistics,
+    /// Peers that are connected, connecting or leaving now.
+    pub peers: usize,
+}
+
+/// System calls and errors of a socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SocketStatistics {
+    /// System calls made to send, each for one datagram or a batch.
+    pub send_calls: u64,
+    /// System calls made to receive, those included that brought nothing.
+    pub receive_calls: u64,
+    /// Datagrams that the system refused to send, and that so were lost: unreachable, interface down, out of buffers.
+    pub send_errors: u64,
+    /// Errors in receiving.
+    pub receive_errors: u64,
+    /// How often sending had to wait because the kernel's buffer was full.
+    pub sends_delayed: u64,
+}

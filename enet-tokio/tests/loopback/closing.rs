@@ -1,0 +1,214 @@
+use enet_tokio::{Batching, DisconnectReason, Endpoint, Packet, SendError};
+
+use crate::common::{BOTH, Pair, config, payload, within};
+
+/// Receives everything until the end.
+async fn drain(connection: &enet_tokio::Connection) -> (Vec<enet_tokio::Bytes>, DisconnectReason) {
+    let mut packets = Vec::new();
+    loop {
+        match within(connection.recv()).await {
+            Ok((_, packet)) => packets.push(packet.data),
+            Err(reason) => return (packets, reason),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_graceful_disconnect_delivers_what_was_queued() {
+    for batching in BOTH {
+        let pair = Pair::new(config(batching)).await;
+        for index in 0..100 {
+            pair.dialled
+                .send(0, Packet::reliable(payload(index, 5000)))
+                .await
+                .unwrap();
+        }
+        let (reason, (packets, remote)) = tokio::join!(within(pair.dialled.disconnect(42)), drain(&pair.accepted));
+        assert_eq!(reason, DisconnectReason::Local);
+        assert_eq!(remote, DisconnectReason::Remote { data: 42 });
+        assert_eq!(packets.len(), 100);
+        assert!(
+            packets
+                .iter()
+                .enumerate()
+                .all(|(index, data)| *data == payload(index, 5000))
+        );
+        assert_eq!(
+            pair.dialled.send(0, Packet::reliable("late")).await,
+            Err(SendError::NotConnected)
+        );
+        assert_eq!((pair.client.statistics().peers, pair.server.statistics().peers), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn dropping_a_connection_delivers_what_was_queued() {
+    for batching in BOTH {
+        let pair = Pair::new(config(batching)).await;
+        for index in 0..100 {
+            pair.dialled
+                .send(0, Packet::reliable(payload(index, 5000)))
+                .await
+                .unwrap();
+        }
+        drop(pair.dialled);
+        let (packets, reason) = drain(&pair.accepted).await;
+        assert_eq!((packets.len(), reason), (100, DisconnectReason::Remote { data: 0 }));
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reader_still_gets_all_of_a_graceful_disconnect() {
+    for batching in BOTH {
+        let pair = Pair::new(config(batching).with_receive_queue(10, 1_000_000)).await;
+        for index in 0..200 {
+            pair.dialled
+                .send(0, Packet::reliable(payload(index, 100)))
+                .await
+                .unwrap();
+        }
+        // The other side has confirmed before anything was read.
+        assert_eq!(within(pair.dialled.disconnect(1)).await, DisconnectReason::Local);
+        let (packets, reason) = drain(&pair.accepted).await;
+        assert_eq!((packets.len(), reason), (200, DisconnectReason::Remote { data: 1 }));
+    }
+}
+
+#[tokio::test]
+async fn an_abort_is_told_at_once() {
+    let pair = Pair::new(config(Batching::Auto)).await;
+    pair.dialled.abort(5);
+    assert_eq!(pair.dialled.close_reason(), Some(DisconnectReason::Local));
+    assert_eq!(
+        within(pair.accepted.closed()).await,
+        DisconnectReason::Remote { data: 5 }
+    );
+    assert_eq!(pair.client.statistics().peers, 0);
+}
+
+#[tokio::test]
+async fn dropping_a_connection_that_nobody_accepted_is_no_matter() {
+    let server = Endpoint::bind("127.0.0.1:0", config(Batching::Auto)).await.unwrap();
+    let client = Endpoint::client(config(Batching::Auto)).unwrap();
+    let connection = within(client.connect(server.local_addr(), 1, 3)).await.unwrap();
+    connection.send(0, Packet::reliable("a last word")).await.unwrap();
+    assert_eq!(within(connection.disconnect(0)).await, DisconnectReason::Local);
+    // What it sent is there for whoever accepts it afterwards.
+    let late = within(server.accept()).await.unwrap();
+    assert_eq!(&within(late.recv()).await.unwrap().1.data[..], b"a last word");
+    assert!(within(late.recv()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_shutdown_delivers_and_tells_every_peer() {
+    for batching in BOTH {
+        let server = Endpoint::bind("127.0.0.1:0", config(batching)).await.unwrap();
+        let address = server.local_addr();
+        let client = Endpoint::client(config(batching)).unwrap();
+        let mut ends = Vec::new();
+        for _ in 0..10 {
+            let (dialled, accepted) =
+                within(async { tokio::join!(client.connect(address, 1, 0), server.accept()) }).await;
+            let (dialled, accepted) = (dialled.unwrap(), accepted.unwrap());
+            accepted.send(0, Packet::reliable(payload(1, 20_000))).await.unwrap();
+            ends.push((dialled, accepted));
+        }
+        within(server.shutdown(8)).await;
+        for (dialled, accepted) in &ends {
+            let (packets, reason) = drain(dialled).await;
+            assert_eq!((packets.len(), reason), (1, DisconnectReason::Remote { data: 8 }));
+            assert_eq!(within(accepted.closed()).await, DisconnectReason::Local);
+        }
+        assert!(server.accept().await.is_none());
+        // The socket is closed although handles are left.
+        std::net::UdpSocket::bind(address).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_at_once_tells_every_peer_once() {
+    for batching in BOTH {
+        let pair = Pair::new(config(batching)).await;
+        let address = pair.server.local_addr();
+        within(pair.server.shutdown_now(9)).await;
+        assert_eq!(
+            within(pair.dialled.closed()).await,
+            DisconnectReason::Remote { data: 9 }
+        );
+        assert_eq!(pair.accepted.close_reason(), Some(DisconnectReason::Local));
+        std::net::UdpSocket::bind(address).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn dropping_the_endpoint_delivers_and_tells_every_peer() {
+    for batching in BOTH {
+        let Pair {
+            server,
+            client,
+            accepted,
+            dialled,
+        } = Pair::new(config(batching)).await;
+        let address = server.local_addr();
+        accepted.send(0, Packet::reliable(payload(4, 100_000))).await.unwrap();
+        drop(server);
+        let (packets, reason) = drain(&dialled).await;
+        assert_eq!((packets.len(), reason), (1, DisconnectReason::Remote { data: 0 }));
+        assert_eq!(within(accepted.closed()).await, DisconnectReason::Local);
+        // The end of the endpoint follows its last connection; then the port is free, and can be had again.
+        within(async {
+            while std::net::UdpSocket::bind(address).is_err() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        drop(client);
+    }
+}
+
+#[tokio::test]
+async fn a_port_can_be_used_again_and_again() {
+    let first = Endpoint::bind("127.0.0.1:0", config(Batching::Auto)).await.unwrap();
+    let address = first.local_addr();
+    within(first.shutdown(0)).await;
+    for _ in 0..20 {
+        let server = Endpoint::bind(address, config(Batching::Auto)).await.unwrap();
+        let client = Endpoint::client(config(Batching::Auto)).unwrap();
+        let (dialled, accepted) = within(async { tokio::join!(client.connect(address, 1, 0), server.accept()) }).await;
+        within(async { tokio::join!(server.shutdown(0), client.shutdown(0)) }).await;
+        drop((dialled, accepted));
+    }
+}
+
+#[test]
+fn a_runtime_that_goes_down_tells_the_peers() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let (doomed, living) = (runtime(), runtime());
+    let server = living
+        .block_on(Endpoint::bind("127.0.0.1:0", config(Batching::Auto)))
+        .unwrap();
+    let address = server.local_addr();
+    let accepting = living.spawn(async move { (server.accept().await.unwrap(), server) });
+    let dialling = doomed.spawn(async move {
+        let client = Endpoint::client(config(Batching::Auto)).unwrap();
+        (client.connect(address, 1, 0).await.unwrap(), client)
+    });
+    let both = std::thread::spawn(move || {
+        let client = doomed.block_on(dialling).unwrap();
+        (doomed, client)
+    });
+    let (accepted, server) = living.block_on(accepting).unwrap();
+    let (doomed, client) = both.join().unwrap();
+    drop(doomed);
+    assert_eq!(client.0.close_reason(), Some(DisconnectReason::Local));
+    assert_eq!(
+        living.block_on(within(accepted.closed())),
+        DisconnectReason::Remote { data: 0 }
+    );
+    drop(server);
+}

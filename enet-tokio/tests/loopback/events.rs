@@ -1,0 +1,189 @@
+use enet_tokio::{
+    Batching, Config, DisconnectReason, Event, EventEndpoint, Packet, Peer, PeerHandle, PeerState, SendError,
+};
+
+use crate::common::{BOTH, config, payload, within};
+
+struct Two {
+    server: EventEndpoint,
+    client: EventEndpoint,
+    /// The client as the server knows it.
+    guest: PeerHandle,
+    /// The server as the client knows it.
+    host: PeerHandle,
+}
+
+async fn two(config: Config) -> Two {
+    let server = EventEndpoint::bind("127.0.0.1:0", config.clone()).await.unwrap();
+    let client = EventEndpoint::client(config).unwrap();
+    let host = client.connect(server.local_addr(), 3, 11).unwrap();
+    assert_eq!(
+        within(client.next_event()).await,
+        Some(Event::Connected { peer: host, data: 0 })
+    );
+    let Some(Event::Connected { peer: guest, data: 11 }) = within(server.next_event()).await else {
+        panic!()
+    };
+    Two {
+        server,
+        client,
+        guest,
+        host,
+    }
+}
+
+#[tokio::test]
+async fn events_tell_the_whole_story() {
+    for batching in BOTH {
+        let Two {
+            server,
+            client,
+            guest,
+            host,
+        } = two(config(batching)).await;
+        client.send(host, 2, Packet::unreliable("hello")).unwrap();
+        let Some(Event::Received {
+            peer,
+            channel: 2,
+            packet,
+        }) = within(server.next_event()).await
+        else {
+            panic!()
+        };
+        assert_eq!((peer, &packet.data[..]), (guest, &b"hello"[..]));
+        server.disconnect(guest, 6);
+        let reason = DisconnectReason::Remote { data: 6 };
+        assert_eq!(
+            within(client.next_event()).await,
+            Some(Event::Disconnected { peer: host, reason })
+        );
+        let reason = DisconnectReason::Local;
+        assert_eq!(
+            within(server.next_event()).await,
+            Some(Event::Disconnected { peer: guest, reason })
+        );
+        assert_eq!(
+            client.send(host, 0, Packet::reliable("late")),
+            Err(SendError::NotConnected)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_peer_can_be_looked_at() {
+    let Two {
+        server,
+        client,
+        guest,
+        host,
+    } = two(config(Batching::Auto)).await;
+    assert_eq!(server.peers(), [guest]);
+    assert_eq!(client.inspect(host, Peer::address), Some(server.local_addr()));
+    assert_eq!(
+        server.inspect(guest, |peer| (peer.state(), peer.channel_count())),
+        Some((PeerState::Connected, 3))
+    );
+    server.reset(guest);
+    assert_eq!(server.inspect(guest, Peer::state), None);
+    assert!(server.peers().is_empty());
+}
+
+#[tokio::test]
+async fn a_broadcast_reaches_everybody() {
+    let server = EventEndpoint::bind("127.0.0.1:0", config(Batching::Auto))
+        .await
+        .unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        let client = EventEndpoint::client(config(Batching::Auto)).unwrap();
+        client.connect(server.local_addr(), 1, 0).unwrap();
+        assert!(matches!(
+            within(client.next_event()).await,
+            Some(Event::Connected { .. })
+        ));
+        assert!(matches!(
+            within(server.next_event()).await,
+            Some(Event::Connected { .. })
+        ));
+        clients.push(client);
+    }
+    assert_eq!(server.broadcast(0, &Packet::reliable(payload(1, 2000))), 20);
+    for client in &clients {
+        let Some(Event::Received { packet, .. }) = within(client.next_event()).await else {
+            panic!()
+        };
+        assert_eq!(packet.data, payload(1, 2000));
+    }
+}
+
+#[tokio::test]
+async fn without_events_nothing_waits() {
+    let Two {
+        server, client, host, ..
+    } = two(config(Batching::Auto)).await;
+    assert_eq!(server.try_next_event(), None);
+    client.send(host, 0, Packet::reliable("x")).unwrap();
+    within(async {
+        while server.try_next_event().is_none() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_program_that_takes_no_events_holds_a_bounded_amount_and_loses_nothing() {
+    let small = config(Batching::Auto)
+        .with_receive_queue(50, 1_000_000)
+        .with_host(|host| {
+            host.max_waiting_data = 100_000;
+        });
+    let Two {
+        server,
+        client,
+        guest,
+        host,
+    } = two(small).await;
+    for index in 0..1000 {
+        client.send(host, 0, Packet::reliable(payload(index, 1000))).unwrap();
+    }
+    within(async {
+        while server.inspect(guest, Peer::waiting_data).unwrap() < 90_000 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    for index in 0..1000 {
+        let Some(Event::Received { packet, .. }) = within(server.next_event()).await else {
+            panic!()
+        };
+        assert_eq!(packet.data, payload(index, 1000));
+    }
+}
+
+#[tokio::test]
+async fn after_a_shutdown_come_the_last_events_and_then_none() {
+    let Two {
+        server,
+        client,
+        guest,
+        host,
+    } = two(config(Batching::Auto)).await;
+    client.send(host, 0, Packet::reliable("last")).unwrap();
+    within(client.shutdown(3)).await;
+    assert!(matches!(
+        within(client.next_event()).await,
+        Some(Event::Disconnected { .. })
+    ));
+    assert_eq!(within(client.next_event()).await, None);
+    assert!(client.has_ended());
+    assert!(matches!(
+        within(server.next_event()).await,
+        Some(Event::Received { .. })
+    ));
+    let reason = DisconnectReason::Remote { data: 3 };
+    assert_eq!(
+        within(server.next_event()).await,
+        Some(Event::Disconnected { peer: guest, reason })
+    );
+}

@@ -1,0 +1,13 @@
+//! Endpoints talking to each other over real sockets on the loopback interface, in both ways of I/O.
+
+#![allow(clippy::unwrap_used, reason = "a test that has nothing to unwrap has failed")]
+
+mod backpressure;
+mod cancellation;
+mod closing;
+mod common;
+mod connecting;
+mod delivery;
+mod events;
+mod time;
+mod trouble;

@@ -1,0 +1,145 @@
+use std::net::UdpSocket;
+
+use enet_tokio::{Batching, Endpoint, EventEndpoint, Packet};
+
+use crate::common::{BOTH, Pair, config, payload, within};
+
+#[tokio::test]
+async fn an_unreachable_destination_does_not_end_the_endpoint() {
+    for batching in BOTH {
+        // Bound to the loopback address, it has no way to any other.
+        let server = EventEndpoint::bind("127.0.0.1:0", config(batching)).await.unwrap();
+        for _ in 0..10 {
+            server.send_raw("192.0.2.77:9".parse().unwrap(), "lost");
+            server.connect("192.0.2.77:9".parse().unwrap(), 1, 0).unwrap();
+        }
+        let client = Endpoint::client(config(batching)).unwrap();
+        let connection = within(client.connect(server.local_addr(), 1, 0)).await.unwrap();
+        connection.send(0, Packet::reliable("still here?")).await.unwrap();
+        loop {
+            if let enet_tokio::Event::Received { packet, .. } = within(server.next_event()).await.unwrap() {
+                assert_eq!(&packet.data[..], b"still here?");
+                break;
+            }
+        }
+        assert!(
+            server.statistics().socket.send_errors >= 20,
+            "{:?}",
+            server.statistics()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_nobody_listens_on_does_not_end_the_endpoint() {
+    for batching in BOTH {
+        let pair = Pair::new(config(batching)).await;
+        let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        for _ in 0..50 {
+            pair.server.send_raw(closed, "anybody?");
+        }
+        pair.server.flush();
+        pair.dialled.send(0, Packet::reliable("here")).await.unwrap();
+        assert_eq!(&within(pair.accepted.recv()).await.unwrap().1.data[..], b"here");
+    }
+}
+
+#[tokio::test]
+async fn garbage_is_counted_and_nobody_notices() {
+    for batching in BOTH {
+        let pair = Pair::new(config(batching)).await;
+        let before = pair.server.statistics().host;
+        let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut sent = 0;
+        for index in 0..500 {
+            // Never more than the socket's buffer holds, as what is lost cannot be counted.
+            let sizes = [0, 1, 2, 7, 48, 1400, 4096, 5000, 60_000];
+            stranger
+                .send_to(&payload(index, sizes[index % sizes.len()]), pair.server.local_addr())
+                .unwrap();
+            sent += 1;
+            if index % 20 == 0 {
+                pair.dialled
+                    .send(0, Packet::reliable(payload(index, 100)))
+                    .await
+                    .unwrap();
+                assert_eq!(within(pair.accepted.recv()).await.unwrap().1.data, payload(index, 100));
+            }
+        }
+        within(async {
+            while pair.server.statistics().host.dropped.total() < before.dropped.total() + sent {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert!(pair.accepted.close_reason().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_flood_does_not_starve_a_connection() {
+    for batching in BOTH {
+        let pair = Pair::new(config(batching)).await;
+        let target = pair.server.local_addr();
+        let flooding = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let flood = std::thread::spawn({
+            let flooding = flooding.clone();
+            move || {
+                let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+                let mut count = 0_u64;
+                while flooding.load(std::sync::atomic::Ordering::Relaxed) {
+                    count += u64::from(socket.send_to(&[0xAB; 300], target).is_ok());
+                }
+                count
+            }
+        });
+        for index in 0..100 {
+            pair.dialled
+                .send(0, Packet::reliable(payload(index, 100)))
+                .await
+                .unwrap();
+            assert_eq!(within(pair.accepted.recv()).await.unwrap().1.data, payload(index, 100));
+            pair.accepted
+                .send(0, Packet::reliable(payload(index, 100)))
+                .await
+                .unwrap();
+            assert_eq!(within(pair.dialled.recv()).await.unwrap().1.data, payload(index, 100));
+        }
+        flooding.store(false, std::sync::atomic::Ordering::Relaxed);
+        assert!(flood.join().unwrap() > 0);
+    }
+}
+
+#[tokio::test]
+async fn a_raw_datagram_goes_out_as_it_is() {
+    let endpoint = Endpoint::bind("127.0.0.1:0", config(Batching::Auto)).await.unwrap();
+    let receiver = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    endpoint.send_raw(receiver.local_addr().unwrap(), "hole punch");
+    let mut buffer = [0; 100];
+    let (length, from) = within(receiver.recv_from(&mut buffer)).await.unwrap();
+    assert_eq!((&buffer[..length], from), (&b"hole punch"[..], endpoint.local_addr()));
+}
+
+#[tokio::test]
+async fn statistics_count_what_happens() {
+    let pair = Pair::new(config(Batching::Auto)).await;
+    pair.dialled
+        .send(0, Packet::reliable(payload(0, 10_000)))
+        .await
+        .unwrap();
+    within(pair.accepted.recv()).await.unwrap();
+    let server = pair.server.statistics();
+    assert_eq!((server.peers, server.host.connections), (1, 1));
+    assert!(server.host.bytes_received > 10_000 && server.host.datagrams_received >= 8);
+    assert!(server.socket.receive_calls > 0 && server.socket.send_calls > 0);
+    assert_eq!(
+        (
+            server.socket.send_errors,
+            server.socket.receive_errors,
+            server.host.dropped.total()
+        ),
+        (0, 0, 0)
+    );
+    let peer = pair.accepted.statistics().unwrap();
+    assert!(peer.bytes_received > 10_000 && peer.datagrams_sent > 0);
+}
