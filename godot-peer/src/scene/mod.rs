@@ -69,9 +69,9 @@ pub enum MessageError {
     /// A peer id that is not above zero.
     #[error("{0} is not a peer id")]
     InvalidPeer(i32),
-    /// The path of a node is not UTF-8, or not where the message says.
-    #[error("the node path is malformed")]
-    InvalidPath,
+    /// What names the node makes no sense: its path is not UTF-8 or not where the message says, its number has no known size.
+    #[error("the node is named in no known way")]
+    InvalidNode,
     /// A checksum that is not 32 hexadecimal digits and a NUL.
     #[error("the checksum is malformed")]
     InvalidChecksum,

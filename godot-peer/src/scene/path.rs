@@ -40,8 +40,8 @@ impl SimplifyPath {
             return Err(MessageError::InvalidChecksum);
         }
         let id = reader.u32().ok_or(MessageError::Truncated)?;
-        let id = NodeId::new(id).ok_or(MessageError::InvalidPath)?;
-        let path = path_in(reader.rest()).ok_or(MessageError::InvalidPath)?;
+        let id = NodeId::new(id).ok_or(MessageError::InvalidNode)?;
+        let path = path_in(reader.rest()).ok_or(MessageError::InvalidNode)?;
         Ok(SimplifyPath { checksum, id, path })
     }
 
@@ -64,7 +64,7 @@ impl ConfirmPath {
         command_byte(&mut reader)?;
         let checksum_matched = reader.u8().ok_or(MessageError::Truncated)? != 0;
         let id = reader.u32().ok_or(MessageError::Truncated)?;
-        let id = NodeId::new(id).ok_or(MessageError::InvalidPath)?;
+        let id = NodeId::new(id).ok_or(MessageError::InvalidNode)?;
         Ok(ConfirmPath { checksum_matched, id })
     }
 
@@ -141,6 +141,6 @@ mod tests {
         assert_eq!(Message::parse(&not_hex.into()), Err(MessageError::InvalidChecksum));
         let mut not_utf8 = SIMPLIFY.to_vec();
         not_utf8[40] = 0xff;
-        assert_eq!(Message::parse(&not_utf8.into()), Err(MessageError::InvalidPath));
+        assert_eq!(Message::parse(&not_utf8.into()), Err(MessageError::InvalidNode));
     }
 }

@@ -120,7 +120,8 @@ impl Rpc {
         let node = match (flags & NODE_SIZE_MASK) >> NODE_SIZE_SHIFT {
             NODE_U8 => reader.u8().map(u32::from),
             NODE_U16 => reader.u16().map(u32::from),
-            _ => reader.u32(),
+            NODE_U32 => reader.u32(),
+            _ => return Err(MessageError::InvalidNode),
         }
         .ok_or(MessageError::Truncated)?;
         let method = if flags & METHOD_U16 == 0 {
@@ -140,8 +141,8 @@ impl Rpc {
                     .and_then(|offset| offset.checked_sub(read));
                 let (arguments, path) = path_at
                     .and_then(|at| rest.split_at_checked(at))
-                    .ok_or(MessageError::InvalidPath)?;
-                let path = path_in(path).ok_or(MessageError::InvalidPath)?;
+                    .ok_or(MessageError::InvalidNode)?;
+                let path = path_in(path).ok_or(MessageError::InvalidNode)?;
                 (NodeReference::Path(path), arguments)
             }
         };
@@ -324,13 +325,21 @@ mod tests {
             bytes[1..5].copy_from_slice(&(offset | PATH_OFFSET).to_le_bytes());
             assert_eq!(
                 Message::parse(&bytes.into()),
-                Err(MessageError::InvalidPath),
+                Err(MessageError::InvalidNode),
                 "{offset}"
             );
         }
         assert_eq!(
             Message::parse(&Bytes::from_static(b"\xa0\x06\0\0\x80\x02Main")),
-            Err(MessageError::InvalidPath)
+            Err(MessageError::InvalidNode)
+        );
+    }
+
+    #[test]
+    fn a_node_number_of_unknown_size_is_refused() {
+        assert_eq!(
+            Message::parse(&Bytes::from_static(b"\xb0\x01\x00\x00\x00\x03")),
+            Err(MessageError::InvalidNode)
         );
     }
 
