@@ -45,6 +45,13 @@ impl Header {
     /// Appends the header to `out`.
     #[inline]
     pub fn emit(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_bytes()[..self.len()]);
+    }
+
+    /// The header's bytes, of which the first [`len`](Self::len) count.
+    #[inline]
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; HEADER_SIZE_WITH_TIME] {
         let mut bits = self.peer_id.value() | u16::from(self.session.value()) << flag::SESSION_SHIFT;
         if self.compressed {
             bits |= flag::COMPRESSED;
@@ -55,7 +62,7 @@ impl Header {
             field::SENT_TIME.set(&mut bytes, time);
         }
         field::PEER_ID_AND_FLAGS.set(&mut bytes, bits);
-        out.extend_from_slice(&bytes[..self.len()]);
+        bytes
     }
 
     /// How many bytes the header takes. It is never empty.

@@ -19,6 +19,9 @@ impl PeerId {
     /// No peer: the sender of the datagram has not been told an id yet.
     pub const NONE: PeerId = PeerId(PeerId::MASK);
 
+    /// How many ids there are beside [`NONE`](Self::NONE).
+    pub const COUNT: u16 = PeerId::MASK;
+
     const MASK: u16 = 0x0FFF;
 
     /// The id in the low 12 bits of `value`; the others are ignored.

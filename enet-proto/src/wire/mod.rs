@@ -4,7 +4,6 @@
 //! where it came is for the layers above. Payloads are ranges of the input, so that a caller who holds the datagram in a shared
 //! buffer can slice it without a copy. All integers are big-endian on the wire.
 
-#[path = "command/mod.rs"]
 mod command;
 mod commands;
 pub mod emit;

@@ -13,9 +13,9 @@ fn joined() -> (Probe, Remote) {
     (probe, remote)
 }
 
-fn act(probe: &mut Probe, remote: &Remote, action: impl FnOnce(&mut enet_proto::PeerMut<'_>)) -> Vec<Sent> {
+fn act(probe: &mut Probe, remote: &Remote, action: impl FnOnce(enet_proto::PeerMut<'_>)) -> Vec<Sent> {
     let peer = remote.peer;
-    probe.act(|host| action(&mut host.peer_mut(peer).unwrap()))
+    probe.act(|host| action(host.peer_mut(peer).unwrap()))
 }
 
 fn give(probe: &mut Probe, remote: &Remote, command: Command) -> Vec<Sent> {
@@ -88,7 +88,7 @@ fn disconnect_is_sent_with_an_ack_wanted_until_it_comes() {
 #[test]
 fn disconnect_drops_what_is_queued() {
     let (mut probe, remote) = joined();
-    act(&mut probe, &remote, |peer| {
+    act(&mut probe, &remote, |mut peer| {
         for number in 0..100 {
             peer.send(0, Packet::reliable(payload(number, 2000))).unwrap();
         }
@@ -324,7 +324,7 @@ fn disconnect_later_with_nothing_queued_is_disconnect() {
 #[test]
 fn data_that_arrives_in_disconnect_later_is_acknowledged_and_discarded() {
     let (mut probe, remote) = joined();
-    act(&mut probe, &remote, |peer| {
+    act(&mut probe, &remote, |mut peer| {
         peer.send(0, Packet::reliable("unacknowledged")).unwrap();
         peer.disconnect_later(8);
     });
@@ -344,7 +344,7 @@ fn data_that_arrives_in_disconnect_later_is_acknowledged_and_discarded() {
 #[test]
 fn disconnect_later_may_be_overruled() {
     let (mut probe, remote) = joined();
-    act(&mut probe, &remote, |peer| {
+    act(&mut probe, &remote, |mut peer| {
         peer.send(0, Packet::reliable("unacknowledged")).unwrap();
         peer.disconnect_later(8);
     });

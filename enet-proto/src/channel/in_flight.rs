@@ -1,0 +1,116 @@
+//! Commands that were sent and are not acknowledged yet.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::sequence::Position;
+use crate::peer::Control;
+use crate::time::Time;
+
+/// What a reliable command carries, kept until it is acknowledged.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// A command of the connection itself.
+    Control(Control),
+    /// A packet that fits one command.
+    Whole(Bytes),
+    /// One fragment of a packet.
+    Fragment {
+        /// The whole packet; its buffer is shared by all its fragments.
+        packet: Bytes,
+        /// The number of the packet's first fragment on the wire.
+        first: u16,
+        number: u32,
+        count: u32,
+        /// The length of all fragments but the last.
+        step: u16,
+    },
+}
+
+impl Payload {
+    /// How many payload bytes it carries.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Payload::Control(_) => 0,
+            Payload::Whole(data) => data.len(),
+            Payload::Fragment {
+                packet, number, step, ..
+            } => (packet.len() - *number as usize * usize::from(*step)).min(usize::from(*step)),
+        }
+    }
+}
+
+/// A reliable command on its way.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) payload: Payload,
+    /// When it was sent last.
+    pub(crate) sent: Time,
+    /// The number of the datagram it was sent in last.
+    pub(crate) datagram: u64,
+    /// How often its time-out has passed; doubles the next one.
+    pub(crate) timeouts: u8,
+    /// When it is due again, once it has been resent.
+    pub(crate) resend_due: Option<Time>,
+}
+
+/// The unacknowledged commands of one channel by their position. Finding one takes constant time.
+#[derive(Debug, Default)]
+pub(crate) struct InFlightRing {
+    /// The position of `slots[0]`, which is never empty while there are slots.
+    base: Position,
+    slots: VecDeque<Option<InFlight>>,
+}
+
+impl InFlightRing {
+    /// The oldest unacknowledged position.
+    pub(crate) fn oldest(&self) -> Option<Position> {
+        (!self.slots.is_empty()).then_some(self.base)
+    }
+
+    /// Adds a command, which comes right after the one added last.
+    pub(crate) fn push(&mut self, position: Position, command: InFlight) {
+        if self.slots.is_empty() {
+            self.base = position;
+        }
+        debug_assert_eq!(position, self.base + self.slots.len() as u64);
+        self.slots.push_back(Some(command));
+    }
+
+    pub(crate) fn get_mut(&mut self, position: Position) -> Option<&mut InFlight> {
+        let index = self.index(position)?;
+        self.slots.get_mut(index)?.as_mut()
+    }
+
+    pub(crate) fn contains(&self, position: Position) -> bool {
+        self.index(position)
+            .and_then(|index| self.slots.get(index))
+            .is_some_and(Option::is_some)
+    }
+
+    /// Takes out the command that an acknowledgement names by its number on the wire.
+    pub(crate) fn acknowledge(&mut self, wire: u16) -> Option<(Position, InFlight)> {
+        let position = self.base.at_or_after(wire);
+        let index = self.index(position)?;
+        let command = self.slots.get_mut(index)?.take()?;
+        while let Some(None) = self.slots.front() {
+            self.slots.pop_front();
+            self.base += 1;
+        }
+        if self.slots.is_empty() && self.slots.capacity() > 64 {
+            self.slots = VecDeque::new();
+        }
+        Some((position, command))
+    }
+
+    /// Drops all commands.
+    pub(crate) fn clear(&mut self) {
+        self.base += self.slots.len() as u64;
+        self.slots = VecDeque::new();
+    }
+
+    fn index(&self, position: Position) -> Option<usize> {
+        (position >= self.base).then(|| (position - self.base) as usize)
+    }
+}

@@ -1,0 +1,97 @@
+//! What one peer has sent and the program has not taken yet, and the limit on it.
+
+use std::collections::VecDeque;
+
+use crate::event::Event;
+use crate::host::PeerHandle;
+use crate::packet::Packet;
+
+/// What storing one packet or fragment is counted for beside its bytes: an allocation's header, a tree node's share, the entry.
+pub(crate) const ITEM_COST: usize = 128;
+
+/// The packets of one peer on their way to the program.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    waiting: usize,
+    limit: usize,
+    /// Room beyond the limit for a packet that is being put together.
+    slack: usize,
+    receiving: bool,
+    held: VecDeque<(u8, Packet)>,
+}
+
+impl Inbox {
+    pub(crate) fn new(limit: usize, max_packet_size: usize) -> Inbox {
+        Inbox {
+            waiting: 0,
+            limit,
+            slack: max_packet_size,
+            receiving: true,
+            held: VecDeque::new(),
+        }
+    }
+
+    /// Bytes that wait, with what their bookkeeping costs.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Whether another packet may begin to wait.
+    pub(crate) fn has_room(&self) -> bool {
+        self.waiting < self.limit
+    }
+
+    /// Whether a packet that has begun may go on growing.
+    pub(crate) fn may_grow(&self) -> bool {
+        self.waiting < self.limit.saturating_add(self.slack)
+    }
+
+    pub(crate) fn charge(&mut self, cost: usize) {
+        self.waiting += cost;
+    }
+
+    pub(crate) fn release(&mut self, cost: usize) {
+        debug_assert!(self.waiting >= cost);
+        self.waiting = self.waiting.saturating_sub(cost);
+    }
+
+    /// The program has taken `packet`.
+    pub(crate) fn taken(&mut self, packet: &Packet) {
+        self.release(packet.data.len() + ITEM_COST);
+    }
+
+    /// Whether packets become events; if not they are held here. Turning it on makes events of those held.
+    pub(crate) fn set_receiving(&mut self, receiving: bool, peer: PeerHandle, events: &mut VecDeque<Event>) {
+        self.receiving = receiving;
+        if receiving {
+            let held = std::mem::take(&mut self.held);
+            events.extend(
+                held.into_iter()
+                    .map(|(channel, packet)| Event::Received { peer, channel, packet }),
+            );
+        }
+    }
+}
+
+/// Where a channel puts its packets in their final order.
+pub(crate) struct Delivery<'a> {
+    pub(crate) inbox: &'a mut Inbox,
+    pub(crate) events: &'a mut VecDeque<Event>,
+    pub(crate) peer: PeerHandle,
+    pub(crate) channel: u8,
+}
+
+impl Delivery<'_> {
+    pub(crate) fn deliver(&mut self, packet: Packet) {
+        self.inbox.charge(packet.data.len() + ITEM_COST);
+        if self.inbox.receiving {
+            self.events.push_back(Event::Received {
+                peer: self.peer,
+                channel: self.channel,
+                packet,
+            });
+        } else {
+            self.inbox.held.push_back((self.channel, packet));
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! The receiving side of a channel: what came, put in order.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::inbox::{Delivery, ITEM_COST};
+use super::reassembly::{Assembly, Joined};
+use super::sequence::{Arrival, Position};
+use crate::packet::{Packet, PacketMode};
+use crate::wire::Fragment;
+
+/// What to do with the command that was handed in, and with the rest of its datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Done: delivered, kept, or a duplicate.
+    Yes,
+    /// Not acceptable now or at all: no acknowledgement, and the datagram ends here.
+    Refused,
+}
+
+/// A packet or what is there of it, waiting for its turn.
+#[derive(Debug)]
+enum Waiting {
+    /// All of it, and how many reliable numbers it takes.
+    Whole {
+        data: Bytes,
+        count: u32,
+    },
+    Parts(Assembly),
+}
+
+impl Waiting {
+    fn charged(&self) -> usize {
+        match self {
+            Waiting::Whole { data, .. } => data.len() + ITEM_COST,
+            Waiting::Parts(assembly) => assembly.charged(),
+        }
+    }
+}
+
+/// An unreliable packet's place: the reliable packet it follows, then its own number.
+type UnreliablePlace = (Position, u16);
+
+/// The receiving side of one channel.
+#[derive(Debug, Default)]
+pub(crate) struct Incoming {
+    /// The last reliable number delivered.
+    reliable: Position,
+    /// The last unreliable number delivered since.
+    unreliable: u16,
+    early_reliable: BTreeMap<Position, Waiting>,
+    early_unreliable: BTreeMap<UnreliablePlace, (Waiting, bool)>,
+}
+
+impl Incoming {
+    /// Whether a command with this reliable number may be acknowledged: all but those so far ahead that they were not taken.
+    pub(crate) fn acknowledges(&self, sequence: u16) -> bool {
+        self.reliable.classify(sequence) != Arrival::TooEarly
+    }
+
+    /// Takes a SEND_RELIABLE.
+    pub(crate) fn reliable(&mut self, sequence: u16, data: Bytes, delivery: &mut Delivery<'_>) -> Taken {
+        let Arrival::Ahead(position) = self.reliable.classify(sequence) else {
+            return Taken::Yes;
+        };
+        if !self.has_room(position, delivery) {
+            return Taken::Refused;
+        }
+        if position == self.reliable + 1 {
+            self.deliver_reliable(1, data, delivery);
+            self.release_followers(delivery);
+        } else if let std::collections::btree_map::Entry::Vacant(entry) = self.early_reliable.entry(position) {
+            // What waits is copied, so that it does not hold on to the buffer it was received in.
+            let waiting = Waiting::Whole {
+                data: Bytes::copy_from_slice(&data),
+                count: 1,
+            };
+            delivery.inbox.charge(waiting.charged());
+            entry.insert(waiting);
+        }
+        Taken::Yes
+    }
+
+    /// Takes a SEND_FRAGMENT with the bytes `data`.
+    pub(crate) fn reliable_fragment(&mut self, fragment: &Fragment, data: &[u8], delivery: &mut Delivery<'_>) -> Taken {
+        let Arrival::Ahead(position) = self.reliable.classify(fragment.start_sequence) else {
+            return Taken::Yes;
+        };
+        let has_room = self.has_room(position, delivery);
+        let (joined, count) = match self.early_reliable.entry(position) {
+            std::collections::btree_map::Entry::Occupied(mut entry) => match entry.get_mut() {
+                Waiting::Parts(assembly) => (join(assembly, fragment, data, delivery), assembly.count()),
+                // Complete already, unless the sender contradicts itself.
+                Waiting::Whole { count, .. } if *count == fragment.count => return Taken::Yes,
+                Waiting::Whole { .. } => return Taken::Refused,
+            },
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                let Some(mut assembly) = begin(fragment, has_room, delivery) else {
+                    return Taken::Refused;
+                };
+                let joined = join(&mut assembly, fragment, data, delivery);
+                let count = assembly.count();
+                entry.insert(Waiting::Parts(assembly));
+                (joined, count)
+            }
+        };
+        match joined {
+            None | Some(Joined::Mismatch) => Taken::Refused,
+            Some(Joined::Incomplete) => Taken::Yes,
+            Some(Joined::Complete(packet)) => {
+                self.complete_reliable(position, count, packet, delivery);
+                Taken::Yes
+            }
+        }
+    }
+
+    /// Takes a SEND_UNRELIABLE that follows the reliable number `after`.
+    pub(crate) fn unreliable(&mut self, after: u16, number: u16, data: Bytes, delivery: &mut Delivery<'_>) -> Taken {
+        let position = match self.reliable.classify(after) {
+            Arrival::Current => {
+                if number > self.unreliable {
+                    if !delivery.inbox.has_room() {
+                        return Taken::Refused;
+                    }
+                    self.deliver_unreliable(number, data, false, delivery);
+                }
+                return Taken::Yes;
+            }
+            Arrival::Ahead(position) => position,
+            Arrival::TooEarly | Arrival::Behind => return Taken::Yes,
+        };
+        if !delivery.inbox.has_room() {
+            return Taken::Refused;
+        }
+        if let std::collections::btree_map::Entry::Vacant(entry) = self.early_unreliable.entry((position, number)) {
+            let waiting = Waiting::Whole {
+                data: Bytes::copy_from_slice(&data),
+                count: 1,
+            };
+            delivery.inbox.charge(waiting.charged());
+            entry.insert((waiting, false));
+        }
+        Taken::Yes
+    }
+
+    /// Takes a SEND_UNRELIABLE_FRAGMENT that follows the reliable number `after`.
+    pub(crate) fn unreliable_fragment(
+        &mut self,
+        after: u16,
+        fragment: &Fragment,
+        data: &[u8],
+        delivery: &mut Delivery<'_>,
+    ) -> Taken {
+        let number = fragment.start_sequence;
+        let (position, current) = match self.reliable.classify(after) {
+            Arrival::Current if number <= self.unreliable => return Taken::Yes,
+            Arrival::Current => (self.reliable, true),
+            Arrival::Ahead(position) => (position, false),
+            Arrival::TooEarly | Arrival::Behind => return Taken::Yes,
+        };
+        let place = (position, number);
+        let joined = match self.early_unreliable.entry(place) {
+            std::collections::btree_map::Entry::Occupied(mut entry) => match &mut entry.get_mut().0 {
+                Waiting::Parts(assembly) => join(assembly, fragment, data, delivery),
+                // Complete already and waiting, or a whole packet with the same number.
+                Waiting::Whole { .. } => return Taken::Yes,
+            },
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                let has_room = delivery.inbox.has_room();
+                let Some(mut assembly) = begin(fragment, has_room, delivery) else {
+                    return Taken::Refused;
+                };
+                let joined = join(&mut assembly, fragment, data, delivery);
+                entry.insert((Waiting::Parts(assembly), true));
+                joined
+            }
+        };
+        match joined {
+            None | Some(Joined::Mismatch) => Taken::Refused,
+            Some(Joined::Incomplete) => Taken::Yes,
+            Some(Joined::Complete(packet)) => {
+                self.remove_unreliable(place, delivery);
+                if current {
+                    self.deliver_unreliable(number, packet, true, delivery);
+                } else {
+                    let waiting = Waiting::Whole { data: packet, count: 1 };
+                    delivery.inbox.charge(waiting.charged());
+                    self.early_unreliable.insert(place, (waiting, true));
+                }
+                Taken::Yes
+            }
+        }
+    }
+
+    /// Gives back what everything waiting in here was charged for.
+    pub(crate) fn clear(&mut self, inbox: &mut super::inbox::Inbox) {
+        let reliable = self.early_reliable.values().map(Waiting::charged).sum::<usize>();
+        let unreliable = self
+            .early_unreliable
+            .values()
+            .map(|(waiting, _)| waiting.charged())
+            .sum::<usize>();
+        inbox.release(reliable + unreliable);
+        self.early_reliable.clear();
+        self.early_unreliable.clear();
+    }
+
+    /// Whether there is room for another reliable packet. For the one that the others wait for there is always some, or they
+    /// would wait for ever.
+    fn has_room(&self, position: Position, delivery: &Delivery<'_>) -> bool {
+        let next = position == self.reliable + 1;
+        delivery.inbox.has_room() || next && delivery.inbox.may_grow()
+    }
+
+    fn complete_reliable(&mut self, position: Position, count: u32, packet: Bytes, delivery: &mut Delivery<'_>) {
+        self.remove_reliable(position, delivery);
+        if position == self.reliable + 1 {
+            self.deliver_reliable(count, packet, delivery);
+            self.release_followers(delivery);
+        } else {
+            let waiting = Waiting::Whole { data: packet, count };
+            delivery.inbox.charge(waiting.charged());
+            self.early_reliable.insert(position, waiting);
+        }
+    }
+
+    fn deliver_reliable(&mut self, count: u32, data: Bytes, delivery: &mut Delivery<'_>) {
+        delivery.deliver(Packet::new(data, PacketMode::Reliable));
+        self.reliable += u64::from(count);
+        self.unreliable = 0;
+    }
+
+    fn deliver_unreliable(&mut self, number: u16, data: Bytes, fragments: bool, delivery: &mut Delivery<'_>) {
+        let packet = Packet {
+            data,
+            mode: PacketMode::Unreliable,
+            unreliable_fragments: fragments,
+        };
+        delivery.deliver(packet);
+        self.unreliable = number;
+        self.drop_unreliable_before(delivery);
+    }
+
+    /// After a reliable delivery: everything that only waited for it, in order.
+    fn release_followers(&mut self, delivery: &mut Delivery<'_>) {
+        loop {
+            self.release_unreliable(delivery);
+            let Some(entry) = self.early_reliable.first_entry() else {
+                return;
+            };
+            let position = *entry.key();
+            if position > self.reliable + 1 {
+                return;
+            }
+            if position <= self.reliable {
+                // Numbers that a fragmented packet before it took as well: the sender contradicts itself.
+                delivery.inbox.release(entry.remove().charged());
+                continue;
+            }
+            let Waiting::Whole { data, count } = entry.get() else {
+                return;
+            };
+            let (data, count) = (data.clone(), *count);
+            delivery.inbox.release(entry.remove().charged());
+            self.deliver_reliable(count, data, delivery);
+        }
+    }
+
+    /// The unreliable packets that waited for the reliable one just delivered.
+    fn release_unreliable(&mut self, delivery: &mut Delivery<'_>) {
+        if self.early_unreliable.is_empty() {
+            return;
+        }
+        let mut ready = Vec::new();
+        let current = (self.reliable, 0)..=(self.reliable, u16::MAX);
+        for (&(_, number), (waiting, fragments)) in self.early_unreliable.range(current) {
+            if let Waiting::Whole { data, .. } = waiting {
+                ready.push((number, data.clone(), *fragments));
+            }
+        }
+        for (number, data, fragments) in ready {
+            self.deliver_unreliable(number, data, fragments, delivery);
+        }
+        self.drop_unreliable_before(delivery);
+    }
+
+    /// Unreliable packets that can never be delivered any more.
+    fn drop_unreliable_before(&mut self, delivery: &mut Delivery<'_>) {
+        while let Some(entry) = self.early_unreliable.first_entry() {
+            if *entry.key() > (self.reliable, self.unreliable) {
+                return;
+            }
+            delivery.inbox.release(entry.remove().0.charged());
+        }
+    }
+
+    fn remove_reliable(&mut self, position: Position, delivery: &mut Delivery<'_>) {
+        if let Some(waiting) = self.early_reliable.remove(&position) {
+            delivery.inbox.release(waiting.charged());
+        }
+    }
+
+    fn remove_unreliable(&mut self, place: UnreliablePlace, delivery: &mut Delivery<'_>) {
+        if let Some((waiting, _)) = self.early_unreliable.remove(&place) {
+            delivery.inbox.release(waiting.charged());
+        }
+    }
+}
+
+/// A new assembly, charged, if there is room for one and the fragment fits a packet.
+fn begin(fragment: &Fragment, has_room: bool, delivery: &mut Delivery<'_>) -> Option<Assembly> {
+    if !has_room {
+        return None;
+    }
+    let assembly = Assembly::new(fragment)?;
+    delivery.inbox.charge(assembly.charged());
+    Some(assembly)
+}
+
+/// Joins and charges; `None` if there is no room.
+fn join(assembly: &mut Assembly, fragment: &Fragment, data: &[u8], delivery: &mut Delivery<'_>) -> Option<Joined> {
+    if !delivery.inbox.may_grow() {
+        return None;
+    }
+    let before = assembly.charged();
+    let joined = assembly.join(fragment, data);
+    delivery.inbox.release(before);
+    delivery.inbox.charge(assembly.charged());
+    Some(joined)
+}

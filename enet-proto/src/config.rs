@@ -1,0 +1,88 @@
+//! What can be set on a host. Every limit that the network could strike is here.
+
+use std::time::Duration;
+
+use crate::wire;
+
+/// The settings of a [`Host`](crate::Host).
+///
+/// The defaults are those of a stock ENet host where it has the setting, and generous elsewhere.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HostConfig {
+    /// How many peers may be connected or connecting at once. Default 4095, which is all a C host can have; ours can have any
+    /// number.
+    pub max_peers: usize,
+    /// The most channels a connection may have, 1 to 255. Default 255.
+    pub channel_limit: usize,
+    /// What this host can receive, bytes per second, 0 for unlimited. Shared evenly between the peers. Default 0.
+    pub incoming_bandwidth: u32,
+    /// What this host may send, bytes per second, 0 for unlimited. Enforced by dropping unreliable packets and by smaller
+    /// windows. Default 0.
+    pub outgoing_bandwidth: u32,
+    /// The largest datagram to send, in bytes of UDP payload, 576 to 4096. A connection uses the smaller one of both sides.
+    /// Default 1392.
+    pub mtu: u16,
+    /// How many peers may come from one IP address. Default unlimited.
+    pub duplicate_peers: usize,
+    /// The largest packet to send or accept, in bytes. Default 32 MiB.
+    pub max_packet_size: usize,
+    /// How much received data of one peer may wait: packets not yet polled, packets that came too early, and packets of which
+    /// fragments are missing. Each also counts for what its bookkeeping costs. Beyond it new packets are refused and, if
+    /// reliable, come again. One packet in the making may exceed it. Default 32 MiB.
+    pub max_waiting_data: usize,
+    /// How much may be queued and unacknowledged towards one peer, in bytes, before
+    /// [`SendError::QueueFull`](crate::SendError::QueueFull); each packet also counts for what its bookkeeping costs. A peer
+    /// with nothing queued takes a packet of any allowed size. Default 32 MiB.
+    pub max_queued_data: usize,
+    /// The largest window of reliable data in flight to agree on, in bytes. Stock peers agree on 65536 at most; a larger value
+    /// takes effect between hosts of this crate. Default 65536.
+    pub max_window: u32,
+    /// Whether datagrams carry a CRC-32. Both sides must agree; stock Godot never does. Default false.
+    pub checksum: bool,
+    /// Whether others may connect to this host. Default true.
+    pub accept: bool,
+    /// Whether a reliable command is resent as soon as later ones have been acknowledged, rather than only after its time-out.
+    /// Not visible to the other side except as an earlier arrival. Default true.
+    pub fast_retransmit: bool,
+    /// How long acknowledgements may wait for something to travel with. The other side measures a round trip time longer by as
+    /// much. Default 0: they leave with the next transmission.
+    pub ack_delay: Duration,
+    /// How many connections may be in the making at a time, that is, have asked but not yet proven that they receive at their
+    /// address. Each costs some 200 bytes. When full, a newcomer replaces a random one from where most of them come.
+    /// Default 16384.
+    pub max_half_open: usize,
+}
+
+impl Default for HostConfig {
+    fn default() -> HostConfig {
+        HostConfig {
+            max_peers: 4095,
+            channel_limit: wire::MAXIMUM_CHANNELS,
+            incoming_bandwidth: 0,
+            outgoing_bandwidth: 0,
+            mtu: wire::DEFAULT_MTU,
+            duplicate_peers: usize::MAX,
+            max_packet_size: 32 * 1024 * 1024,
+            max_waiting_data: 32 * 1024 * 1024,
+            max_queued_data: 32 * 1024 * 1024,
+            max_window: wire::MAXIMUM_WINDOW,
+            checksum: false,
+            accept: true,
+            fast_retransmit: true,
+            ack_delay: Duration::ZERO,
+            max_half_open: 16_384,
+        }
+    }
+}
+
+impl HostConfig {
+    /// Brings every value into the range the protocol allows.
+    pub(crate) fn clamped(mut self) -> HostConfig {
+        self.channel_limit = self.channel_limit.clamp(wire::MINIMUM_CHANNELS, wire::MAXIMUM_CHANNELS);
+        self.mtu = self.mtu.clamp(wire::MINIMUM_MTU, wire::MAXIMUM_MTU);
+        self.max_window = self.max_window.max(wire::MINIMUM_WINDOW);
+        self.max_packet_size = self.max_packet_size.min(u32::MAX as usize);
+        self
+    }
+}

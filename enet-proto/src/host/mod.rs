@@ -1,0 +1,289 @@
+//! All peers of one socket: who is who, who has something to send, what is due.
+
+mod addresses;
+mod bandwidth;
+mod connect;
+mod half_open;
+mod peer_mut;
+mod receive;
+mod timers;
+mod transmit;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::SocketAddr;
+
+use addresses::{Addresses, KeyedHash};
+use bandwidth::BandwidthRounds;
+use bytes::Bytes;
+use half_open::HalfOpenTable;
+pub use peer_mut::PeerMut;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use slotmap::SlotMap;
+use timers::Timers;
+pub use transmit::Transmit;
+
+use crate::compress::Compressor;
+use crate::config::HostConfig;
+use crate::event::Event;
+use crate::packet::Packet;
+use crate::peer::Peer;
+use crate::statistics::HostStatistics;
+use crate::time::Time;
+use crate::wire;
+
+slotmap::new_key_type! {
+    /// Names a peer of a host. Never names another one later, even when the peer is gone.
+    pub struct PeerHandle;
+}
+
+/// One end of any number of connections.
+///
+/// How to drive it is said at the top of the [crate](crate).
+pub struct Host {
+    config: HostConfig,
+    now: Time,
+    random: StdRng,
+    peers: SlotMap<PeerHandle, Box<Peer>>,
+    addresses: Addresses,
+    half_open: HalfOpenTable,
+    /// Draws the ids that this host gives to those who connect to it.
+    id_hash: KeyedHash,
+    timers: Timers,
+    /// The peers that may have something to send, each once.
+    ready: VecDeque<PeerHandle>,
+    /// Datagrams that belong to no peer, or not any more.
+    loose: VecDeque<(SocketAddr, Bytes)>,
+    events: VecDeque<Event>,
+    bandwidth: BandwidthRounds,
+    compressor: Option<Box<dyn Compressor>>,
+    /// For one datagram's commands, compressed or opened.
+    scratch: Vec<u8>,
+    statistics: HostStatistics,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Host")
+            .field("config", &self.config)
+            .field("peers", &self.peers.len())
+            .field("half_open", &self.half_open.len())
+            .field("statistics", &self.statistics)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// A host without peers.
+    ///
+    /// All its randomness comes from `seed`, which must be secret and new for each host: it guards the handshake. Equal seeds
+    /// and equal input give equal output.
+    #[must_use]
+    pub fn new(config: HostConfig, seed: [u8; 32], now: Time) -> Host {
+        let config = config.clamped();
+        let mut random = StdRng::from_seed(seed);
+        let hash = KeyedHash::new(&mut random);
+        let id_hash = KeyedHash::new(&mut random);
+        Host {
+            half_open: HalfOpenTable::new(config.max_half_open, hash),
+            config,
+            now,
+            random,
+            peers: SlotMap::with_key(),
+            addresses: Addresses::new(hash),
+            id_hash,
+            timers: Timers::default(),
+            ready: VecDeque::new(),
+            loose: VecDeque::new(),
+            events: VecDeque::new(),
+            bandwidth: BandwidthRounds::new(now),
+            compressor: None,
+            scratch: Vec::new(),
+            statistics: HostStatistics::default(),
+        }
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        if let Event::Received { peer, packet, .. } = &event
+            && let Some(peer) = self.peers.get_mut(*peer)
+        {
+            peer.inbox.taken(packet);
+        }
+        if self.events.is_empty() && self.events.capacity() > 1024 {
+            self.events = VecDeque::new();
+        }
+        Some(event)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, if nothing else is called before. `None`: not at all.
+    pub fn poll_timeout(&mut self) -> Option<Time> {
+        let peers = loop {
+            let Some((scheduled, handle)) = self.timers.first() else {
+                break None;
+            };
+            let deadline = self.peers.get(handle).and_then(|peer| peer.deadline());
+            if deadline == Some(scheduled) {
+                break deadline;
+            }
+            self.timers.remove(handle);
+            if let Some(deadline) = deadline {
+                self.timers.schedule(handle, deadline);
+            }
+        };
+        [peers, self.half_open.deadline(), self.next_bandwidth_round()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Does what is due at `now`. Calling it early does nothing.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.advance(now);
+        while let Some(handle) = self.timers.pop_due(self.now) {
+            if let Some(peer) = self.peers.get_mut(handle) {
+                if peer.deadline().is_some_and(|deadline| deadline <= self.now) {
+                    peer.handle_timeout(self.now);
+                }
+                self.touch(handle);
+            }
+        }
+        self.half_open.expire(self.now);
+        if self.next_bandwidth_round().is_some_and(|due| due <= self.now) {
+            self.bandwidth_round(self.now);
+        }
+    }
+
+    /// Queues a packet for every connected peer; all share its buffer. Returns how many took it: a peer that lacks the channel
+    /// or has too much queued does not.
+    pub fn broadcast(&mut self, channel: u8, packet: &Packet) -> usize {
+        let handles: Vec<PeerHandle> = self.peers.keys().collect();
+        handles
+            .into_iter()
+            .filter(|handle| {
+                self.peer_mut(*handle)
+                    .is_some_and(|mut peer| peer.send(channel, packet.clone()).is_ok())
+            })
+            .count()
+    }
+
+    /// Sends a bare datagram from this host's socket, for example to open a way through a NAT.
+    pub fn send_raw(&mut self, to: SocketAddr, datagram: Bytes) {
+        self.loose.push_back((to, datagram));
+    }
+
+    /// Takes leave of all peers at once: each is sent one notice, and is gone without an event.
+    pub fn disconnect_all_now(&mut self, data: u32) {
+        let handles: Vec<PeerHandle> = self.peers.keys().collect();
+        for handle in handles {
+            if let Some(peer) = self.peer_mut(handle) {
+                peer.disconnect_now(data);
+            }
+        }
+    }
+
+    /// Sets the bandwidth limits in bytes per second, 0 for unlimited. Peers are told within a second.
+    pub fn set_bandwidth_limit(&mut self, incoming: u32, outgoing: u32) {
+        self.config.incoming_bandwidth = incoming;
+        self.config.outgoing_bandwidth = outgoing;
+        self.bandwidth.changed = true;
+        let handles: Vec<PeerHandle> = self.peers.keys().collect();
+        for handle in handles {
+            if let Some(peer) = self.peers.get_mut(handle).filter(|peer| peer.is_live()) {
+                peer.renew_window(outgoing);
+                self.touch(handle);
+            }
+        }
+    }
+
+    /// Sets how many channels future connections may have, 1 to 255; values outside are brought to the nearer end.
+    pub fn set_channel_limit(&mut self, limit: usize) {
+        self.config.channel_limit = limit.clamp(wire::MINIMUM_CHANNELS, wire::MAXIMUM_CHANNELS);
+    }
+
+    /// Sets how datagrams are compressed. The other sides must do the same, from their first datagram on.
+    pub fn set_compressor(&mut self, compressor: Option<Box<dyn Compressor>>) {
+        self.compressor = compressor;
+    }
+
+    /// Sets whether others may connect.
+    pub fn set_accepting(&mut self, accepting: bool) {
+        self.config.accept = accepting;
+    }
+
+    /// A peer, to look at; `None` once it is gone.
+    #[must_use]
+    pub fn peer(&self, peer: PeerHandle) -> Option<&Peer> {
+        self.peers.get(peer).map(|peer| &**peer)
+    }
+
+    /// A peer, to act on; `None` once it is gone.
+    pub fn peer_mut(&mut self, peer: PeerHandle) -> Option<PeerMut<'_>> {
+        PeerMut::new(self, peer)
+    }
+
+    /// All peers, in no particular order, also those still connecting or disconnecting.
+    pub fn peers(&self) -> impl Iterator<Item = (PeerHandle, &Peer)> {
+        self.peers.iter().map(|(handle, peer)| (handle, &**peer))
+    }
+
+    /// How many connections are in the making: they have asked but not proven where they are.
+    #[must_use]
+    pub fn half_open(&self) -> usize {
+        self.half_open.len()
+    }
+
+    /// What was sent, received and dropped.
+    #[must_use]
+    pub fn statistics(&self) -> &HostStatistics {
+        &self.statistics
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn config(&self) -> &HostConfig {
+        &self.config
+    }
+
+    /// Time never goes back, whatever the caller passes.
+    fn advance(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
+    /// After anything that may have changed a peer: it is put in line to send, scheduled, or taken out if it is over.
+    fn touch(&mut self, handle: PeerHandle) {
+        let Some(peer) = self.peers.get_mut(handle) else { return };
+        if let Some(reason) = peer.ended() {
+            self.remove(handle);
+            self.events.push_back(Event::Disconnected { peer: handle, reason });
+            return;
+        }
+        if !peer.ready && peer.has_sendable(self.now) {
+            peer.ready = true;
+            self.ready.push_back(handle);
+        }
+        if let Some(deadline) = peer.deadline() {
+            self.timers.schedule(handle, deadline);
+        }
+    }
+
+    fn add(&mut self, peer: Peer) -> PeerHandle {
+        let endpoint = (peer.identity.address, peer.identity.incoming_id);
+        let handle = self.peers.insert(Box::new(peer));
+        self.addresses.insert(endpoint, handle);
+        handle
+    }
+
+    /// Forgets a peer, without a word to either side.
+    fn remove(&mut self, handle: PeerHandle) -> Option<Box<Peer>> {
+        let peer = self.peers.remove(handle)?;
+        self.addresses
+            .remove(&(peer.identity.address, peer.identity.incoming_id));
+        self.timers.remove(handle);
+        self.bandwidth.changed = true;
+        Some(peer)
+    }
+}

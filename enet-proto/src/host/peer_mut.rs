@@ -1,0 +1,132 @@
+//! Acting on one peer.
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use super::{Host, PeerHandle};
+use crate::error::SendError;
+use crate::packet::Packet;
+use crate::peer::{Peer, PeerState, TimeoutLimits};
+
+/// A peer of a host, to act on. Reads like a [`Peer`].
+#[derive(Debug)]
+pub struct PeerMut<'a> {
+    host: &'a mut Host,
+    handle: PeerHandle,
+}
+
+impl<'a> PeerMut<'a> {
+    pub(super) fn new(host: &'a mut Host, handle: PeerHandle) -> Option<PeerMut<'a>> {
+        host.peers.contains_key(handle).then_some(PeerMut { host, handle })
+    }
+
+    /// Queues a packet on a channel.
+    ///
+    /// # Errors
+    /// See [`SendError`]; the packet was not taken then.
+    pub fn send(&mut self, channel: u8, packet: Packet) -> Result<(), SendError> {
+        let Host { peers, config, .. } = &mut *self.host;
+        peers[self.handle].send(channel, packet, config)?;
+        self.host.touch(self.handle);
+        Ok(())
+    }
+
+    /// Ends the connection. What is queued is dropped, the other side is told `data` and asked to confirm; a
+    /// [`Disconnected`](crate::Event::Disconnected) event follows when it has, or has not for too long. A peer that is not
+    /// connected yet is gone at once, without an event. One that is already leaving goes on leaving.
+    pub fn disconnect(mut self, data: u32) {
+        match self.state() {
+            PeerState::Connected | PeerState::DisconnectLater => {
+                self.peer().disconnect(data);
+                self.host.touch(self.handle);
+            }
+            PeerState::Disconnecting | PeerState::AcknowledgingDisconnect => {}
+            _ => self.leave(data),
+        }
+    }
+
+    /// Ends the connection as [`disconnect`](Self::disconnect) does, but only when everything queued has arrived. Until then
+    /// nothing more can be sent, and what is received is dropped.
+    pub fn disconnect_later(mut self, data: u32) {
+        if self.state() == PeerState::Connected {
+            self.peer().disconnect_later(data);
+            self.host.touch(self.handle);
+        } else {
+            self.disconnect(data);
+        }
+    }
+
+    /// Ends the connection at once: the other side is told `data` in a single datagram that may get lost, and there is no
+    /// event here.
+    pub fn disconnect_now(mut self, data: u32) {
+        self.leave(data);
+    }
+
+    /// Forgets the peer at once, without telling it: it will time out. There is no event.
+    pub fn reset(self) {
+        self.host.remove(self.handle);
+    }
+
+    /// Asks for an acknowledgement now.
+    pub fn ping(&mut self) {
+        self.peer().ping();
+        self.host.touch(self.handle);
+    }
+
+    /// Sets how long no acknowledgement may come before one is asked for; zero for the default of 500 ms.
+    pub fn set_ping_interval(&mut self, interval: Duration) {
+        self.peer().set_ping_interval(interval);
+        self.host.touch(self.handle);
+    }
+
+    /// Sets when an unanswered peer is given up: when its oldest unacknowledged command is `maximum` old, or `minimum` old and
+    /// the time-out of a command has grown `limit`-fold. Zeros stand for the defaults: 32, 5 s, 30 s.
+    pub fn set_timeout(&mut self, limit: u32, minimum: Duration, maximum: Duration) {
+        self.peer().set_timeout(TimeoutLimits {
+            limit,
+            minimum,
+            maximum,
+        });
+        self.host.touch(self.handle);
+    }
+
+    /// Sets how this side and the other adapt their throttle: how often the reference round trip time is renewed, and by how
+    /// much, of 32, the throttle rises and falls.
+    pub fn configure_throttle(&mut self, interval: Duration, acceleration: u32, deceleration: u32) {
+        let interval = u32::try_from(interval.as_millis()).unwrap_or(u32::MAX);
+        self.peer().configure_throttle(interval, acceleration, deceleration);
+        self.host.touch(self.handle);
+    }
+
+    /// Sets whether received packets become events. While not, they stay with the peer, up to
+    /// [`max_waiting_data`](crate::HostConfig::max_waiting_data); then the other side has to wait.
+    pub fn set_receiving(&mut self, receiving: bool) {
+        let Host { peers, events, .. } = &mut *self.host;
+        peers[self.handle].inbox.set_receiving(receiving, self.handle, events);
+    }
+
+    fn peer(&mut self) -> &mut Peer {
+        &mut self.host.peers[self.handle]
+    }
+
+    fn leave(&mut self, data: u32) {
+        let Some(mut peer) = self.host.remove(self.handle) else {
+            return;
+        };
+        if peer.state() == PeerState::Disconnected {
+            return;
+        }
+        let address = peer.address();
+        let mut datagram = Vec::new();
+        peer.notice(&mut self.host.sender(), data, &mut datagram);
+        self.host.loose.push_back((address, datagram.into()));
+    }
+}
+
+impl Deref for PeerMut<'_> {
+    type Target = Peer;
+
+    fn deref(&self) -> &Peer {
+        &self.host.peers[self.handle]
+    }
+}

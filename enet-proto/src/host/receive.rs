@@ -1,0 +1,225 @@
+//! Datagrams that arrive.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use tracing::{debug, trace};
+
+use super::addresses::Endpoint;
+use super::{Host, PeerHandle};
+use crate::checksum;
+use crate::peer::Context;
+use crate::time::Time;
+use crate::wire::{self, Body, Header, PeerId};
+
+impl Host {
+    /// Takes a datagram that came from `from`. Whatever is wrong with it, it is dropped and counted, and no peer but its
+    /// sender can notice.
+    pub fn handle_datagram(&mut self, now: Time, from: SocketAddr, datagram: Bytes) {
+        self.advance(now);
+        self.statistics.datagrams_received += 1;
+        self.statistics.bytes_received += datagram.len() as u64;
+        let header = Header::parse(&datagram).filter(|_| datagram.len() <= wire::MAXIMUM_DATAGRAM);
+        let Some((header, header_size)) = header else {
+            self.statistics.dropped.malformed_datagrams += 1;
+            return trace!(%from, length = datagram.len(), "dropped: no header");
+        };
+        let arrived = Arrived {
+            from,
+            header,
+            header_size,
+            datagram,
+        };
+        if header.peer_id == PeerId::NONE {
+            return self.handle_unaddressed(&arrived);
+        }
+        let endpoint = (from, header.peer_id);
+        if let Some(peer) = self
+            .addresses
+            .find(&endpoint)
+            .or_else(|| self.find_broadcast(&endpoint))
+        {
+            self.handle_for_peer(peer, &arrived);
+        } else if self.half_open.get_mut(&endpoint).is_some() {
+            self.handle_half_open(endpoint, &arrived);
+        } else {
+            self.statistics.dropped.unknown_peer += 1;
+            trace!(%from, id = header.peer_id.value(), "dropped: for no peer");
+        }
+    }
+
+    /// A peer that was dialled at the broadcast address and is answered from this endpoint.
+    fn find_broadcast(&mut self, endpoint: &Endpoint) -> Option<PeerHandle> {
+        let handle = self.addresses.find_broadcast(endpoint.1)?;
+        let peer = self.peers.get_mut(handle)?;
+        self.addresses
+            .remove(&(peer.identity.address, peer.identity.incoming_id));
+        peer.identity.address = endpoint.0;
+        self.addresses.insert(*endpoint, handle);
+        Some(handle)
+    }
+
+    fn handle_for_peer(&mut self, handle: PeerHandle, arrived: &Arrived) {
+        let identity = self.peers[handle].identity;
+        let known = identity.outgoing_id != PeerId::NONE;
+        if known && arrived.header.session != identity.incoming_session {
+            self.statistics.dropped.wrong_session += 1;
+            return trace!(from = %arrived.from, "dropped: another session");
+        }
+        let Some(block) = self.open(arrived, identity.connect_id.to_bytes()) else {
+            return;
+        };
+        self.peers[handle].count_received(arrived.datagram.len());
+        self.handle_commands(handle, arrived, &block, 0);
+    }
+
+    /// Lets a peer take the commands of an opened datagram, from `offset` on.
+    pub(super) fn handle_commands(&mut self, handle: PeerHandle, arrived: &Arrived, block: &Bytes, mut offset: usize) {
+        let Host {
+            now,
+            peers,
+            config,
+            events,
+            statistics,
+            ..
+        } = &mut *self;
+        let Some(peer) = peers.get_mut(handle) else { return };
+        let mut cx = Context {
+            now: *now,
+            peer: handle,
+            config,
+            events,
+            statistics,
+            connected: false,
+        };
+        while offset < block.len() && peer.ended().is_none() {
+            let (command, next) = match wire::parse(block, offset) {
+                Ok(parsed) => parsed,
+                // Anyone may put what only they understand behind such a byte.
+                Err(wire::ParseError::UnknownCommand(number)) => {
+                    trace!(from = %arrived.from, number, "the rest is for others");
+                    break;
+                }
+                Err(wire::ParseError::Truncated) => {
+                    cx.statistics.dropped.malformed_commands += 1;
+                    debug!(from = %arrived.from, "the rest is dropped: truncated command");
+                    break;
+                }
+            };
+            if peer
+                .handle_command(&mut cx, block, &command, arrived.header.sent_time)
+                .is_err()
+            {
+                cx.statistics.dropped.refused_commands += 1;
+                debug!(from = %arrived.from, command = command.body.name(), "the rest is dropped: refused command");
+                break;
+            }
+            offset = next;
+        }
+        let connected = cx.connected;
+        if config.fast_retransmit {
+            peer.detect_losses();
+        }
+        if connected {
+            self.count_connection(handle);
+        } else if self.peers[handle].agreement.incoming_bandwidth > 0 {
+            self.bandwidth.limited = true;
+        }
+        self.touch(handle);
+    }
+
+    /// A connection came to be, in either direction.
+    pub(super) fn count_connection(&mut self, handle: PeerHandle) {
+        let peer = &mut self.peers[handle];
+        // The handshake has told this already.
+        peer.told_bandwidth = (self.config.incoming_bandwidth, self.config.outgoing_bandwidth);
+        self.statistics.connections += 1;
+        self.bandwidth.limited |= peer.agreement.incoming_bandwidth > 0;
+        self.bandwidth.changed = true;
+        debug!(address = %peer.address(), channels = peer.channel_count(), mtu = peer.mtu(), "connected");
+    }
+
+    /// The commands of a datagram, decompressed, if its checksum is right.
+    pub(super) fn open(&mut self, arrived: &Arrived, seed: [u8; checksum::CHECKSUM_SIZE]) -> Option<Bytes> {
+        let opened = self.open_unchecked(arrived, seed);
+        if opened.is_none() {
+            self.statistics.dropped.malformed_datagrams += 1;
+            debug!(from = %arrived.from, "dropped: bad checksum or compressed block");
+        }
+        opened
+    }
+
+    fn open_unchecked(&mut self, arrived: &Arrived, seed: [u8; checksum::CHECKSUM_SIZE]) -> Option<Bytes> {
+        let mut start = arrived.header_size;
+        let mut sum = None;
+        if self.config.checksum {
+            sum = Some(*arrived.datagram.get(start..)?.first_chunk()?);
+            start += checksum::CHECKSUM_SIZE;
+        }
+        let block = if arrived.header.compressed {
+            let compressor = self.compressor.as_deref_mut()?;
+            self.scratch.clear();
+            let limit = wire::MAXIMUM_DATAGRAM - start;
+            if !compressor.decompress(&arrived.datagram[start..], limit, &mut self.scratch) {
+                return None;
+            }
+            Bytes::copy_from_slice(&self.scratch)
+        } else {
+            arrived.datagram.slice(start..)
+        };
+        if let Some(sum) = sum {
+            let header = &arrived.datagram[..arrived.header_size];
+            if !checksum::verify(header, sum, seed, &block) {
+                return None;
+            }
+        }
+        Some(block)
+    }
+
+    /// For an attempt to connect: only the acknowledgement that returns the secret is of interest.
+    fn handle_half_open(&mut self, endpoint: Endpoint, arrived: &Arrived) {
+        let Some(entry) = self.half_open.get_mut(&endpoint) else {
+            return;
+        };
+        if arrived.header.session != entry.identity.incoming_session {
+            self.statistics.dropped.wrong_session += 1;
+            return;
+        }
+        entry.credit += arrived.datagram.len();
+        let seed = entry.identity.connect_id.to_bytes();
+        let Some(block) = self.open(arrived, seed) else { return };
+        let Some(entry) = self.half_open.get_mut(&endpoint) else {
+            return;
+        };
+        let proof = match wire::parse(&block, 0) {
+            Ok((command, next)) => match command.body {
+                Body::Acknowledge {
+                    received_sequence,
+                    received_sent_time,
+                } if command.channel == wire::CONNECTION_CHANNEL
+                    && entry.is_proof(received_sequence, received_sent_time) =>
+                {
+                    Some(next)
+                }
+                _ => None,
+            },
+            Err(_) => None,
+        };
+        if let Some(next) = proof {
+            return self.prove(endpoint, arrived, &block, next);
+        }
+        self.statistics.dropped.failed_proofs += 1;
+        trace!(from = %arrived.from, "dropped: not connected yet");
+        // Its acknowledgement may have been lost; it will acknowledge the answer again.
+        self.answer(endpoint);
+    }
+}
+
+/// A datagram with its header read.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    pub(super) from: SocketAddr,
+    pub(super) header: Header,
+    pub(super) header_size: usize,
+    pub(super) datagram: Bytes,
+}

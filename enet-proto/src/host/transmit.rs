@@ -1,0 +1,85 @@
+//! Handing out datagrams.
+
+use std::net::SocketAddr;
+
+use super::Host;
+use crate::peer::Sender;
+use crate::time::Time;
+
+/// Datagrams to send, back to back in the buffer that [`Host::poll_transmit`] filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where they go.
+    pub destination: SocketAddr,
+    /// The size of each in bytes; the last may be shorter.
+    pub segment_size: usize,
+    /// The size of all of them in bytes.
+    pub size: usize,
+}
+
+impl Host {
+    /// Fills `buffer`, which is cleared first, with the next datagram, or with up to `max_datagrams` of one size for one
+    /// address. Peers take turns. `None`: there is nothing to send now.
+    pub fn poll_transmit(&mut self, now: Time, max_datagrams: usize, buffer: &mut Vec<u8>) -> Option<Transmit> {
+        self.advance(now);
+        buffer.clear();
+        if let Some((destination, datagram)) = self.loose.pop_front() {
+            buffer.extend_from_slice(&datagram);
+            return Some(self.count_sent(destination, datagram.len(), datagram.len()));
+        }
+        while let Some(handle) = self.ready.pop_front() {
+            let Host {
+                now,
+                peers,
+                config,
+                random,
+                compressor,
+                scratch,
+                ..
+            } = &mut *self;
+            let now = *now;
+            let Some(peer) = peers.get_mut(handle) else { continue };
+            let mut sender = Sender {
+                now,
+                config,
+                random,
+                compressor: compressor.as_deref_mut(),
+                scratch,
+            };
+            let destination = peer.address();
+            let segment_size = peer.transmit(&mut sender, max_datagrams, buffer);
+            peer.ready = peer.ended().is_none() && peer.has_sendable(now);
+            if peer.ready {
+                self.ready.push_back(handle);
+            }
+            self.touch(handle);
+            if segment_size > 0 {
+                return Some(self.count_sent(destination, segment_size, buffer.len()));
+            }
+        }
+        if self.ready.capacity() > 1024 {
+            self.ready = std::collections::VecDeque::new();
+        }
+        None
+    }
+
+    pub(super) fn sender(&mut self) -> Sender<'_> {
+        Sender {
+            now: self.now,
+            config: &self.config,
+            random: &mut self.random,
+            compressor: self.compressor.as_deref_mut(),
+            scratch: &mut self.scratch,
+        }
+    }
+
+    fn count_sent(&mut self, destination: SocketAddr, segment_size: usize, size: usize) -> Transmit {
+        self.statistics.datagrams_sent += size.div_ceil(segment_size.max(1)).max(1) as u64;
+        self.statistics.bytes_sent += size as u64;
+        Transmit {
+            destination,
+            segment_size: segment_size.max(1),
+            size,
+        }
+    }
+}

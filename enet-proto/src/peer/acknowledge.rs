@@ -1,0 +1,172 @@
+//! Acknowledgements that arrive, and commands for which none did.
+
+use super::outbox::packet_cost;
+use super::receive::{Context, Refusal};
+use super::retransmission::CommandId;
+use super::{Control, Peer, PeerState};
+use crate::channel::{InFlight, Payload, Position};
+use crate::event::DisconnectReason;
+use crate::time::Time;
+use crate::wire;
+
+impl Peer {
+    /// Takes an ACKNOWLEDGE.
+    pub(super) fn acknowledged(
+        &mut self,
+        cx: &mut Context<'_>,
+        channel: u8,
+        sequence: u16,
+        sent_time: u16,
+    ) -> Result<(), Refusal> {
+        let Some(sent) = cx.now.extend_wire(sent_time) else {
+            cx.statistics.dropped.unmatched_acknowledgements += 1;
+            return Ok(());
+        };
+        let found = self
+            .outgoing_mut(channel)
+            .and_then(|outgoing| outgoing.acknowledge(sequence));
+        let Some((position, command)) = found else {
+            cx.statistics.dropped.unmatched_acknowledgements += 1;
+            return Ok(());
+        };
+        // The own record is finer than what travelled, unless the acknowledgement is for an earlier attempt.
+        let sent = if command.sent.wire() == sent_time {
+            command.sent
+        } else {
+            sent
+        };
+        self.measure(cx.now, cx.now.saturating_since(sent));
+        self.last_acknowledged = cx.now;
+        self.retransmission
+            .acknowledged(CommandId { channel, position }, command.datagram, command.resend_due);
+        self.trim_retransmission();
+        self.in_flight = self.in_flight.saturating_sub(command.payload.len());
+        self.release_queue(&command.payload);
+        self.outbox.reliable_blocked = false;
+        if self.outbox.parked > 0 {
+            self.unpark(channel);
+        }
+        match (self.state, &command.payload) {
+            (PeerState::Disconnecting, Payload::Control(Control::Disconnect { .. })) => {
+                self.end(DisconnectReason::Local);
+            }
+            (PeerState::Disconnecting, _) => return Err(Refusal),
+            (PeerState::DisconnectLater, _) => self.disconnect_if_drained(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, now: Time, sample: std::time::Duration) {
+        if self.round_trip.is_sampled() {
+            self.throttle.adapt(sample, &self.round_trip);
+        }
+        self.round_trip.sample(now, sample, self.throttle.interval());
+    }
+
+    /// What an acknowledged command's packet was counted for in the queue.
+    fn release_queue(&mut self, payload: &Payload) {
+        match payload {
+            Payload::Control(_) => {}
+            Payload::Whole(data) => self.outbox.release(packet_cost(data.len())),
+            Payload::Fragment { number: 0, .. } => self.outbox.release(packet_cost(payload.len())),
+            Payload::Fragment { .. } => self.outbox.release(payload.len()),
+        }
+    }
+
+    /// Puts packets held back by the receiver's windows in line again, before all others.
+    fn unpark(&mut self, channel: u8) {
+        let Some(channel) = self.channels.get_mut(channel) else {
+            return;
+        };
+        let outgoing = &mut channel.outgoing;
+        let Some(first) = outgoing.parked.front() else { return };
+        if !outgoing.may_send(first.position()) {
+            return;
+        }
+        self.outbox.parked -= outgoing.parked.len();
+        for packet in std::mem::take(&mut outgoing.parked).into_iter().rev() {
+            self.outbox.reliable.push_front(packet);
+        }
+    }
+
+    /// Takes the CONNECT off the list of unacknowledged commands: VERIFY_CONNECT stands for its acknowledgement.
+    pub(super) fn connect_answered(&mut self, now: Time) {
+        let Some((position, command)) = self.control.acknowledge(1) else {
+            return;
+        };
+        let id = CommandId {
+            channel: wire::CONNECTION_CHANNEL,
+            position,
+        };
+        self.retransmission
+            .acknowledged(id, command.datagram, command.resend_due);
+        self.trim_retransmission();
+        self.last_acknowledged = now;
+    }
+
+    /// After the acknowledgements of a datagram: commands that later ones have overtaken are sent again.
+    pub(crate) fn detect_losses(&mut self) {
+        while let Some(id) = self.retransmission.next_overtaken() {
+            if self
+                .outgoing_mut(id.channel)
+                .is_some_and(|outgoing| outgoing.is_in_flight(id.position))
+            {
+                self.loss.lost();
+                self.retransmission.queue(id);
+            }
+            self.trim_retransmission();
+        }
+    }
+
+    /// Commands whose time-out has passed are sent again.
+    pub(super) fn expire_commands(&mut self, now: Time) {
+        let timeout = self.round_trip.timeout();
+        while let Some(id) = self.retransmission.next_due(now, timeout) {
+            if let Some(command) = self.in_flight_mut(id.channel, id.position) {
+                command.timeouts = command.timeouts.saturating_add(1);
+                command.resend_due = None;
+                let (sent, timeouts) = (command.sent, command.timeouts);
+                self.loss.lost();
+                self.retransmission.note_due(sent, timeouts);
+                self.retransmission.queue(id);
+            }
+            self.trim_retransmission();
+        }
+    }
+
+    /// When the peer is dead if nothing is acknowledged until then.
+    pub(super) fn given_up_at(&self) -> Option<Time> {
+        let (earliest, timeouts) = self.retransmission.overdue()?;
+        // Before the resend that is counted in `timeouts`, ENet compares 2^(attempts - 1).
+        let backoff = 1u32.checked_shl(u32::from(timeouts - 1)).unwrap_or(u32::MAX);
+        let patience = if backoff >= self.timeout.limit {
+            self.timeout.minimum
+        } else {
+            self.timeout.maximum
+        };
+        Some(earliest + patience)
+    }
+
+    pub(super) fn in_flight_mut(&mut self, channel: u8, position: Position) -> Option<&mut InFlight> {
+        self.outgoing_mut(channel)?.in_flight_mut(position)
+    }
+
+    fn trim_retransmission(&mut self) {
+        let Peer {
+            retransmission,
+            channels,
+            control,
+            ..
+        } = self;
+        retransmission.trim(|id| {
+            if id.channel == wire::CONNECTION_CHANNEL {
+                control.is_in_flight(id.position)
+            } else {
+                channels
+                    .get(id.channel)
+                    .is_some_and(|channel| channel.outgoing.is_in_flight(id.position))
+            }
+        });
+    }
+}

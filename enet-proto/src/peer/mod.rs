@@ -1,0 +1,382 @@
+//! One connection: its state, what it owes and is owed.
+
+mod acknowledge;
+mod outbox;
+mod packet_loss;
+mod receive;
+mod retransmission;
+mod round_trip;
+mod send;
+mod throttle;
+mod transmit;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub(crate) use outbox::Control;
+use outbox::{Acknowledgement, Outbox};
+use packet_loss::PacketLoss;
+pub(crate) use receive::{Context, answered_window};
+use retransmission::Retransmission;
+use round_trip::RoundTrip;
+use throttle::Throttle;
+pub(crate) use throttle::{THROTTLE_SCALE, sending_window, window_for};
+pub(crate) use transmit::{Sender, largest_header, seal};
+
+use crate::channel::{Channels, Inbox, Outgoing, UnsequencedWindow};
+use crate::config::HostConfig;
+use crate::event::DisconnectReason;
+use crate::statistics::PeerStatistics;
+use crate::time::Time;
+use crate::wire::{ConnectId, PeerId, SessionId};
+
+/// How long nothing may be acknowledged before a PING asks for it (ENet's `ENET_PEER_PING_INTERVAL`).
+pub(crate) const DEFAULT_PING_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The state of a connection, numbered as in ENet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum PeerState {
+    /// Not connected.
+    Disconnected = 0,
+    /// A CONNECT is on its way.
+    Connecting = 1,
+    /// A CONNECT was answered. Such a connection is not a peer yet in this crate.
+    AcknowledgingConnect = 2,
+    /// Not used by this crate.
+    ConnectionPending = 3,
+    /// Not used by this crate.
+    ConnectionSucceeded = 4,
+    /// Data can be sent and received.
+    Connected = 5,
+    /// The connection ends when everything queued has been acknowledged.
+    DisconnectLater = 6,
+    /// A DISCONNECT is on its way.
+    Disconnecting = 7,
+    /// The other side's DISCONNECT is about to be acknowledged.
+    AcknowledgingDisconnect = 8,
+    /// Not used by this crate.
+    Zombie = 9,
+}
+
+/// When an unanswered peer is given up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeoutLimits {
+    /// The backoff factor from which the minimum counts.
+    pub(crate) limit: u32,
+    pub(crate) minimum: Duration,
+    pub(crate) maximum: Duration,
+}
+
+impl Default for TimeoutLimits {
+    /// ENet's `ENET_PEER_TIMEOUT_LIMIT`, `..._MINIMUM` and `..._MAXIMUM`.
+    fn default() -> TimeoutLimits {
+        TimeoutLimits {
+            limit: 32,
+            minimum: Duration::from_secs(5),
+            maximum: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What identifies a connection on the wire.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    pub(crate) address: SocketAddr,
+    /// The id the other side puts in its headers to reach this peer.
+    pub(crate) incoming_id: PeerId,
+    /// The id to put in headers to the other side; none until it is known.
+    pub(crate) outgoing_id: PeerId,
+    pub(crate) incoming_session: SessionId,
+    pub(crate) outgoing_session: SessionId,
+    pub(crate) connect_id: ConnectId,
+}
+
+/// What a connection agreed on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Agreement {
+    pub(crate) channel_count: u8,
+    pub(crate) mtu: u16,
+    /// How much reliable data may be in flight, in bytes.
+    pub(crate) window: u32,
+    /// The most the window may become.
+    pub(crate) window_ceiling: u32,
+    /// The other side's limits in bytes per second, 0 for none.
+    pub(crate) incoming_bandwidth: u32,
+    pub(crate) outgoing_bandwidth: u32,
+}
+
+/// One connection of a host, read-only. [`PeerMut`](crate::PeerMut) acts on it.
+#[derive(Debug)]
+pub struct Peer {
+    pub(crate) identity: Identity,
+    pub(crate) agreement: Agreement,
+    state: PeerState,
+    connect_data: u32,
+    disconnect_data: u32,
+
+    pub(crate) channels: Channels,
+    /// The connection's own commands are numbered and resent like those of a channel.
+    control: Outgoing,
+    unsequenced_in: UnsequencedWindow,
+    unsequenced_out: u16,
+    pub(crate) inbox: Inbox,
+
+    outbox: Outbox,
+    retransmission: Retransmission,
+    /// Payload bytes of reliable commands on their way.
+    in_flight: usize,
+    datagram: u64,
+    round_trip: RoundTrip,
+    pub(crate) throttle: Throttle,
+    loss: PacketLoss,
+    /// When the last acknowledgement came, or the connection began.
+    last_acknowledged: Time,
+    /// Until when acknowledgements may wait for company.
+    acknowledge_by: Option<Time>,
+    timeout: TimeoutLimits,
+    ping_interval: Duration,
+
+    /// Bytes queued for the wire since the last bandwidth round.
+    pub(crate) queued_since_round: u64,
+    /// The bandwidth limits the other side was last told.
+    pub(crate) told_bandwidth: (u32, u32),
+    /// Set when the connection is over; the host takes the peer out.
+    ended: Option<DisconnectReason>,
+    totals: Totals,
+
+    /// Whether the host's list of peers with something to send has this one.
+    pub(crate) ready: bool,
+}
+
+/// Counters for the statistics.
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    datagrams_sent: u64,
+    bytes_sent: u64,
+    datagrams_received: u64,
+    bytes_received: u64,
+    commands_resent: u64,
+    packets_throttled: u64,
+}
+
+impl Peer {
+    pub(crate) fn new(
+        identity: Identity,
+        agreement: Agreement,
+        state: PeerState,
+        connect_data: u32,
+        now: Time,
+        config: &HostConfig,
+    ) -> Peer {
+        Peer {
+            identity,
+            agreement,
+            state,
+            connect_data,
+            disconnect_data: 0,
+            channels: Channels::default(),
+            control: Outgoing::default(),
+            unsequenced_in: UnsequencedWindow::default(),
+            unsequenced_out: 0,
+            inbox: Inbox::new(config.max_waiting_data, config.max_packet_size),
+            outbox: Outbox::default(),
+            retransmission: Retransmission::default(),
+            in_flight: 0,
+            datagram: 0,
+            round_trip: RoundTrip::default(),
+            throttle: Throttle::default(),
+            loss: PacketLoss::default(),
+            last_acknowledged: now,
+            acknowledge_by: None,
+            timeout: TimeoutLimits::default(),
+            ping_interval: DEFAULT_PING_INTERVAL,
+            queued_since_round: 0,
+            told_bandwidth: (0, 0),
+            ended: None,
+            totals: Totals::default(),
+            ready: false,
+        }
+    }
+
+    /// Where the other side is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.identity.address
+    }
+
+    /// The state of the connection.
+    #[must_use]
+    pub fn state(&self) -> PeerState {
+        self.state
+    }
+
+    /// How many channels the connection has; until it is connected, how many were asked for.
+    #[must_use]
+    pub fn channel_count(&self) -> usize {
+        usize::from(self.agreement.channel_count)
+    }
+
+    /// The largest datagram of this connection, in bytes of UDP payload.
+    #[must_use]
+    pub fn mtu(&self) -> u16 {
+        self.agreement.mtu
+    }
+
+    /// How much reliable data may be in flight towards the peer, in bytes, before the throttle takes its part.
+    #[must_use]
+    pub fn window(&self) -> u32 {
+        self.agreement.window
+    }
+
+    /// The other side's limits for what it receives and sends, in bytes per second, 0 for none.
+    #[must_use]
+    pub fn bandwidth(&self) -> (u32, u32) {
+        (self.agreement.incoming_bandwidth, self.agreement.outgoing_bandwidth)
+    }
+
+    /// What was passed along with the CONNECT, by whichever side dialled.
+    #[must_use]
+    pub fn connect_data(&self) -> u32 {
+        self.connect_data
+    }
+
+    /// The mean round trip time; 500 ms before it was measured.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Duration {
+        self.round_trip.mean()
+    }
+
+    /// Bytes of packets queued or unacknowledged, with what their bookkeeping costs.
+    #[must_use]
+    pub fn queued_data(&self) -> usize {
+        self.outbox.held()
+    }
+
+    /// Bytes received and not taken by the program, with what their bookkeeping costs.
+    #[must_use]
+    pub fn waiting_data(&self) -> usize {
+        self.inbox.waiting()
+    }
+
+    /// All figures at once.
+    #[must_use]
+    pub fn statistics(&self) -> PeerStatistics {
+        let [
+            round_trip_time,
+            round_trip_time_variance,
+            last_round_trip_time,
+            last_round_trip_time_variance,
+        ] = self.round_trip.in_millis();
+        let since_epoch = |time: Option<Time>| time.unwrap_or_default().saturating_since(Time::ZERO);
+        PeerStatistics {
+            packet_loss: self.loss.mean(),
+            packet_loss_variance: self.loss.variance(),
+            packet_loss_epoch: since_epoch(self.loss.epoch()),
+            round_trip_time,
+            round_trip_time_variance,
+            last_round_trip_time,
+            last_round_trip_time_variance,
+            packet_throttle: self.throttle.value(),
+            packet_throttle_limit: self.throttle.limit(),
+            packet_throttle_counter: self.throttle.counter(),
+            packet_throttle_epoch: since_epoch(self.round_trip.interval_began()),
+            packet_throttle_acceleration: self.throttle.acceleration,
+            packet_throttle_deceleration: self.throttle.deceleration,
+            packet_throttle_interval: self.throttle.interval,
+            datagrams_sent: self.totals.datagrams_sent,
+            bytes_sent: self.totals.bytes_sent,
+            datagrams_received: self.totals.datagrams_received,
+            bytes_received: self.totals.bytes_received,
+            commands_resent: self.totals.commands_resent,
+            packets_throttled: self.totals.packets_throttled,
+            bytes_in_flight: self.in_flight,
+            bytes_queued: self.outbox.held(),
+            bytes_waiting: self.inbox.waiting(),
+        }
+    }
+
+    /// Whether packets and pings can be exchanged.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.state, PeerState::Connected | PeerState::DisconnectLater)
+    }
+
+    /// Why the connection is over, if it is.
+    pub(crate) fn ended(&self) -> Option<DisconnectReason> {
+        self.ended
+    }
+
+    /// Notes that the connection is over; the first reason counts.
+    fn end(&mut self, reason: DisconnectReason) {
+        self.state = PeerState::Disconnected;
+        self.ended.get_or_insert(reason);
+    }
+
+    pub(crate) fn count_received(&mut self, bytes: usize) {
+        self.totals.datagrams_received += 1;
+        self.totals.bytes_received += bytes as u64;
+    }
+
+    /// The handshake is over; its VERIFY_CONNECT took the first of the connection's own numbers.
+    pub(crate) fn handshake_done(&mut self, now: Time, sample: Option<Duration>) {
+        self.control.number_reliable(1);
+        if let Some(sample) = sample {
+            self.round_trip.sample(now, sample, self.throttle.interval());
+        }
+    }
+
+    /// Drops everything queued, sent and received in part.
+    pub(crate) fn reset_queues(&mut self) {
+        for channel in self.channels.iter_mut() {
+            channel.incoming.clear(&mut self.inbox);
+            channel.outgoing.clear();
+        }
+        self.control.clear();
+        self.outbox.clear();
+        self.retransmission.clear();
+        self.in_flight = 0;
+    }
+
+    /// Whether reliable commands of this peer wait to leave or to be acknowledged.
+    fn has_unacknowledged(&self) -> bool {
+        self.outbox.has_reliable() || self.retransmission_deadline().is_some() || self.retransmission.has_queued()
+    }
+
+    fn retransmission_deadline(&self) -> Option<Time> {
+        self.retransmission.deadline(self.round_trip.timeout())
+    }
+
+    /// When something is to be done although nothing arrives.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        let ping = (self.is_live() && !self.has_unacknowledged()).then(|| self.last_acknowledged + self.ping_interval);
+        let acknowledge = self.acknowledge_by.filter(|_| !self.outbox.acknowledgements.is_empty());
+        [self.retransmission_deadline(), self.given_up_at(), ping, acknowledge]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
+        self.expire_commands(now);
+        if self.given_up_at().is_some_and(|at| at <= now) {
+            self.end(DisconnectReason::TimedOut);
+            return;
+        }
+        if self.is_live() && !self.has_unacknowledged() && self.last_acknowledged + self.ping_interval <= now {
+            self.ping();
+        }
+    }
+
+    fn outgoing_mut(&mut self, channel: u8) -> Option<&mut Outgoing> {
+        if channel == crate::wire::CONNECTION_CHANNEL {
+            Some(&mut self.control)
+        } else {
+            self.channels.get_mut(channel).map(|channel| &mut channel.outgoing)
+        }
+    }
+
+    fn owe(&mut self, acknowledgement: Acknowledgement) {
+        self.outbox.acknowledgements.push_back(acknowledgement);
+    }
+}

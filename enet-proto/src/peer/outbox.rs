@@ -1,0 +1,196 @@
+//! What waits to be sent to a peer for the first time.
+//!
+//! Three queues, as reliable packets can be held back by a window while the others pass them; a running number keeps the order
+//! in which the program queued them.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::channel::{ITEM_COST, Position, QueuedReliable};
+use crate::wire;
+
+/// A command of the connection itself.
+#[derive(Clone, Debug)]
+pub(crate) enum Control {
+    Connect(Box<wire::Connect>),
+    Disconnect {
+        data: u32,
+    },
+    Ping,
+    BandwidthLimit {
+        incoming: u32,
+        outgoing: u32,
+    },
+    ThrottleConfigure {
+        interval: u32,
+        acceleration: u32,
+        deceleration: u32,
+    },
+}
+
+/// An acknowledgement owed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Acknowledgement {
+    pub(crate) channel: u8,
+    pub(crate) sequence: u16,
+    pub(crate) sent_time: u16,
+}
+
+/// How an unreliable packet travels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum UnreliableForm {
+    /// Sequenced, in one command.
+    Whole { after: u16, number: u16 },
+    /// Unsequenced, in one command.
+    Unsequenced { group: u16 },
+    /// Sequenced, in fragments, of which `next` is the next to go.
+    Fragments {
+        after: u16,
+        number: u16,
+        count: u32,
+        next: u32,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) struct QueuedUnreliable {
+    pub(crate) channel: u8,
+    pub(crate) data: Bytes,
+    pub(crate) form: UnreliableForm,
+    order: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct QueuedControl {
+    pub(crate) position: Position,
+    pub(crate) command: Control,
+    order: u64,
+}
+
+/// Which queue has what is to be sent next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Control,
+    Reliable,
+    Unreliable,
+}
+
+/// The queues of one peer.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pub(crate) acknowledgements: VecDeque<Acknowledgement>,
+    pub(crate) control: VecDeque<QueuedControl>,
+    pub(crate) reliable: VecDeque<QueuedReliable>,
+    pub(crate) unreliable: VecDeque<QueuedUnreliable>,
+    order: u64,
+    /// Packets that wait in their channel, see [`Outgoing::parked`](crate::channel::Outgoing).
+    pub(crate) parked: usize,
+    /// Whether the in-flight window has no room for the first reliable packet.
+    pub(crate) reliable_blocked: bool,
+    /// Bytes of packets queued or unacknowledged, with what their bookkeeping costs.
+    held: usize,
+}
+
+impl Outbox {
+    fn next_order(&mut self) -> u64 {
+        self.order += 1;
+        self.order
+    }
+
+    pub(crate) fn push_control(&mut self, position: Position, command: Control) {
+        let order = self.next_order();
+        self.control.push_back(QueuedControl {
+            position,
+            command,
+            order,
+        });
+    }
+
+    pub(crate) fn push_reliable(&mut self, channel: u8, first: Position, data: Bytes, count: u32) {
+        let order = self.next_order();
+        self.held += packet_cost(data.len());
+        self.reliable.push_back(QueuedReliable {
+            channel,
+            first,
+            data,
+            count,
+            next: 0,
+            order,
+        });
+    }
+
+    pub(crate) fn push_unreliable(&mut self, channel: u8, data: Bytes, form: UnreliableForm) {
+        let order = self.next_order();
+        self.held += packet_cost(data.len());
+        self.unreliable.push_back(QueuedUnreliable {
+            channel,
+            data,
+            form,
+            order,
+        });
+    }
+
+    /// The queue to take from: the one whose head was queued first, of those that are not blocked.
+    pub(crate) fn next(&self) -> Option<Next> {
+        let reliable = self
+            .reliable
+            .front()
+            .filter(|_| !self.reliable_blocked)
+            .map(|head| (head.order, Next::Reliable));
+        let control = self.control.front().map(|head| (head.order, Next::Control));
+        let unreliable = self.unreliable.front().map(|head| (head.order, Next::Unreliable));
+        [reliable, control, unreliable]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(order, _)| *order)
+            .map(|(_, next)| next)
+    }
+
+    /// Whether any reliable command waits for its first transmission.
+    pub(crate) fn has_reliable(&self) -> bool {
+        !self.control.is_empty() || !self.reliable.is_empty() || self.parked > 0
+    }
+
+    /// Whether anything but acknowledgements waits.
+    pub(crate) fn has_commands(&self) -> bool {
+        self.has_reliable() || !self.unreliable.is_empty()
+    }
+
+    /// Bytes of packets queued or unacknowledged.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Some of what was held has left for good.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        debug_assert!(self.held >= bytes);
+        self.held = self.held.saturating_sub(bytes);
+    }
+
+    /// Drops everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Outbox {
+            order: self.order,
+            ..Outbox::default()
+        };
+    }
+
+    /// Gives back memory that a burst took.
+    pub(crate) fn shrink(&mut self) {
+        fn shrink<T>(queue: &mut VecDeque<T>) {
+            if queue.is_empty() && queue.capacity() > 64 {
+                *queue = VecDeque::new();
+            }
+        }
+        shrink(&mut self.acknowledgements);
+        shrink(&mut self.control);
+        shrink(&mut self.reliable);
+        shrink(&mut self.unreliable);
+    }
+}
+
+/// What a queued packet of `length` bytes is counted for.
+pub(crate) fn packet_cost(length: usize) -> usize {
+    length + ITEM_COST
+}

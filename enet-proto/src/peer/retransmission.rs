@@ -1,0 +1,136 @@
+//! Which reliable commands to send again, and when.
+//!
+//! Commands sent once stand in the order they were sent, so only the first needs watching: it is the first to be due, and the
+//! first to be lost when later ones have been acknowledged. Those sent again stand in the order they are due.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use crate::channel::Position;
+use crate::time::Time;
+
+/// A command counts as lost when one that left this many datagrams later has been acknowledged (as in TCP and QUIC, RFC 9002
+/// section 6.1.1).
+const REORDERING_THRESHOLD: u64 = 3;
+
+/// What finds a command: its channel, 0xFF for the connection's own, and its position there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CommandId {
+    pub(crate) channel: u8,
+    pub(crate) position: Position,
+}
+
+#[derive(Debug)]
+struct SentOnce {
+    id: CommandId,
+    at: Time,
+    datagram: u64,
+}
+
+/// The order of resends of one peer.
+#[derive(Debug, Default)]
+pub(crate) struct Retransmission {
+    sent_once: VecDeque<SentOnce>,
+    resent: BTreeSet<(Time, CommandId)>,
+    /// To be sent again with the next transmission. May hold commands acknowledged meanwhile.
+    queue: VecDeque<CommandId>,
+    /// The number of the latest datagram of which something was acknowledged.
+    latest_acknowledged: u64,
+    /// Since the last acknowledgement: the send time of the oldest command that was due, and how often any has been.
+    overdue: Option<(Time, u8)>,
+}
+
+impl Retransmission {
+    /// A command was sent for the first time.
+    pub(crate) fn sent(&mut self, id: CommandId, at: Time, datagram: u64) {
+        self.sent_once.push_back(SentOnce { id, at, datagram });
+    }
+
+    /// A command was sent again and is due at `due`.
+    pub(crate) fn resent(&mut self, id: CommandId, due: Time) {
+        self.resent.insert((due, id));
+    }
+
+    /// A command that left in `datagram` was acknowledged; `resend_due` is when it would have been due again.
+    pub(crate) fn acknowledged(&mut self, id: CommandId, datagram: u64, resend_due: Option<Time>) {
+        if let Some(due) = resend_due {
+            self.resent.remove(&(due, id));
+        }
+        self.latest_acknowledged = self.latest_acknowledged.max(datagram);
+        self.overdue = None;
+    }
+
+    /// Forgets commands at the front of the order that `in_flight` denies, so that the front is the first to be due.
+    pub(crate) fn trim(&mut self, in_flight: impl Fn(CommandId) -> bool) {
+        while self.sent_once.front().is_some_and(|sent| !in_flight(sent.id)) {
+            self.sent_once.pop_front();
+        }
+        if self.sent_once.is_empty() && self.sent_once.capacity() > 64 {
+            self.sent_once = VecDeque::new();
+        }
+    }
+
+    /// The next command that was overtaken by acknowledged ones, taken out of the order. Call [`trim`](Self::trim) after it.
+    pub(crate) fn next_overtaken(&mut self) -> Option<CommandId> {
+        let front = self.sent_once.front()?;
+        if front.datagram + REORDERING_THRESHOLD > self.latest_acknowledged {
+            return None;
+        }
+        self.sent_once.pop_front().map(|sent| sent.id)
+    }
+
+    /// The next command whose time-out has passed, taken out of the order. `timeout` is that of commands sent once. Call
+    /// [`trim`](Self::trim) after it.
+    pub(crate) fn next_due(&mut self, now: Time, timeout: Duration) -> Option<CommandId> {
+        if self.sent_once.front().is_some_and(|sent| sent.at + timeout <= now) {
+            return self.sent_once.pop_front().map(|sent| sent.id);
+        }
+        if self.resent.first().is_some_and(|(due, _)| *due <= now) {
+            return self.resent.pop_first().map(|(_, id)| id);
+        }
+        None
+    }
+
+    /// When [`next_due`](Self::next_due) will have something.
+    pub(crate) fn deadline(&self, timeout: Duration) -> Option<Time> {
+        let first = self.sent_once.front().map(|sent| sent.at + timeout);
+        let again = self.resent.first().map(|(due, _)| *due);
+        [first, again].into_iter().flatten().min()
+    }
+
+    /// Puts a command in line to be sent again.
+    pub(crate) fn queue(&mut self, id: CommandId) {
+        self.queue.push_back(id);
+    }
+
+    pub(crate) fn next_queued(&self) -> Option<CommandId> {
+        self.queue.front().copied()
+    }
+
+    pub(crate) fn pop_queued(&mut self) {
+        self.queue.pop_front();
+    }
+
+    pub(crate) fn has_queued(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Notes that a command sent at `sent` was due for the `timeouts`th time.
+    pub(crate) fn note_due(&mut self, sent: Time, timeouts: u8) {
+        let (earliest, most) = self.overdue.unwrap_or((sent, timeouts));
+        self.overdue = Some((earliest.min(sent), most.max(timeouts)));
+    }
+
+    /// Since the last acknowledgement: the send time of the oldest command that was due, and how often any has been.
+    pub(crate) fn overdue(&self) -> Option<(Time, u8)> {
+        self.overdue
+    }
+
+    /// Forgets all commands.
+    pub(crate) fn clear(&mut self) {
+        *self = Retransmission {
+            latest_acknowledged: self.latest_acknowledged,
+            ..Retransmission::default()
+        };
+    }
+}

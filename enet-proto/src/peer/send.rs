@@ -1,0 +1,173 @@
+//! Queueing: what the program asks for.
+
+use bytes::Bytes;
+
+use super::outbox::{Control, UnreliableForm, packet_cost};
+use super::{DEFAULT_PING_INTERVAL, Peer, PeerState, TimeoutLimits};
+use crate::config::HostConfig;
+use crate::error::SendError;
+use crate::packet::{Packet, PacketMode};
+use crate::wire;
+
+impl Peer {
+    /// Queues a packet.
+    pub(crate) fn send(&mut self, channel: u8, packet: Packet, config: &HostConfig) -> Result<(), SendError> {
+        if self.state != PeerState::Connected {
+            return Err(SendError::NotConnected);
+        }
+        if usize::from(channel) >= self.channel_count() {
+            return Err(SendError::NoSuchChannel {
+                channel,
+                count: self.channel_count(),
+            });
+        }
+        let size = packet.data.len();
+        let step = self.fragment_size(config);
+        let count = u32::try_from(size.div_ceil(step)).unwrap_or(u32::MAX).max(1);
+        if size > config.max_packet_size || count > wire::MAXIMUM_FRAGMENT_COUNT {
+            let by_count = step.saturating_mul(wire::MAXIMUM_FRAGMENT_COUNT as usize);
+            return Err(SendError::TooLarge {
+                size,
+                maximum: config.max_packet_size.min(by_count),
+            });
+        }
+        let queued = self.outbox.held();
+        if queued > 0 && queued + packet_cost(size) > config.max_queued_data {
+            return Err(SendError::QueueFull {
+                queued,
+                maximum: config.max_queued_data,
+            });
+        }
+        self.queue(channel, packet, count);
+        Ok(())
+    }
+
+    fn queue(&mut self, channel: u8, packet: Packet, count: u32) {
+        let Packet {
+            data,
+            mode,
+            unreliable_fragments,
+        } = packet;
+        let may_fragment = count == 1 || unreliable_fragments;
+        if mode == PacketMode::Reliable || !may_fragment {
+            return self.queue_reliable(channel, data, count);
+        }
+        if mode == PacketMode::Unsequenced && count == 1 {
+            self.unsequenced_out = self.unsequenced_out.wrapping_add(1);
+            let group = self.unsequenced_out;
+            return self
+                .outbox
+                .push_unreliable(channel, data, UnreliableForm::Unsequenced { group });
+        }
+        let Some((after, number)) = self.channels.entry(channel).outgoing.number_unreliable() else {
+            // Out of unreliable numbers: a reliable packet restarts them.
+            return self.queue_reliable(channel, data, count);
+        };
+        let form = if count == 1 {
+            UnreliableForm::Whole { after, number }
+        } else {
+            UnreliableForm::Fragments {
+                after,
+                number,
+                count,
+                next: 0,
+            }
+        };
+        self.outbox.push_unreliable(channel, data, form);
+    }
+
+    fn queue_reliable(&mut self, channel: u8, data: Bytes, count: u32) {
+        let first = self.channels.entry(channel).outgoing.number_reliable(count);
+        self.outbox.push_reliable(channel, first, data, count);
+    }
+
+    /// The payload of the largest command that fits a datagram of this connection: what is longer goes in fragments.
+    pub(crate) fn fragment_size(&self, config: &HostConfig) -> usize {
+        let overhead = super::transmit::largest_header(config) + wire::FRAGMENT_HEADER_SIZE;
+        usize::from(self.agreement.mtu) - overhead
+    }
+
+    /// Queues a command of the connection itself.
+    pub(crate) fn queue_control(&mut self, command: Control) {
+        let position = self.control.number_reliable(1);
+        self.outbox.push_control(position, command);
+    }
+
+    pub(crate) fn ping(&mut self) {
+        if self.is_live() {
+            self.queue_control(Control::Ping);
+        }
+    }
+
+    pub(crate) fn configure_throttle(&mut self, interval: u32, acceleration: u32, deceleration: u32) {
+        self.throttle.interval = interval;
+        self.throttle.acceleration = acceleration;
+        self.throttle.deceleration = deceleration;
+        if self.is_live() {
+            self.queue_control(Control::ThrottleConfigure {
+                interval,
+                acceleration,
+                deceleration,
+            });
+        }
+    }
+
+    pub(crate) fn tell_bandwidth(&mut self, incoming: u32, outgoing: u32) {
+        self.told_bandwidth = (incoming, outgoing);
+        self.queue_control(Control::BandwidthLimit { incoming, outgoing });
+    }
+
+    pub(crate) fn set_ping_interval(&mut self, interval: std::time::Duration) {
+        self.ping_interval = if interval.is_zero() {
+            DEFAULT_PING_INTERVAL
+        } else {
+            interval
+        };
+    }
+
+    pub(crate) fn set_timeout(&mut self, limits: TimeoutLimits) {
+        let default = TimeoutLimits::default();
+        self.timeout = TimeoutLimits {
+            limit: if limits.limit == 0 { default.limit } else { limits.limit },
+            minimum: if limits.minimum.is_zero() {
+                default.minimum
+            } else {
+                limits.minimum
+            },
+            maximum: if limits.maximum.is_zero() {
+                default.maximum
+            } else {
+                limits.maximum
+            },
+        };
+    }
+
+    /// Ends a connection that is up: everything queued is dropped, the other side is asked to confirm.
+    pub(crate) fn disconnect(&mut self, data: u32) {
+        debug_assert!(self.is_live());
+        self.reset_queues();
+        self.state = PeerState::Disconnecting;
+        self.queue_control(Control::Disconnect { data });
+    }
+
+    /// Ends a connection that is up as soon as nothing is queued or unacknowledged.
+    pub(crate) fn disconnect_later(&mut self, data: u32) {
+        debug_assert!(self.is_live());
+        self.disconnect_data = data;
+        self.state = PeerState::DisconnectLater;
+        self.disconnect_if_drained();
+    }
+
+    /// In DisconnectLater: goes on to disconnect if there is nothing left to wait for.
+    pub(super) fn disconnect_if_drained(&mut self) {
+        let drained = !self.outbox.has_commands() && !self.has_unacknowledged();
+        if self.state == PeerState::DisconnectLater && drained {
+            self.disconnect(self.disconnect_data);
+        }
+    }
+
+    /// The number for an unsequenced DISCONNECT, the next of the connection's own.
+    pub(crate) fn number_notice(&mut self) -> u16 {
+        self.control.number_reliable(1).wire()
+    }
+}

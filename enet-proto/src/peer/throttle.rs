@@ -1,0 +1,163 @@
+//! The throttle: how large a part of the unreliable packets leaves, and of the window is used.
+
+use std::time::Duration;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+
+use super::round_trip::RoundTrip;
+use crate::wire;
+
+/// All packets pass at this value (ENet's `ENET_PEER_PACKET_THROTTLE_SCALE`).
+pub(crate) const THROTTLE_SCALE: u32 = 32;
+
+/// ENet's `ENET_PEER_PACKET_THROTTLE_INTERVAL`, in milliseconds.
+const DEFAULT_INTERVAL: u32 = 5000;
+
+/// ENet's `ENET_PEER_PACKET_THROTTLE_ACCELERATION` and `..._DECELERATION`.
+const DEFAULT_STEP: u32 = 2;
+
+/// The throttle of one peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Throttle {
+    value: u32,
+    limit: u32,
+    /// The last draw, shown in the statistics.
+    counter: u32,
+    pub(crate) interval: u32,
+    pub(crate) acceleration: u32,
+    pub(crate) deceleration: u32,
+}
+
+impl Default for Throttle {
+    fn default() -> Throttle {
+        Throttle {
+            value: THROTTLE_SCALE,
+            limit: THROTTLE_SCALE,
+            counter: 0,
+            interval: DEFAULT_INTERVAL,
+            acceleration: DEFAULT_STEP,
+            deceleration: DEFAULT_STEP,
+        }
+    }
+}
+
+impl Throttle {
+    pub(crate) fn value(&self) -> u32 {
+        self.value
+    }
+
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    pub(crate) fn counter(&self) -> u32 {
+        self.counter
+    }
+
+    pub(crate) fn interval(&self) -> Duration {
+        Duration::from_millis(u64::from(self.interval))
+    }
+
+    /// Adapts to a round trip, seen against those of the interval before.
+    pub(crate) fn adapt(&mut self, sample: Duration, round_trip: &RoundTrip) {
+        let sample = u32::try_from(sample.as_millis()).unwrap_or(u32::MAX).max(1);
+        let [_, _, last, last_variance] = round_trip.in_millis();
+        if last <= last_variance {
+            self.value = self.limit;
+        } else if sample <= last {
+            self.value = self.value.saturating_add(self.acceleration).min(self.limit);
+        } else if sample > last.saturating_add(last_variance.saturating_mul(2)) {
+            self.value = self.value.saturating_sub(self.deceleration);
+        }
+    }
+
+    /// Sets the most that the value may rise to.
+    pub(crate) fn set_limit(&mut self, limit: u32) {
+        self.limit = limit;
+        self.value = self.value.min(limit);
+    }
+
+    /// Whether the next unreliable packet is to be dropped.
+    ///
+    /// C ENet counts up by 7 modulo 32 and drops what is above the throttle; a regular sequence of sends then loses the same
+    /// message every time. The same share drawn by chance starves nobody.
+    pub(crate) fn drops(&mut self, random: &mut StdRng) -> bool {
+        if self.value >= THROTTLE_SCALE {
+            return false;
+        }
+        self.counter = random.next_u32() % THROTTLE_SCALE;
+        self.counter > self.value
+    }
+}
+
+/// The window that a bandwidth in bytes per second warrants, `ceiling` at most.
+pub(crate) fn window_for(bandwidth: u32, ceiling: u32) -> u32 {
+    if bandwidth == 0 {
+        return ceiling;
+    }
+    // ENET_PEER_WINDOW_SIZE_SCALE is 65536.
+    let window = (bandwidth / 65_536).saturating_mul(wire::MINIMUM_WINDOW);
+    window.clamp(
+        wire::MINIMUM_WINDOW,
+        ceiling.min(wire::MAXIMUM_WINDOW).max(wire::MINIMUM_WINDOW),
+    )
+}
+
+/// The window to send with, between the own outgoing and the other side's incoming bandwidth: the smaller of those that are
+/// limited.
+pub(crate) fn sending_window(own_outgoing: u32, their_incoming: u32, ceiling: u32) -> u32 {
+    let bandwidth = if own_outgoing == 0 || their_incoming == 0 {
+        own_outgoing.max(their_incoming)
+    } else {
+        own_outgoing.min(their_incoming)
+    };
+    window_for(bandwidth, ceiling)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::time::Time;
+
+    fn after(first: u64) -> RoundTrip {
+        let mut round_trip = RoundTrip::default();
+        round_trip.sample(Time::ZERO, Duration::from_millis(first), Duration::from_secs(5));
+        round_trip
+    }
+
+    #[test]
+    fn long_round_trips_lower_it_and_short_ones_raise_it() {
+        let round_trip = after(100);
+        let mut throttle = Throttle::default();
+        throttle.adapt(Duration::from_millis(201), &round_trip);
+        assert_eq!(throttle.value(), 30);
+        throttle.adapt(Duration::from_millis(150), &round_trip);
+        assert_eq!(throttle.value(), 30, "within twice the variance nothing changes");
+        throttle.adapt(Duration::from_millis(100), &round_trip);
+        assert_eq!(throttle.value(), 32);
+    }
+
+    #[test]
+    fn at_half_throttle_about_half_of_the_packets_pass() {
+        let mut throttle = Throttle {
+            value: 15,
+            ..Throttle::default()
+        };
+        let mut random = StdRng::from_seed([7; 32]);
+        let dropped = (0..10_000).filter(|_| throttle.drops(&mut random)).count();
+        assert!((4600..5400).contains(&dropped), "{dropped}");
+    }
+
+    #[test]
+    fn windows_follow_the_bandwidth() {
+        assert_eq!(window_for(0, 65_536), 65_536);
+        assert_eq!(window_for(1, 65_536), 4096);
+        assert_eq!(window_for(400_000, 65_536), 24_576);
+        assert_eq!(window_for(u32::MAX, 65_536), 65_536);
+        assert_eq!(sending_window(400_000, 0, 65_536), 24_576);
+        assert_eq!(sending_window(400_000, 100_000, 65_536), 4096);
+    }
+}
