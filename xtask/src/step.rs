@@ -188,7 +188,9 @@ pub(crate) fn succeeds(program: &str, arguments: &[&str]) -> bool {
 
 fn how(status: ExitStatus) -> String {
     match status.code() {
-        Some(code) if TIME_WAS_UP.contains(&code) => "it took too long and was ended, so something hangs".to_owned(),
+        Some(code) if TIME_WAS_UP.contains(&code) => {
+            "it took too long and was ended; what began and did not end above hangs".to_owned()
+        }
         _ => status.to_string(),
     }
 }

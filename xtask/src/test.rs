@@ -51,5 +51,5 @@ fn report(godot: Option<&str>, took: Duration) {
         Some(version) => println!("Godot: {version}"),
         None => println!("Godot: LEFT OUT by choice; the tests that need one were not run (they count as ignored)."),
     }
-    println!("Took {} s.", took.as_secs());
+    println!("The tests took {} s.", took.as_secs());
 }
