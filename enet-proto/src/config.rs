@@ -48,6 +48,10 @@ pub struct HostConfig {
     /// How long acknowledgements may wait for something to travel with. The other side measures a round trip time longer by as
     /// much. Default 0: they leave with the next transmission.
     pub ack_delay: Duration,
+    /// Whether a DISCONNECT that wants no acknowledgement, as `close()` of Godot sends it, is only believed when a PING stays
+    /// unanswered for twice the time-out of a command. Without checksums nothing else protects a player from a forged one; a
+    /// true one is noticed by as much later. Default true.
+    pub doubt_disconnects: bool,
     /// How many connections may be in the making at a time, that is, have asked but not yet proven that they receive at their
     /// address. Each costs some 200 bytes. When full, a newcomer replaces a random one from where most of them come.
     /// Default 16384.
@@ -71,6 +75,7 @@ impl Default for HostConfig {
             accept: true,
             fast_retransmit: true,
             ack_delay: Duration::ZERO,
+            doubt_disconnects: true,
             max_half_open: 16_384,
         }
     }

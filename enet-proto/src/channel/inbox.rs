@@ -46,6 +46,11 @@ impl Inbox {
         self.waiting < self.limit.saturating_add(self.slack)
     }
 
+    /// Whether what is delivered leaves, so that the next packet in order may come although the others have taken all room.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.receiving && self.may_grow()
+    }
+
     pub(crate) fn charge(&mut self, cost: usize) {
         self.waiting += cost;
     }

@@ -210,7 +210,7 @@ impl Incoming {
     /// would wait for ever.
     fn has_room(&self, position: Position, delivery: &Delivery<'_>) -> bool {
         let next = position == self.reliable + 1;
-        delivery.inbox.has_room() || next && delivery.inbox.may_grow()
+        delivery.inbox.has_room() || next && delivery.inbox.is_draining()
     }
 
     fn complete_reliable(&mut self, position: Position, count: u32, packet: Bytes, delivery: &mut Delivery<'_>) {

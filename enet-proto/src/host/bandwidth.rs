@@ -121,7 +121,11 @@ impl Host {
         while bandwidth > 0 && remaining > 0 {
             limit = bandwidth / remaining;
             let mut adjusted = false;
-            for share in shares.iter_mut().filter(|share| !share.done && share.outgoing < limit) {
+            // C ENet takes a peer without a limit of its own for one that sends nothing, and so never limits it.
+            for share in shares
+                .iter_mut()
+                .filter(|share| !share.done && (1..limit).contains(&share.outgoing))
+            {
                 share.done = true;
                 adjusted = true;
                 remaining -= 1;
@@ -137,7 +141,7 @@ impl Host {
             let Some(peer) = self.peers.get_mut(share.peer) else {
                 continue;
             };
-            if peer.told_bandwidth != (incoming, own_outgoing) {
+            if peer.told_bandwidth != Some((incoming, own_outgoing)) {
                 peer.tell_bandwidth(incoming, own_outgoing);
                 self.touch(share.peer);
             }

@@ -3,6 +3,7 @@
 mod addresses;
 mod bandwidth;
 mod connect;
+mod departed;
 mod half_open;
 mod peer_mut;
 mod receive;
@@ -16,6 +17,7 @@ use std::net::SocketAddr;
 use addresses::{Addresses, KeyedHash};
 use bandwidth::BandwidthRounds;
 use bytes::Bytes;
+use departed::Departed;
 use half_open::HalfOpenTable;
 pub use peer_mut::PeerMut;
 use rand::SeedableRng;
@@ -26,7 +28,7 @@ pub use transmit::Transmit;
 
 use crate::compress::Compressor;
 use crate::config::HostConfig;
-use crate::event::Event;
+use crate::event::{DisconnectReason, Event};
 use crate::packet::Packet;
 use crate::peer::Peer;
 use crate::statistics::HostStatistics;
@@ -48,6 +50,7 @@ pub struct Host {
     peers: SlotMap<PeerHandle, Box<Peer>>,
     addresses: Addresses,
     half_open: HalfOpenTable,
+    departed: Departed,
     /// Draws the ids that this host gives to those who connect to it.
     id_hash: KeyedHash,
     timers: Timers,
@@ -93,6 +96,7 @@ impl Host {
             random,
             peers: SlotMap::with_key(),
             addresses: Addresses::new(hash),
+            departed: Departed::new(hash),
             id_hash,
             timers: Timers::default(),
             ready: VecDeque::new(),
@@ -134,10 +138,15 @@ impl Host {
                 self.timers.schedule(handle, deadline);
             }
         };
-        [peers, self.half_open.deadline(), self.next_bandwidth_round()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            peers,
+            self.half_open.deadline(),
+            self.departed.deadline(),
+            self.next_bandwidth_round(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Does what is due at `now`. Calling it early does nothing.
@@ -152,6 +161,7 @@ impl Host {
             }
         }
         self.half_open.expire(self.now);
+        self.departed.expire(self.now);
         if self.next_bandwidth_round().is_some_and(|due| due <= self.now) {
             self.bandwidth_round(self.now);
         }
@@ -257,6 +267,9 @@ impl Host {
     fn touch(&mut self, handle: PeerHandle) {
         let Some(peer) = self.peers.get_mut(handle) else { return };
         if let Some(reason) = peer.ended() {
+            if matches!(reason, DisconnectReason::Remote { .. }) {
+                self.departed.insert(peer.identity, self.now);
+            }
             self.remove(handle);
             self.events.push_back(Event::Disconnected { peer: handle, reason });
             return;

@@ -8,7 +8,7 @@ use tracing::{debug, trace};
 use super::addresses::Endpoint;
 use super::{Host, PeerHandle};
 use crate::checksum;
-use crate::peer::Context;
+use crate::peer::{Context, largest_header, seal};
 use crate::time::Time;
 use crate::wire::{self, Body, Header, PeerId};
 
@@ -42,6 +42,8 @@ impl Host {
             self.handle_for_peer(peer, &arrived);
         } else if self.half_open.get_mut(&endpoint).is_some() {
             self.handle_half_open(endpoint, &arrived);
+        } else if self.departed.find(&endpoint).is_some() {
+            self.handle_departed(endpoint, &arrived);
         } else {
             self.statistics.dropped.unknown_peer += 1;
             trace!(%from, id = header.peer_id.value(), "dropped: for no peer");
@@ -130,9 +132,7 @@ impl Host {
 
     /// A connection came to be, in either direction.
     pub(super) fn count_connection(&mut self, handle: PeerHandle) {
-        let peer = &mut self.peers[handle];
-        // The handshake has told this already.
-        peer.told_bandwidth = (self.config.incoming_bandwidth, self.config.outgoing_bandwidth);
+        let peer = &self.peers[handle];
         self.statistics.connections += 1;
         self.bandwidth.limited |= peer.agreement.incoming_bandwidth > 0;
         self.bandwidth.changed = true;
@@ -212,6 +212,45 @@ impl Host {
         trace!(from = %arrived.from, "dropped: not connected yet");
         // Its acknowledgement may have been lost; it will acknowledge the answer again.
         self.answer(endpoint);
+    }
+
+    /// For who has left: its DISCONNECT is acknowledged again.
+    fn handle_departed(&mut self, endpoint: Endpoint, arrived: &Arrived) {
+        self.statistics.dropped.unknown_peer += 1;
+        let Some(identity) = self.departed.find(&endpoint) else {
+            return;
+        };
+        let (Some(sent_time), true) = (
+            arrived.header.sent_time,
+            arrived.header.session == identity.incoming_session,
+        ) else {
+            return;
+        };
+        let seed = identity.connect_id.to_bytes();
+        let Some(block) = self.open(arrived, seed) else { return };
+        let Ok((command, _)) = wire::parse(&block, 0) else {
+            return;
+        };
+        if !matches!(command.body, Body::Disconnect { .. }) || !command.acknowledge {
+            return;
+        }
+        let mut header = Header {
+            peer_id: identity.outgoing_id,
+            session: identity.outgoing_session,
+            compressed: false,
+            sent_time: None,
+        };
+        let mut datagram = vec![0; largest_header(&self.config)];
+        wire::emit::acknowledge(
+            &mut datagram,
+            command.channel,
+            command.sequence,
+            command.sequence,
+            sent_time,
+        );
+        let gap = wire::HEADER_SIZE_WITH_TIME - header.len();
+        seal(&mut header, seed, &mut self.sender(), 0, gap, &mut datagram);
+        self.loose.push_back((endpoint.0, datagram.into()));
     }
 }
 

@@ -37,6 +37,7 @@ impl Peer {
         };
         self.measure(cx.now, cx.now.saturating_since(sent));
         self.last_acknowledged = cx.now;
+        self.doubt = self.doubt.filter(|doubt| command.sent < doubt.since);
         self.retransmission
             .acknowledged(CommandId { channel, position }, command.datagram, command.resend_due);
         self.trim_retransmission();

@@ -139,14 +139,24 @@ pub struct Peer {
 
     /// Bytes queued for the wire since the last bandwidth round.
     pub(crate) queued_since_round: u64,
-    /// The bandwidth limits the other side was last told.
-    pub(crate) told_bandwidth: (u32, u32),
+    /// The bandwidth limits the other side was last told, after the handshake.
+    pub(crate) told_bandwidth: Option<(u32, u32)>,
+    /// A farewell that may be forged.
+    doubt: Option<Doubt>,
     /// Set when the connection is over; the host takes the peer out.
     ended: Option<DisconnectReason>,
     totals: Totals,
 
     /// Whether the host's list of peers with something to send has this one.
     pub(crate) ready: bool,
+}
+
+/// A farewell that is believed unless something sent since it came is acknowledged in time.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    since: Time,
+    until: Time,
+    data: u32,
 }
 
 /// Counters for the statistics.
@@ -192,7 +202,8 @@ impl Peer {
             timeout: TimeoutLimits::default(),
             ping_interval: DEFAULT_PING_INTERVAL,
             queued_since_round: 0,
-            told_bandwidth: (0, 0),
+            told_bandwidth: None,
+            doubt: None,
             ended: None,
             totals: Totals::default(),
             ready: false,
@@ -350,14 +361,25 @@ impl Peer {
     pub(crate) fn deadline(&self) -> Option<Time> {
         let ping = (self.is_live() && !self.has_unacknowledged()).then(|| self.last_acknowledged + self.ping_interval);
         let acknowledge = self.acknowledge_by.filter(|_| !self.outbox.acknowledgements.is_empty());
-        [self.retransmission_deadline(), self.given_up_at(), ping, acknowledge]
-            .into_iter()
-            .flatten()
-            .min()
+        let doubt = self.doubt.map(|doubt| doubt.until);
+        [
+            self.retransmission_deadline(),
+            self.given_up_at(),
+            ping,
+            acknowledge,
+            doubt,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
+        if let Some(doubt) = self.doubt.filter(|doubt| doubt.until <= now) {
+            self.end(DisconnectReason::Remote { data: doubt.data });
+            return;
+        }
         self.expire_commands(now);
         if self.given_up_at().is_some_and(|at| at <= now) {
             self.end(DisconnectReason::TimedOut);
@@ -365,6 +387,18 @@ impl Peer {
         }
         if self.is_live() && !self.has_unacknowledged() && self.last_acknowledged + self.ping_interval <= now {
             self.ping();
+        }
+    }
+
+    /// Asks whether a farewell was meant.
+    fn doubt(&mut self, now: Time, data: u32) {
+        if self.doubt.is_none() {
+            self.queue_control(Control::Ping);
+            self.doubt = Some(Doubt {
+                since: now,
+                until: now + 2 * self.round_trip.timeout(),
+                data,
+            });
         }
     }
 
@@ -377,6 +411,7 @@ impl Peer {
     }
 
     fn owe(&mut self, acknowledgement: Acknowledgement) {
+        self.queued_since_round += crate::wire::ACKNOWLEDGE_SIZE as u64;
         self.outbox.acknowledgements.push_back(acknowledgement);
     }
 }

@@ -54,7 +54,7 @@ impl Peer {
             // A peer that is known has been through this.
             Body::Connect(_) => return Err(Refusal),
             Body::VerifyConnect(verify) => self.verified(cx, verify)?,
-            Body::Disconnect { data } => self.disconnected(*data, command.acknowledge),
+            Body::Disconnect { data } => self.disconnected(cx, *data, command.acknowledge),
             Body::Ping => self.require_live()?,
             Body::BandwidthLimit { incoming, outgoing } => {
                 self.require_live()?;
@@ -217,12 +217,16 @@ impl Peer {
         Ok(())
     }
 
-    fn disconnected(&mut self, data: u32, wants_acknowledgement: bool) {
+    fn disconnected(&mut self, cx: &Context<'_>, data: u32, wants_acknowledgement: bool) {
         match self.state {
             PeerState::Disconnected | PeerState::Zombie | PeerState::AcknowledgingDisconnect => return,
             PeerState::Connected | PeerState::DisconnectLater if wants_acknowledgement => {
                 self.state = PeerState::AcknowledgingDisconnect;
                 self.disconnect_data = data;
+            }
+            // Anyone who guesses 14 bits could have sent this. Who really left answers no PING.
+            PeerState::Connected | PeerState::DisconnectLater if cx.config.doubt_disconnects => {
+                return self.doubt(cx.now, data);
             }
             _ => self.end(DisconnectReason::Remote { data }),
         }

@@ -13,6 +13,9 @@ const DEFAULT_ROUND_TRIP_TIME: u64 = 500_000;
 /// frame come in bursts, which a variance of microseconds would take for losses.
 const LEAST_TIMEOUT_MARGIN: u64 = 10_000;
 
+/// How long a resend waits at most, once the round trip time is known and below it.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// The estimates for one peer. All in microseconds.
 #[derive(Debug)]
 pub(crate) struct RoundTrip {
@@ -88,6 +91,16 @@ impl RoundTrip {
             4 * self.variance
         };
         Duration::from_micros(self.mean + margin)
+    }
+
+    /// The most that the doubling of time-outs leads to. Without it a line that was cut for some seconds would be given up
+    /// although it works again, for want of anything sent meanwhile.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        if self.sampled {
+            LONGEST_WAIT.max(self.timeout())
+        } else {
+            Duration::MAX
+        }
     }
 
     /// Mean, variance, last mean, last variance in milliseconds, as ENet counts them.

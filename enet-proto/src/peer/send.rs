@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::outbox::{Control, UnreliableForm, packet_cost};
+use super::transmit::size_of_control;
 use super::{DEFAULT_PING_INTERVAL, Peer, PeerState, TimeoutLimits};
 use crate::config::HostConfig;
 use crate::error::SendError;
@@ -49,6 +50,12 @@ impl Peer {
             unreliable_fragments,
         } = packet;
         let may_fragment = count == 1 || unreliable_fragments;
+        let header = if count > 1 {
+            wire::FRAGMENT_HEADER_SIZE
+        } else {
+            wire::UNRELIABLE_HEADER_SIZE
+        };
+        self.queued_since_round += (data.len() + count as usize * header) as u64;
         if mode == PacketMode::Reliable || !may_fragment {
             return self.queue_reliable(channel, data, count);
         }
@@ -90,6 +97,7 @@ impl Peer {
     /// Queues a command of the connection itself.
     pub(crate) fn queue_control(&mut self, command: Control) {
         let position = self.control.number_reliable(1);
+        self.queued_since_round += size_of_control(&command) as u64;
         self.outbox.push_control(position, command);
     }
 
@@ -113,7 +121,7 @@ impl Peer {
     }
 
     pub(crate) fn tell_bandwidth(&mut self, incoming: u32, outgoing: u32) {
-        self.told_bandwidth = (incoming, outgoing);
+        self.told_bandwidth = Some((incoming, outgoing));
         self.queue_control(Control::BandwidthLimit { incoming, outgoing });
     }
 

@@ -156,7 +156,6 @@ impl Peer {
                 return;
             }
             emit::acknowledge(datagram.out, owed.channel, owed.sequence, owed.sequence, owed.sent_time);
-            self.queued_since_round += wire::ACKNOWLEDGE_SIZE as u64;
             self.outbox.acknowledgements.pop_front();
         }
         while let Some(id) = self.retransmission.next_queued() {
@@ -179,6 +178,7 @@ impl Peer {
 
     fn resend(&mut self, now: Time, id: CommandId, datagram: &mut Datagram<'_>) -> Step {
         let timeout = self.round_trip.timeout();
+        let longest_wait = self.round_trip.longest_wait();
         let number = self.datagram + 1;
         let Some(command) = self.in_flight_mut(id.channel, id.position) else {
             return Step::Done;
@@ -188,13 +188,11 @@ impl Peer {
         }
         emit_payload(datagram.out, id.channel, id.position.wire(), &command.payload);
         datagram.timed = true;
-        let due = now + timeout.saturating_mul(1 << command.timeouts.min(16));
+        let due = now + timeout.saturating_mul(1 << command.timeouts.min(16)).min(longest_wait);
         command.sent = now;
         command.datagram = number;
         command.resend_due = Some(due);
-        let size = size_of_payload(&command.payload) as u64;
         self.retransmission.resent(id, due);
-        self.queued_since_round += size;
         self.totals.commands_resent += 1;
         self.loss.sent();
         Step::Done
@@ -272,7 +270,6 @@ impl Peer {
         datagram.timed = true;
         let number = self.datagram + 1;
         self.in_flight += payload.len();
-        self.queued_since_round += size_of_payload(&payload) as u64;
         self.loss.sent();
         let command = InFlight {
             payload,
@@ -302,7 +299,6 @@ impl Peer {
         if !datagram.has_room(size) {
             return Step::Full;
         }
-        self.queued_since_round += size as u64;
         self.loss.sent();
         if emit_unreliable(datagram.out, queued, step) {
             self.drop_unreliable();
@@ -365,14 +361,21 @@ pub(crate) fn seal(
     out.len() - start
 }
 
+/// The size of a command of the connection itself on the wire.
+pub(super) fn size_of_control(command: &Control) -> usize {
+    match command {
+        Control::Connect(_) => wire::CONNECT_SIZE,
+        Control::Disconnect { .. } => wire::DISCONNECT_SIZE,
+        Control::Ping => wire::PING_SIZE,
+        Control::BandwidthLimit { .. } => wire::BANDWIDTH_LIMIT_SIZE,
+        Control::ThrottleConfigure { .. } => wire::THROTTLE_CONFIGURE_SIZE,
+    }
+}
+
 /// The size of a reliable command on the wire.
 fn size_of_payload(payload: &Payload) -> usize {
     match payload {
-        Payload::Control(Control::Connect(_)) => wire::CONNECT_SIZE,
-        Payload::Control(Control::Disconnect { .. }) => wire::DISCONNECT_SIZE,
-        Payload::Control(Control::Ping) => wire::PING_SIZE,
-        Payload::Control(Control::BandwidthLimit { .. }) => wire::BANDWIDTH_LIMIT_SIZE,
-        Payload::Control(Control::ThrottleConfigure { .. }) => wire::THROTTLE_CONFIGURE_SIZE,
+        Payload::Control(command) => size_of_control(command),
         Payload::Whole(data) => wire::RELIABLE_HEADER_SIZE + data.len(),
         Payload::Fragment { .. } => wire::FRAGMENT_HEADER_SIZE + payload.len(),
     }

@@ -189,8 +189,9 @@ fn connect_is_answered_with_one_verify_that_fits_it() {
     let verify = verify_of(&sent);
     let expected = Connect {
         peer_id: verify.peer_id,
-        incoming_session: 0,
-        outgoing_session: 0,
+        // The server's choice, within two bits.
+        incoming_session: verify.incoming_session & 3,
+        outgoing_session: verify.outgoing_session & 3,
         mtu: 1000,
         window: 400_000 / 65_536 * 4096,
         channels: 5,
@@ -200,7 +201,10 @@ fn connect_is_answered_with_one_verify_that_fits_it() {
     };
     assert_eq!(verify, expected);
     let header = &sent[0].datagram;
-    assert_eq!((sent[0].to, header.peer_id, header.session), (address(1), 0x123, 0));
+    assert_eq!(
+        (sent[0].to, header.peer_id, header.session),
+        (address(1), 0x123, verify.incoming_session)
+    );
     assert!(header.sent_time.is_some() && header.commands[0].acknowledge);
     assert!(verify.peer_id < NO_PEER);
     assert!(probe.events().is_empty(), "no event before the address is proven");

@@ -176,7 +176,9 @@ fn reliable_data_in_flight_never_exceeds_the_window() {
         (1, bad_link()),
     ] {
         let limited = config(|config| config.incoming_bandwidth = bandwidth);
-        let mut pair = Pair::with(3, HostConfig::default(), limited);
+        // Who has no limit of its own is told that it has none.
+        let client = config(|config| config.outgoing_bandwidth = 100_000_000);
+        let mut pair = Pair::with(3, client, limited);
         pair.set_conditions(&conditions);
         let watch = InFlight::new(pair.network.address(pair.client), pair.network.address(pair.server));
         let watch = Rc::new(RefCell::new(watch));

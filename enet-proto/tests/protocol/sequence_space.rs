@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use enet_proto::{HostConfig, Packet, PacketMode};
 use enet_sim::wire::{Body, Command, Connect};
-use enet_sim::{Conditions, Pair, Probe, Remote, Sent};
+use enet_sim::{Conditions, Pair, Probe, Remote};
 
 use crate::common::{acknowledged, address, commands, ms, number_of, payload, secs};
 
@@ -155,27 +155,12 @@ fn send_until_held(acknowledges: impl Fn(u16) -> bool) -> (u16, usize) {
         reply
             .commands
             .retain(|command| command.channel != 0 || acknowledges(command.number));
-        fresh = if reply.commands.is_empty() {
-            Vec::new()
-        } else {
-            acknowledge_in_parts(&mut probe, &remote, reply.commands)
-        };
+        fresh = probe.give(&remote, &reply.commands);
         // Some senders pace what goes to one peer.
         fresh.extend(probe.advance(ms(1)));
         quiet = if numbers.len() == before { quiet + 1 } else { 0 };
     }
     (*numbers.last().unwrap(), numbers.len())
-}
-
-/// Hands acknowledgements to the host in datagrams that are not too long.
-fn acknowledge_in_parts(probe: &mut Probe, remote: &Remote, commands: Vec<Command>) -> Vec<Sent> {
-    let mut answers = Vec::new();
-    for part in commands.chunks(200) {
-        let mut datagram = remote.datagram();
-        datagram.commands = part.to_vec();
-        answers.extend(probe.receive(remote.address, &datagram));
-    }
-    answers
 }
 
 #[test]

@@ -15,13 +15,6 @@ fn leave(probe: &mut Probe, remote: &mut Remote) {
 }
 
 #[test]
-fn a_first_connection_has_session_0_both_ways() {
-    let mut probe = Probe::new(HostConfig::default());
-    let remote = probe.join(address(1), Connect::default());
-    assert_eq!((remote.session, remote.incoming_session), (0, 0));
-}
-
-#[test]
 fn a_client_is_given_another_session_than_the_one_it_had() {
     for had in 0..4 {
         let mut probe = Probe::new(HostConfig::default());
