@@ -9,6 +9,9 @@ use netem::Random;
 
 use crate::wire::{Body, Command, Connect, Datagram, NO_PEER};
 
+/// How many small commands are sure to fit a datagram.
+const COMMANDS_AT_ONCE: usize = 200;
+
 /// A host driven by hand: nothing happens but what the test does, and every answer is seen at its exact time.
 pub struct Probe {
     /// The host.
@@ -175,14 +178,22 @@ impl Probe {
         }
     }
 
-    /// Acknowledges everything in `sent` that `remote` is asked to, in one datagram; returns the answers.
+    /// Acknowledges everything in `sent` that `remote` is asked to; returns the answers.
     pub fn acknowledge_all(&mut self, remote: &Remote, sent: &[Sent]) -> Vec<Sent> {
-        let reply = remote.acknowledgements(sent);
-        if reply.commands.is_empty() {
-            Vec::new()
-        } else {
-            self.receive(remote.address, &reply)
+        self.give(remote, &remote.acknowledgements(sent).commands)
+    }
+
+    /// Hands commands without a sent time from `remote` to the host, in as many datagrams as they need; returns the answers.
+    pub fn give(&mut self, remote: &Remote, commands: &[Command]) -> Vec<Sent> {
+        let mut answers = Vec::new();
+        for part in commands.chunks(COMMANDS_AT_ONCE) {
+            let datagram = Datagram {
+                commands: part.to_vec(),
+                ..remote.datagram()
+            };
+            answers.extend(self.receive(remote.address, &datagram));
         }
+        answers
     }
 
     /// Lets time pass and acknowledges at once whatever the host sends to `remote` meanwhile. Returns what it sent.

@@ -232,14 +232,14 @@ impl Connection {
     ///
     /// Once polled the disconnect goes on, whether it is waited for or not.
     pub async fn disconnect(&self, data: u32) -> DisconnectReason {
-        self.act(|mut peer| peer.disconnect_later(data));
+        self.act(|peer| peer.disconnect_later(data));
         self.closed().await
     }
 
     /// Ends the connection at once: the other side is told with `data`, once and without confirmation, and what is queued is
     /// lost.
     pub fn abort(&self, data: u32) {
-        self.act(|mut peer| peer.disconnect_now(data));
+        self.act(|peer| peer.disconnect_now(data));
         self.0.shared.with(|state| state.forget(self.peer()));
     }
 

@@ -178,22 +178,24 @@ impl EventEndpoint {
     /// Ends a connection: what is queued is lost, the other side is told with `data` and asked to confirm, then
     /// [`Event::Disconnected`] comes.
     pub fn disconnect(&self, peer: PeerHandle, data: u32) {
-        self.act_on(peer, |mut peer| peer.disconnect(data));
+        self.act_on(peer, |peer| peer.disconnect(data));
     }
 
     /// Ends a connection after what is queued has been delivered; then [`Event::Disconnected`] comes.
     pub fn disconnect_later(&self, peer: PeerHandle, data: u32) {
-        self.act_on(peer, |mut peer| peer.disconnect_later(data));
+        self.act_on(peer, |peer| peer.disconnect_later(data));
     }
 
     /// Ends a connection at once, with one notice to the other side and no event.
     pub fn disconnect_now(&self, peer: PeerHandle, data: u32) {
-        self.act_on(peer, |mut peer| peer.disconnect_now(data));
+        self.act_on(peer, |peer| peer.disconnect_now(data));
     }
 
     /// Forgets a connection: the other side is not told, and no event comes.
     pub fn reset(&self, peer: PeerHandle) {
-        self.act_on(peer, |mut peer| peer.reset());
+        self.act_on(peer, |peer| {
+            peer.reset();
+        });
     }
 
     /// Sends a PING now, which is acknowledged and so measures the round trip time.
@@ -216,7 +218,7 @@ impl EventEndpoint {
     /// ENet's defaults are 5 s, 2 and 2, out of a scale of 32.
     pub fn configure_throttle(&self, peer: PeerHandle, interval: Duration, acceleration: u32, deceleration: u32) {
         self.act_on(peer, |mut peer| {
-            peer.configure_throttle(interval, acceleration, deceleration)
+            peer.configure_throttle(interval, acceleration, deceleration);
         });
     }
 

@@ -13,7 +13,7 @@
 //! together with the acknowledgement.
 //!
 //! Log output is by `tracing`, under the target `enet_tokio`, at the level `debug`.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![deny(missing_docs)]
 
 mod config;

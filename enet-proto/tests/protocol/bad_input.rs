@@ -1,7 +1,7 @@
 //! Whatever comes in, nothing breaks and nobody else notices.
 
 use bytes::Bytes;
-use enet_proto::{HostConfig, Packet};
+use enet_proto::{Event, HostConfig, Packet};
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, Fragment, NO_PEER};
 use enet_sim::{Pair, Probe, Random, Remote};
 

@@ -350,7 +350,7 @@ fn end(ending: Ending, network: &mut Network, client: &mut Side, server: &mut Si
         _ if crashed => network.remove(client.node),
         None => {}
         Some(peer) => network.with_host(client.node, |host| {
-            let Some(mut peer) = host.peer_mut(peer) else { return };
+            let Some(peer) = host.peer_mut(peer) else { return };
             match ending {
                 Ending::Disconnect => peer.disconnect(1),
                 Ending::Later => peer.disconnect_later(1),

@@ -294,7 +294,7 @@ impl Connections {
             Stage::Closed(_) => {}
             Stage::Connecting => {
                 let peer = entry.peer;
-                if let Some(mut peer) = host.peer_mut(peer) {
+                if let Some(peer) = host.peer_mut(peer) {
                     peer.disconnect_now(0);
                 }
                 self.close(peer, DisconnectReason::Local, woken);
@@ -303,7 +303,7 @@ impl Connections {
                 if entry.paused {
                     entry.set_paused(false, host);
                 }
-                if let Some(mut peer) = host.peer_mut(entry.peer) {
+                if let Some(peer) = host.peer_mut(entry.peer) {
                     peer.disconnect_later(0);
                 }
             }

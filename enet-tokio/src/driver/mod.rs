@@ -67,7 +67,7 @@ impl Driver {
         let may_send = outflow == Outflow::Blocked
             && state
                 .socket
-                .as_ref()
+                .as_mut()
                 .is_some_and(|socket| socket.poll_writable(cx).is_ready());
         self.conclude(state, now, outflow);
         let hurried = more_to_receive || outflow == Outflow::More;

@@ -52,7 +52,7 @@ impl Batched {
     /// Sends `contents`, datagrams of `outgoing`'s segment size.
     pub(super) fn send(
         &self,
-        socket: &tokio::net::UdpSocket,
+        socket: &UdpSocket,
         to: SocketAddr,
         outgoing: &Outgoing,
         contents: &[u8],
@@ -69,11 +69,7 @@ impl Batched {
     }
 
     /// Fills as many buffers as the kernel has datagrams for.
-    pub(super) fn receive(
-        &mut self,
-        socket: &tokio::net::UdpSocket,
-        metas: &mut [RecvMeta; BATCH_SIZE],
-    ) -> io::Result<Received> {
+    pub(super) fn receive(&mut self, socket: &UdpSocket, metas: &mut [RecvMeta; BATCH_SIZE]) -> io::Result<Received> {
         let slots = self.buffers.writable();
         let available = slots.len();
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| IoSliceMut::new(&mut []));

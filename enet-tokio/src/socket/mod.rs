@@ -12,6 +12,7 @@ mod buffers;
 mod log;
 mod outgoing;
 mod plain;
+mod readiness;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,13 +20,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use socket2::{Domain, Protocol, SockRef, Type};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 
 use self::address::{Family, canonical};
 use self::log::ErrorLog;
 pub(crate) use self::outgoing::Outgoing;
 use self::plain::Plain;
+use self::readiness::Io;
 use crate::config::{Batching, Config};
 use crate::statistics::SocketStatistics;
 
@@ -38,7 +38,7 @@ const MAX_RECEIVE_ERRORS: usize = 16;
 /// A bound socket.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    io: UdpSocket,
+    io: Io,
     path: Path,
     family: Family,
     local_address: SocketAddr,
@@ -101,7 +101,7 @@ impl Socket {
             "socket bound",
         );
         let path = Path::choose(&socket, config.batching);
-        let io = UdpSocket::from_std(socket)?;
+        let io = Io::new(socket)?;
         let statistics = SocketStatistics::default();
         Ok(Socket {
             io,
@@ -149,7 +149,7 @@ impl Socket {
         let mut errors = 0;
         let mut ask = ask;
         loop {
-            if !ask && self.io.poll_recv_ready(cx)?.is_pending() {
+            if !ask && self.io.poll_readable(cx)?.is_pending() {
                 return Ok(false);
             }
             if datagrams >= budget {
@@ -190,7 +190,7 @@ impl Socket {
                 let io = &self.io;
                 let mut count = 0;
                 let mut call = || {
-                    let received = batched.receive(io, &mut metas)?;
+                    let received = batched.receive(io.socket(), &mut metas)?;
                     count = received.count;
                     // There is no use in asking again only to hear that there is nothing: the reactor reports what comes later.
                     if received.drained {
@@ -199,11 +199,7 @@ impl Socket {
                         Ok(())
                     }
                 };
-                let result = if ask {
-                    call()
-                } else {
-                    io.try_io(Interest::READABLE, call)
-                };
+                let result = if ask { call() } else { io.read(call) };
                 for (index, meta) in metas[..count].iter().enumerate() {
                     batched.take(index, meta, |datagram| each(meta.addr, datagram));
                 }
@@ -215,9 +211,7 @@ impl Socket {
 
     /// Waits for the next event of the reactor, whatever it has reported.
     fn forget_readiness(&self) {
-        let _ = self
-            .io
-            .try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+        let _ = self.io.read(|| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     }
 
     /// Sends what is left of `outgoing`.
@@ -268,17 +262,15 @@ impl Socket {
         let to = self.family.for_socket(outgoing.destination());
         let contents = &outgoing.rest()[..bytes];
         match &self.path {
-            Path::Plain(_) => self.io.try_send_to(contents, to).map(drop),
+            Path::Plain(_) => self.io.send(contents, to),
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            Path::Batched(batched) => self
-                .io
-                .try_io(Interest::WRITABLE, || batched.send(&self.io, to, outgoing, contents)),
+            Path::Batched(batched) => batched.send(self.io.socket(), to, outgoing, contents),
         }
     }
 
     /// Whether the kernel has room again; if not, the task will be woken when it has.
-    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.io.poll_send_ready(cx).map(drop)
+    pub(crate) fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.io.poll_writable(cx)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use super::readiness::Io;
 use bytes::Bytes;
-use tokio::net::UdpSocket;
 
 /// One byte more than the largest datagram of ENet (an MTU of 4096): what fills it is too long, and the protocol counts it so.
 const BUFFER_SIZE: usize = 4096 + 1;
@@ -23,8 +23,8 @@ impl Plain {
     }
 
     /// Receives one datagram.
-    pub(super) fn receive(&mut self, io: &UdpSocket) -> io::Result<(SocketAddr, Bytes)> {
-        let (length, from) = io.try_recv_from(&mut self.buffer)?;
+    pub(super) fn receive(&mut self, io: &Io) -> io::Result<(SocketAddr, Bytes)> {
+        let (length, from) = io.receive(&mut self.buffer)?;
         Ok((from, Bytes::copy_from_slice(&self.buffer[..length])))
     }
 }

@@ -103,7 +103,7 @@ async fn two_hundred_clients_talk_at_once() {
         }
         within(async {
             while let Some(result) = clients.join_next().await {
-                result.unwrap()
+                result.unwrap();
             }
         })
         .await;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use netem::Random;
 
-use super::run::LONG;
+use crate::driver::LONG;
 
 /// A transfer mode of Godot's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

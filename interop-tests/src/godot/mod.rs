@@ -13,4 +13,4 @@ mod run;
 pub use deliver::{Mode, until_seen};
 pub use find::{Godot, GodotError};
 pub use player::{Call, Player};
-pub use run::{GodotRun, LONG};
+pub use run::GodotRun;

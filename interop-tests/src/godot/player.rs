@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::deliver::Mode;
 use super::find::Godot;
-use super::run::{GodotRun, LONG};
+use super::run::GodotRun;
+use crate::driver::LONG;
 use crate::payload::Payload;
 
 /// A Godot that does what it is told: serve, join, call, leave. Its events are those of the [`GodotRun`] it derefs to.

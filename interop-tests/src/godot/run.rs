@@ -14,9 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::find::Godot;
-
-/// How long a test waits for what must come: far more than it takes, even on a busy machine.
-pub const LONG: Duration = Duration::from_secs(60);
+use crate::driver::LONG;
 
 /// A Godot that runs a project without a window.
 ///
