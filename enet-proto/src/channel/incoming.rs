@@ -59,7 +59,7 @@ impl Incoming {
         self.reliable.classify(sequence) != Arrival::TooEarly
     }
 
-    /// Takes a SEND_RELIABLE.
+    /// Takes a `SEND_RELIABLE`.
     pub(crate) fn reliable(&mut self, sequence: u16, data: Bytes, delivery: &mut Delivery<'_>) -> Taken {
         let Arrival::Ahead(position) = self.reliable.classify(sequence) else {
             return Taken::Yes;
@@ -82,7 +82,7 @@ impl Incoming {
         Taken::Yes
     }
 
-    /// Takes a SEND_FRAGMENT with the bytes `data`.
+    /// Takes a `SEND_FRAGMENT` with the bytes `data`.
     pub(crate) fn reliable_fragment(&mut self, fragment: &Fragment, data: &[u8], delivery: &mut Delivery<'_>) -> Taken {
         let Arrival::Ahead(position) = self.reliable.classify(fragment.start_sequence) else {
             return Taken::Yes;
@@ -115,7 +115,7 @@ impl Incoming {
         }
     }
 
-    /// Takes a SEND_UNRELIABLE that follows the reliable number `after`.
+    /// Takes a `SEND_UNRELIABLE` that follows the reliable number `after`.
     pub(crate) fn unreliable(&mut self, after: u16, number: u16, data: Bytes, delivery: &mut Delivery<'_>) -> Taken {
         let position = match self.reliable.classify(after) {
             Arrival::Current => {
@@ -144,7 +144,7 @@ impl Incoming {
         Taken::Yes
     }
 
-    /// Takes a SEND_UNRELIABLE_FRAGMENT that follows the reliable number `after`.
+    /// Takes a `SEND_UNRELIABLE_FRAGMENT` that follows the reliable number `after`.
     pub(crate) fn unreliable_fragment(
         &mut self,
         after: u16,

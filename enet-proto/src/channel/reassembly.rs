@@ -51,7 +51,7 @@ fn grid(fragment: &Fragment) -> Option<usize> {
     }
     let step = match (number == last, last) {
         (true, 0) => total,
-        (true, _) if offset % last == 0 => offset / last,
+        (true, _) if offset.is_multiple_of(last) => offset / last,
         (true, _) => return None,
         (false, _) => length,
     };

@@ -3,7 +3,7 @@
 //! Ids only tell the connections of one address and port apart, so a host has no limit of 4095 peers.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 use std::net::{IpAddr, SocketAddr};
 
 use rand::Rng;
@@ -31,9 +31,7 @@ impl KeyedHash {
 
     /// A number that follows from `value` and the key.
     pub(super) fn number(&self, value: impl Hash) -> u64 {
-        let mut hasher = self.build_hasher();
-        value.hash(&mut hasher);
-        hasher.finish()
+        self.hash_one(value)
     }
 }
 

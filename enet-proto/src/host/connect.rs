@@ -198,27 +198,34 @@ impl Host {
 
     /// Sends the answer to an attempt, if the attempt has paid for it.
     pub(super) fn answer(&mut self, endpoint: Endpoint) {
+        self.challenge(endpoint, |datagram, sequence, verify| {
+            emit::verify_connect(datagram, sequence, verify);
+        });
+    }
+
+    /// Asks for the secret again, with less bytes than the answer has: a dialling side that has its `VERIFY_CONNECT` takes this
+    /// for a ping and acknowledges it with the same numbers.
+    pub(super) fn remind(&mut self, endpoint: Endpoint) {
+        self.challenge(endpoint, |datagram, sequence, _| emit::ping(datagram, sequence));
+    }
+
+    /// Sends a command whose acknowledgement returns the secret, if the attempt has paid for it.
+    fn challenge(&mut self, endpoint: Endpoint, command: impl FnOnce(&mut Vec<u8>, u16, &VerifyConnect)) {
         let Some(entry) = self.half_open.get_mut(&endpoint) else {
             return;
         };
         let identity = entry.identity;
-        let (sequence, sent_time, verify) = (entry.sequence, entry.sent_time, entry.verify);
         let mut header = Header {
             peer_id: identity.outgoing_id,
             session: identity.outgoing_session,
             compressed: false,
-            sent_time: Some(sent_time),
+            sent_time: Some(entry.sent_time),
         };
+        let (sequence, verify) = (entry.sequence, entry.verify);
         let mut datagram = vec![0; largest_header(&self.config)];
-        emit::verify_connect(&mut datagram, sequence, &verify);
-        let size = seal(
-            &mut header,
-            identity.connect_id.to_bytes(),
-            &mut self.sender(),
-            0,
-            0,
-            &mut datagram,
-        );
+        command(&mut datagram, sequence, &verify);
+        let seed = identity.connect_id.to_bytes();
+        let size = seal(&mut header, seed, &mut self.sender(), 0, 0, &mut datagram);
         let now = self.now;
         let Some(entry) = self.half_open.get_mut(&endpoint) else {
             return;
@@ -265,7 +272,7 @@ impl Host {
             self.loose.push_back((endpoint.0, datagram.into()));
             return;
         }
-        peer.handshake_done(self.now, measured(&entry.answers, entry.answered, self.now));
+        peer.handshake_done(self.now, measured(entry.answers, entry.answered, self.now));
         peer.count_received(arrived.datagram.len());
         let handle = self.add(peer);
         self.count_connection(handle);
@@ -278,8 +285,8 @@ impl Host {
 }
 
 /// The round trip of the handshake, if it is known which answer was acknowledged.
-fn measured(answers: &u32, answered: Time, now: Time) -> Option<std::time::Duration> {
-    (*answers == 1).then(|| now.saturating_since(answered))
+fn measured(answers: u32, answered: Time, now: Time) -> Option<std::time::Duration> {
+    (answers == 1).then(|| now.saturating_since(answered))
 }
 
 /// The ids to try for a connection, beginning with `first`.

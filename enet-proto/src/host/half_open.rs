@@ -31,7 +31,7 @@ pub(super) struct HalfOpen {
     pub(super) connect_data: u32,
     /// The answer, the same each time.
     pub(super) verify: VerifyConnect,
-    /// The secret: the number of the VERIFY_CONNECT and the sent time of its datagram, which the acknowledgement returns.
+    /// The secret: the number of the `VERIFY_CONNECT` and the sent time of its datagram, which the acknowledgement returns.
     pub(super) sequence: u16,
     pub(super) sent_time: u16,
     /// Bytes received from the address, less bytes sent to it.

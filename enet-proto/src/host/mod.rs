@@ -152,7 +152,9 @@ impl Host {
     /// Does what is due at `now`. Calling it early does nothing.
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance(now);
-        while let Some(handle) = self.timers.pop_due(self.now) {
+        // Each once: with some all that is left to do is to send, and they stay due until it is asked for.
+        let due: Vec<PeerHandle> = std::iter::from_fn(|| self.timers.pop_due(self.now)).collect();
+        for handle in due {
             if let Some(peer) = self.peers.get_mut(handle) {
                 if peer.deadline().is_some_and(|deadline| deadline <= self.now) {
                     peer.handle_timeout(self.now);

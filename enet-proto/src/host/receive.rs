@@ -210,8 +210,8 @@ impl Host {
         }
         self.statistics.dropped.failed_proofs += 1;
         trace!(from = %arrived.from, "dropped: not connected yet");
-        // Its acknowledgement may have been lost; it will acknowledge the answer again.
-        self.answer(endpoint);
+        // Its acknowledgement may have been lost.
+        self.remind(endpoint);
     }
 
     /// For who has left: its DISCONNECT is acknowledged again.

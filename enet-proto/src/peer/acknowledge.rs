@@ -91,7 +91,7 @@ impl Peer {
         }
     }
 
-    /// Takes the CONNECT off the list of unacknowledged commands: VERIFY_CONNECT stands for its acknowledgement.
+    /// Takes the CONNECT off the list of unacknowledged commands: `VERIFY_CONNECT` stands for its acknowledgement.
     pub(super) fn connect_answered(&mut self, now: Time) {
         let Some((position, command)) = self.control.acknowledge(1) else {
             return;

@@ -328,7 +328,7 @@ impl Peer {
         self.totals.bytes_received += bytes as u64;
     }
 
-    /// The handshake is over; its VERIFY_CONNECT took the first of the connection's own numbers.
+    /// The handshake is over; its `VERIFY_CONNECT` took the first of the connection's own numbers.
     pub(crate) fn handshake_done(&mut self, now: Time, sample: Option<Duration>) {
         self.control.number_reliable(1);
         if let Some(sample) = sample {

@@ -178,7 +178,7 @@ impl Peer {
         });
     }
 
-    /// Takes a VERIFY_CONNECT: our CONNECT was answered.
+    /// Takes a `VERIFY_CONNECT`: our CONNECT was answered.
     fn verified(&mut self, cx: &mut Context<'_>, verify: &wire::VerifyConnect) -> Result<(), Refusal> {
         if self.state != PeerState::Connecting {
             return Ok(());

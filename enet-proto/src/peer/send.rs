@@ -166,7 +166,7 @@ impl Peer {
         self.disconnect_if_drained();
     }
 
-    /// In DisconnectLater: goes on to disconnect if there is nothing left to wait for.
+    /// In `DisconnectLater`: goes on to disconnect if there is nothing left to wait for.
     pub(super) fn disconnect_if_drained(&mut self) {
         let drained = !self.outbox.has_commands() && !self.has_unacknowledged();
         if self.state == PeerState::DisconnectLater && drained {

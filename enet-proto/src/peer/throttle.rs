@@ -100,7 +100,7 @@ pub(crate) fn window_for(bandwidth: u32, ceiling: u32) -> u32 {
     let window = (bandwidth / 65_536).saturating_mul(wire::MINIMUM_WINDOW);
     window.clamp(
         wire::MINIMUM_WINDOW,
-        ceiling.min(wire::MAXIMUM_WINDOW).max(wire::MINIMUM_WINDOW),
+        ceiling.clamp(wire::MINIMUM_WINDOW, wire::MAXIMUM_WINDOW),
     )
 }
 

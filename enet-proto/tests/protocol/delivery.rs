@@ -52,6 +52,18 @@ fn deliver(probe: &mut Probe, remote: &Remote, commands: impl IntoIterator<Item 
 }
 
 #[test]
+fn an_acknowledgement_that_waits_to_be_sent_does_not_hold_up_the_timers() {
+    let (mut probe, remote) = joined();
+    let datagram = remote.with(&probe, reliable(1, "hello")).to_bytes();
+    let now = probe.now();
+    let sent = probe.act(|host| {
+        host.handle_datagram(now, remote.address, datagram);
+        host.handle_timeout(now);
+    });
+    assert_eq!(acknowledged(&sent), [(0, 1)]);
+}
+
+#[test]
 fn packets_of_every_size_and_mode_arrive_unchanged_both_ways() {
     let mut pair = Pair::new(1);
     let sizes = (0..8)

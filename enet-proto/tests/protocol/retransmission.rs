@@ -42,7 +42,7 @@ fn times(sent: &[Sent]) -> Vec<u64> {
 }
 
 #[test]
-fn a_reliable_packet_is_resent_after_rtt_and_four_variances_then_doubling() {
+fn a_reliable_packet_is_resent_after_rtt_and_four_variances_then_doubling_up_to_a_second() {
     let (mut probe, remote) = joined();
     let statistics = probe.host.peer(remote.peer).unwrap().statistics();
     let first = u64::from(statistics.round_trip_time + 4 * statistics.round_trip_time_variance);
@@ -58,7 +58,7 @@ fn a_reliable_packet_is_resent_after_rtt_and_four_variances_then_doubling() {
         steps[0]
     );
     assert!(
-        steps.windows(2).all(|pair| pair[1].abs_diff(2 * pair[0]) <= 2),
+        steps.windows(2).all(|pair| pair[1].abs_diff((2 * pair[0]).min(1000)) <= 2),
         "{steps:?}"
     );
 }
@@ -216,7 +216,7 @@ fn unreliable_packets_pass_reliable_ones_that_the_window_holds_back() {
         host.peer_mut(peer)
             .unwrap()
             .send(1, Packet::unreliable(payload(500, 10)))
-            .unwrap()
+            .unwrap();
     });
     let passed: Vec<u32> = commands(&sent)
         .iter()

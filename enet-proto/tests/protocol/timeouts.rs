@@ -241,14 +241,14 @@ fn a_peer_that_acknowledges_anything_lives() {
         host.peer_mut(peer)
             .unwrap()
             .send(0, Packet::reliable(payload(1, 8)))
-            .unwrap()
+            .unwrap();
     });
     for round in 0..20 {
         let sent = probe.act(|host| {
             host.peer_mut(peer)
                 .unwrap()
                 .send(1, Packet::reliable(payload(round, 8)))
-                .unwrap()
+                .unwrap();
         });
         let mut reply = remote.acknowledgements(&sent);
         reply.commands.retain(|command| command.channel != 0);
