@@ -54,7 +54,7 @@ fn deliver(probe: &mut Probe, remote: &Remote, commands: impl IntoIterator<Item 
 #[test]
 fn an_acknowledgement_that_waits_to_be_sent_does_not_hold_up_the_timers() {
     let (mut probe, remote) = joined();
-    let datagram = remote.with(&probe, reliable(1, "hello")).to_bytes();
+    let datagram = remote.with(&probe, reliable(1, "hello")).encode();
     let now = probe.now();
     let sent = probe.act(|host| {
         host.handle_datagram(now, remote.address, datagram);
