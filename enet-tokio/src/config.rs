@@ -50,6 +50,10 @@ pub struct Config {
     pub linger: Duration,
     /// How long [`Endpoint::connect`](crate::Endpoint::connect) waits for an answer from one address. Default 10 s.
     pub connect_timeout: Duration,
+    /// Whether the endpoint sends and receives nothing until it is released
+    /// ([`EventEndpoint::release`](crate::EventEndpoint::release)), so that what is set before holds for its first datagram.
+    /// Default false.
+    pub held: bool,
 }
 
 impl Default for Config {
@@ -63,6 +67,7 @@ impl Default for Config {
             receive_queue_bytes: 4 * 1024 * 1024,
             linger: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(10),
+            held: false,
         }
     }
 }
@@ -110,6 +115,13 @@ impl Config {
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Config {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets [`held`](Config::held).
+    #[must_use]
+    pub fn with_held(mut self, held: bool) -> Config {
+        self.held = held;
         self
     }
 }

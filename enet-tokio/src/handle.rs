@@ -124,6 +124,9 @@ impl Handle {
     /// Sends what is queued from the calling thread.
     pub(crate) fn flush(&self) {
         self.look(|state| {
+            if std::mem::take(&mut state.held) {
+                state.touch();
+            }
             let now = state.clock.now();
             if state.transmit(now, FLUSH_BUDGET) != Outflow::Idle {
                 state.touch();
@@ -173,7 +176,8 @@ macro_rules! common_methods {
         /// Sends what is queued now, from the calling thread.
         ///
         /// Not needed for delivery: whatever is queued is sent as soon as the driver runs, together with all else that was
-        /// queued until then. A thread outside the runtime saves the way to it by this, some 10 to 50 µs.
+        /// queued until then. A thread outside the runtime saves the way to it by this, some 10 to 50 µs. Releases an endpoint
+        /// that is [held](crate::Config::held).
         pub fn flush(&self) {
             self.handle.flush();
         }
@@ -223,6 +227,17 @@ macro_rules! common_methods {
         pub async fn shutdown_now(&self, data: u32) {
             self.handle.act(|state| state.close_now(data));
             self.handle.ended().await;
+        }
+
+        /// As [`shutdown_now`](Self::shutdown_now), but done when it returns, from whichever thread it is called: what can be sent
+        /// without waiting is sent, every peer is told, and the socket is closed, its port free for others.
+        pub fn close_now(&self, data: u32) {
+            self.handle.look(|state| state.finish(data));
+        }
+
+        /// Lets an endpoint that is [held](crate::Config::held) begin to send and receive.
+        pub fn release(&self) {
+            self.handle.act(|state| state.held = false);
         }
     };
 }

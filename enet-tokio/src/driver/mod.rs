@@ -50,6 +50,9 @@ impl Driver {
 
     /// One pass. Returns whether to pass again at once.
     fn pass(&mut self, state: &mut State, cx: &mut Context<'_>) -> bool {
+        if state.held {
+            return false;
+        }
         let now = state.clock.now();
         let first = state.transmit(now, TRANSMIT_BUDGET);
         let Some(more_to_receive) = self.receive(state, now, cx) else {

@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(crate) outgoing: Outgoing,
     pub(crate) sink: Sink,
     pub(crate) phase: Phase,
+    /// Nothing is sent or received yet.
+    pub(crate) held: bool,
     linger: Duration,
     /// Tasks that wait for the end.
     pub(crate) ending: Waiters,
@@ -85,6 +87,7 @@ impl Shared {
             outgoing: Outgoing::default(),
             sink,
             phase: Phase::Running,
+            held: config.held,
             linger: config.linger,
             ending: Waiters::default(),
             woken: Vec::new(),
@@ -201,6 +204,7 @@ impl State {
             return;
         }
         tracing::debug!(data, "closing");
+        self.held = false;
         self.phase = Phase::Closing {
             deadline: self.clock.now() + self.linger,
             data,
@@ -221,11 +225,27 @@ impl State {
         if self.has_ended() {
             return;
         }
+        self.held = false;
         self.host.disconnect_all_now(data);
         self.phase = Phase::Closing {
             deadline: self.clock.now(),
             data,
         };
+        self.touch();
+    }
+
+    /// Ends the endpoint before this returns: what can be sent without waiting is sent, then each peer is told once.
+    pub(crate) fn finish(&mut self, data: u32) {
+        if self.has_ended() {
+            return;
+        }
+        let now = self.clock.now();
+        if !self.held {
+            self.transmit(now, usize::MAX);
+        }
+        self.host.disconnect_all_now(data);
+        self.transmit(now, usize::MAX);
+        self.end(None);
         self.touch();
     }
 

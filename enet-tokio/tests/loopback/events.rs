@@ -187,3 +187,50 @@ async fn after_a_shutdown_come_the_last_events_and_then_none() {
         Some(Event::Disconnected { peer: guest, reason })
     );
 }
+
+#[tokio::test]
+async fn a_held_endpoint_is_silent_until_it_is_released() {
+    for batching in BOTH {
+        let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let client = EventEndpoint::client(config(batching).with_held(true)).unwrap();
+        let first = client.connect(server.local_addr().unwrap(), 3, 11).unwrap();
+        // Gives the driver its turns.
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(client.statistics().host.datagrams_sent, 0);
+        assert_eq!(client.inspect(first, |peer| peer.state()), Some(PeerState::Connecting));
+        client.release();
+        let mut datagram = [0; 2048];
+        let size = within(server.recv(&mut datagram)).await.unwrap();
+        assert_eq!(size, 52, "a CONNECT");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_endpoint_that_is_closed_now_has_said_all_and_freed_its_port_on_return() {
+    for batching in BOTH {
+        let Two {
+            server,
+            client,
+            guest,
+            host,
+        } = two(config(batching)).await;
+        let address = server.local_addr();
+        server.send(guest, 0, Packet::reliable("last words")).unwrap();
+        server.close_now(9);
+        assert!(server.has_ended());
+        let again = EventEndpoint::bind(address, config(batching)).await.unwrap();
+        drop(again);
+        let Some(Event::Received { packet, .. }) = within(client.next_event()).await else {
+            panic!()
+        };
+        assert_eq!(&packet.data[..], b"last words");
+        let reason = DisconnectReason::Remote { data: 9 };
+        assert_eq!(
+            within(client.next_event()).await,
+            Some(Event::Disconnected { peer: host, reason })
+        );
+        assert_eq!(within(server.next_event()).await, None);
+    }
+}
