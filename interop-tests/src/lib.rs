@@ -3,6 +3,7 @@
 //! - [`godot`] finds or installs Godot, runs the project `fixtures/godot/interop` and drives it step by step;
 //! - [`cenet`] is the C library behind a safe wrapper;
 //! - [`driver`] runs a host, of the C library or ours, on a thread of its own;
+//! - [`enet`] runs the real `enet` command;
 //! - [`relay`] carries datagrams between two real sockets, badly if asked to, and can record them;
 //! - [`payload`] makes test payloads that both sides can make alike.
 //!
@@ -14,6 +15,7 @@
 
 pub mod cenet;
 pub mod driver;
+pub mod enet;
 pub mod godot;
 pub mod payload;
 pub mod relay;

@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::ops::{Deref, DerefMut};
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread::{self, ScopedJoinHandle};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
@@ -73,6 +75,28 @@ impl Player {
         player.join(port, json!({}));
         player.connected();
         player
+    }
+
+    /// Starts that many clients side by side, and waits until each has been told of all the others.
+    #[must_use]
+    pub fn clients(count: usize, port: u16) -> Vec<Player> {
+        let mut players: Vec<Player> = thread::scope(|scope| {
+            let starting: Vec<_> = (1..=count)
+                .map(|number| scope.spawn(move || Player::client(&format!("client {number}"), port)))
+                .collect();
+            let joined = starting.into_iter().map(ScopedJoinHandle::join);
+            joined
+                .map(|player| player.unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        });
+        let ids: Vec<i32> = players.iter().map(Player::id).collect();
+        for player in &mut players {
+            let own = player.id;
+            for &other in ids.iter().filter(|&&id| id != own) {
+                player.expect_peer(other);
+            }
+        }
+        players
     }
 
     /// Joins the server on that port of loopback, with more options of `join` (session.gd); does not wait for the connection.
