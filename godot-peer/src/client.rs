@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use enet_proto::compress::Compressor;
@@ -126,6 +127,13 @@ impl GodotClient {
     #[must_use]
     pub fn statistics(&self) -> Option<PeerStatistics> {
         self.endpoint.inspect(self.server, Peer::statistics)
+    }
+
+    /// Sets when the server counts as lost, as `get_peer(1).set_timeout` in Godot: when something has been unacknowledged for
+    /// `minimum` and was resent so often that the waiting time has grown by the factor `limit`, or for `maximum` in any case.
+    /// Zero for the defaults: 32, 5 s, 30 s.
+    pub fn set_timeout(&self, limit: u32, minimum: Duration, maximum: Duration) {
+        self.endpoint.set_timeout(self.server, limit, minimum, maximum);
     }
 
     /// Messages from the server that were dropped because they were malformed or out of place.
