@@ -1,0 +1,65 @@
+//! What compressors allocate, measured at the allocator. A test binary of its own with one test, so that nothing else allocates
+//! meanwhile.
+//!
+//! The one `unsafe` block is the counting allocator, which hands everything on to the system's. The library that does zstd has
+//! memory of its own, which is not seen here.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use enet_proto::compress::Compression;
+use enet_proto::wire;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn datagrams_are_compressed_and_opened_without_an_allocation() {
+    let mut noise = 1u32;
+    let mut block = Vec::with_capacity(wire::MAXIMUM_DATAGRAM);
+    let mut compressed = Vec::with_capacity(2 * wire::MAXIMUM_DATAGRAM);
+    let mut opened = Vec::with_capacity(wire::MAXIMUM_DATAGRAM);
+    for &kind in Compression::ALL {
+        let Some(mut compressor) = kind.compressor() else {
+            continue;
+        };
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        for round in 0..300 {
+            block.clear();
+            for place in 0..1 + round * 13 {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                // From pure noise to hardly any.
+                let value = (noise >> 24) % (1 + 255 * round as u32 / 299);
+                block.push(value as u8 ^ (place / 16) as u8);
+            }
+            compressed.clear();
+            opened.clear();
+            assert!(
+                compressor.compress(&block, compressed.capacity(), &mut compressed),
+                "{kind}"
+            );
+            assert!(compressor.decompress(&compressed, block.len(), &mut opened), "{kind}");
+            assert_eq!(opened, block, "{kind}");
+            opened.clear();
+            compressor.decompress(&block, wire::MAXIMUM_DATAGRAM, &mut opened);
+        }
+        let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+        assert_eq!(allocations, 0, "{kind}");
+    }
+}
