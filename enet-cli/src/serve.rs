@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use enet_tokio::BindError;
-use godot_peer::{GodotServer, ServerEvent, ServerOptions};
+use godot_peer::{Compression, GodotServer, ServerEvent, ServerOptions};
 use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing_subscriber::filter::ParseError;
@@ -59,6 +60,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     out_bandwidth: u32,
 
+    /// How datagrams are compressed. Clients must do the same: `peer.host.compress(mode)` in Godot, right after `create_client`.
+    #[arg(long, value_name = "KIND", default_value = "none", value_parser = compression())]
+    compression: Compression,
+
     /// Shows a live table of the clients; where standard output is no terminal, logs their figures every 10 seconds.
     #[arg(long)]
     status: bool,
@@ -85,6 +90,12 @@ pub(crate) enum ServeError {
     System(#[source] io::Error),
     #[error("the network socket broke, see the log")]
     Broken,
+}
+
+/// Takes the names of all kinds, and lists them.
+fn compression() -> impl TypedValueParser<Value = Compression> {
+    let names = Compression::ALL.iter().map(|kind| kind.name());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Compression>())
 }
 
 /// Serves until asked to stop.
@@ -138,7 +149,8 @@ async fn bind(arguments: &Arguments, listen: Listen) -> Result<GodotServer, Serv
     let options = ServerOptions::default()
         .with_max_clients(usize::try_from(arguments.max_clients).unwrap_or(usize::MAX))
         .with_max_channels(arguments.max_channels.into())
-        .with_bandwidth(arguments.in_bandwidth, arguments.out_bandwidth);
+        .with_bandwidth(arguments.in_bandwidth, arguments.out_bandwidth)
+        .with_compression(arguments.compression);
     let mut result = GodotServer::bind(listen.address, options.clone()).await;
     if let (Err(BindError::Bind { source, .. }), Some(ipv4)) = (&result, listen.ipv4_instead())
         && !matches!(

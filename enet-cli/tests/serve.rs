@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -11,11 +12,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use godot_peer::{
-    ClientEvent, ClientOptions, Departure, GodotClient, PeerId, Target, TransferChannel, TransferMode, scene::Message,
+    ClientEvent, ClientOptions, Compression, Departure, GodotClient, PeerId, Target, TransferChannel, TransferMode,
+    scene::Message,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -56,8 +59,16 @@ impl Serve {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
     }
 
+    /// Waits for its end.
     fn wait(&mut self) -> ExitStatus {
-        self.child.wait().expect("a child")
+        let end = Instant::now() + LONG;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(Instant::now() < end, "it did not end");
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Waits for a line of the log.
@@ -282,6 +293,43 @@ fn limits_are_kept() {
 }
 
 #[test]
+fn clients_that_compress_alike_are_understood() {
+    for &kind in Compression::ALL {
+        let serve = Serve::start(&["serve", "--bind", "127.0.0.1:0", "--compression", kind.name()]);
+        runtime().block_on(async {
+            let options = || ClientOptions::default().with_compression(kind);
+            let join = async || {
+                let joined = timeout(LONG, GodotClient::connect(serve.address, options())).await;
+                joined.expect("in time").expect("the server answers")
+            };
+            let [a, b] = [join().await, join().await];
+            expect_peer(&a, b.id()).await;
+            expect_peer(&b, a.id()).await;
+            let text = [b'x'; 500];
+            a.send_bytes(Target::All, TransferChannel::ZERO, TransferMode::Reliable, &text)
+                .expect("sent");
+            let ClientEvent::Packet(packet) = next(&b).await else {
+                panic!("no packet");
+            };
+            assert_eq!(packet.message(), Ok(Message::Raw(text.as_slice().into())), "{kind}");
+        });
+    }
+}
+
+#[test]
+fn an_unknown_compression_is_answered_with_those_there_are() {
+    let Output { status, stderr, .. } = enet(&["serve", "--compression", "lzma"])
+        .output()
+        .expect("it was built");
+    assert_eq!(status.code(), Some(2));
+    let stderr = String::from_utf8(stderr).expect("UTF-8");
+    assert!(
+        stderr.contains("[possible values: none, range-coder, fastlz, zlib, zstd]"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn without_a_terminal_figures_are_logged() {
     let serve = Serve::start(&["serve", "--bind", "127.0.0.1:0", "--status"]);
     serve.logged("0 clients, in ");
@@ -306,35 +354,64 @@ fn on_a_terminal_there_is_a_table() {
         .stdout(terminal)
         .spawn()
         .expect("the binary was built");
-    let mut output = File::from(master);
-    let mut seen = String::new();
-    until(&mut output, &mut seen, "\n");
-    let first = seen.lines().next().expect("a line").to_owned();
+    let (mut shown, address) = Shown::begin(master);
     let (_, log) = mpsc::channel();
-    let mut serve = Serve {
-        child,
-        address: address_in(&first),
-        log,
-    };
-    runtime().block_on(async {
-        let client = join(serve.address).await;
-        let id = client.id().to_string();
+    let mut serve = Serve { child, address, log };
+    let runtime = runtime();
+    let client = runtime.block_on(join(serve.address));
+    let id = client.id().to_string();
+    // The client goes on while the terminal is read.
+    runtime.block_on(async {
         // Once in the log under the table, and then in the table itself.
-        until(&mut output, &mut seen, "CHANNELS");
-        until(&mut output, &mut seen, &format!("{id}  127.0.0.1:"));
-        until(&mut output, &mut seen, &format!("{id} joined"));
+        shown.until("CHANNELS").await;
+        shown.until(&format!("{id}  127.0.0.1:")).await;
+        shown.until(&format!("{id} joined")).await;
+        client.close().await;
+        shown.until(&format!("{id} left")).await;
     });
     serve.signal(Signal::INT);
     // The way back to the ordinary screen.
-    until(&mut output, &mut seen, "\x1b[?1049l");
+    runtime.block_on(shown.until("\x1b[?1049l"));
     assert_eq!(serve.wait().code(), Some(0));
 }
 
-/// Reads on until this was seen.
-fn until(output: &mut File, seen: &mut String, part: &str) {
-    let mut bytes = [0; 4096];
-    while !seen.contains(part) {
-        let count = output.read(&mut bytes).expect("the terminal is open");
-        seen.push_str(&String::from_utf8_lossy(&bytes[..count]));
+/// What a terminal has been sent.
+struct Shown {
+    text: String,
+    more: UnboundedReceiver<String>,
+}
+
+impl Shown {
+    /// Reads the terminal from now on; the first line tells the address.
+    fn begin(master: OwnedFd) -> (Shown, SocketAddr) {
+        let (sender, more) = unbounded_channel();
+        thread::spawn(move || {
+            let mut output = File::from(master);
+            let mut bytes = [0; 4096];
+            // Ends with an error when the other end is closed.
+            while let Ok(count) = output.read(&mut bytes) {
+                let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+                if count == 0 || sender.send(text).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut shown = Shown {
+            text: String::new(),
+            more,
+        };
+        runtime().block_on(shown.until("\n"));
+        let address = address_in(shown.text.lines().next().expect("a line"));
+        (shown, address)
+    }
+
+    /// Waits until this was shown.
+    async fn until(&mut self, part: &str) {
+        while !self.text.contains(part) {
+            match timeout(LONG, self.more.recv()).await {
+                Ok(Some(text)) => self.text.push_str(&text),
+                Ok(None) | Err(_) => panic!("{part:?} was not shown in {:?}", self.text),
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::compress::Compression;
 use crate::wire;
 
 /// The settings of a [`Host`](crate::Host).
@@ -40,6 +41,9 @@ pub struct HostConfig {
     pub max_window: u32,
     /// Whether datagrams carry a CRC-32. Both sides must agree; stock Godot never does. Default false.
     pub checksum: bool,
+    /// How datagrams are compressed. Both sides must agree. For a kind of one's own there is
+    /// [`Host::set_compressor`](crate::Host::set_compressor). Default [`Compression::None`].
+    pub compression: Compression,
     /// Whether others may connect to this host. Default true.
     pub accept: bool,
     /// Whether a reliable command is resent as soon as later ones have been acknowledged, rather than only after its time-out.
@@ -72,6 +76,7 @@ impl Default for HostConfig {
             max_queued_data: 32 * 1024 * 1024,
             max_window: wire::MAXIMUM_WINDOW,
             checksum: false,
+            compression: Compression::None,
             accept: true,
             fast_retransmit: true,
             ack_delay: Duration::ZERO,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use enet_proto::HostConfig;
+use enet_proto::compress::Compression;
 
 /// How datagrams pass to and from the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -77,6 +78,13 @@ impl Config {
     #[must_use]
     pub fn with_host(mut self, change: impl FnOnce(&mut HostConfig)) -> Config {
         change(&mut self.host);
+        self
+    }
+
+    /// Sets how datagrams are compressed, which must be the same on both sides.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Compression) -> Config {
+        self.host.compression = compression;
         self
     }
 

@@ -27,6 +27,7 @@ mod socket;
 mod statistics;
 
 pub use bytes::Bytes;
+pub use enet_proto::compress::{Compression, Compressor, UnknownCompression};
 pub use enet_proto::{
     DisconnectReason, Event, HostConfig, HostStatistics, Packet, PacketMode, Peer, PeerHandle, PeerState,
     PeerStatistics, SendError,

@@ -70,11 +70,20 @@ impl GodotClient {
     ///
     /// Outside the context of a tokio runtime with I/O and time enabled, as everything in tokio does.
     pub async fn connect(address: impl ToSocketAddrs, options: ClientOptions) -> Result<GodotClient, JoinError> {
-        GodotClient::connect_compressed(address, options, None).await
+        GodotClient::begin(address, options, None).await
     }
 
-    /// As [`connect`](GodotClient::connect), with compressed datagrams; the server must use the same compression.
+    /// As [`connect`](GodotClient::connect), with a compressor of one's own, which the server must have as well. For those of
+    /// Godot there is [`ClientOptions::with_compression`].
     pub async fn connect_compressed(
+        address: impl ToSocketAddrs,
+        options: ClientOptions,
+        compressor: Box<dyn Compressor>,
+    ) -> Result<GodotClient, JoinError> {
+        GodotClient::begin(address, options, Some(compressor)).await
+    }
+
+    async fn begin(
         address: impl ToSocketAddrs,
         options: ClientOptions,
         compressor: Option<Box<dyn Compressor>>,
@@ -85,7 +94,9 @@ impl GodotClient {
             Some(local) => EventEndpoint::bind(local, config).await?,
             None => EventEndpoint::client(config)?,
         };
-        endpoint.set_compressor(compressor);
+        if compressor.is_some() {
+            endpoint.set_compressor(compressor);
+        }
         let mut result = Err(ConnectError::NoAddress);
         for address in lookup_host(address).await.map_err(ConnectError::Resolve)? {
             result = attempt(&endpoint, address, &options, id).await;

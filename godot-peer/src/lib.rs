@@ -25,6 +25,7 @@ mod target;
 mod transfer;
 
 pub use client::GodotClient;
+pub use enet_tokio::Compression;
 pub use error::{JoinError, SendError, UnknownTarget};
 pub use event::{ClientEvent, Departure, Received, ServerEvent};
 pub use guest::{ClientOutput, SceneClient};

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use enet_tokio::Config;
+use enet_tokio::{Compression, Config};
 
 use crate::transfer::enet_channel_count;
 
@@ -85,6 +85,13 @@ impl ServerOptions {
         self
     }
 
+    /// Sets how datagrams are compressed, as `peer.host.compress(mode)` does in Godot; it must be the same on both sides.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Compression) -> ServerOptions {
+        self.endpoint = self.endpoint.with_compression(compression);
+        self
+    }
+
     /// Changes other settings of the endpoint.
     #[must_use]
     pub fn with_endpoint(mut self, change: impl FnOnce(&mut Config)) -> ServerOptions {
@@ -123,6 +130,13 @@ impl ClientOptions {
     #[must_use]
     pub fn with_bind_address(mut self, address: SocketAddr) -> ClientOptions {
         self.bind_address = Some(address);
+        self
+    }
+
+    /// Sets how datagrams are compressed, as `peer.host.compress(mode)` does in Godot; it must be the same on both sides.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Compression) -> ClientOptions {
+        self.endpoint = self.endpoint.with_compression(compression);
         self
     }
 

@@ -91,6 +91,7 @@ impl Host {
         let id_hash = KeyedHash::new(&mut random);
         Host {
             half_open: HalfOpenTable::new(config.max_half_open, hash),
+            compressor: config.compression.compressor(),
             config,
             now,
             random,
@@ -103,7 +104,6 @@ impl Host {
             loose: VecDeque::new(),
             events: VecDeque::new(),
             bandwidth: BandwidthRounds::new(now),
-            compressor: None,
             scratch: Vec::new(),
             statistics: HostStatistics::default(),
         }
@@ -216,7 +216,8 @@ impl Host {
         self.config.channel_limit = limit.clamp(wire::MINIMUM_CHANNELS, wire::MAXIMUM_CHANNELS);
     }
 
-    /// Sets how datagrams are compressed. The other sides must do the same, from their first datagram on.
+    /// Sets how datagrams are compressed from now on, in place of [`HostConfig::compression`]. The other sides must do the same,
+    /// from their first datagram on.
     pub fn set_compressor(&mut self, compressor: Option<Box<dyn Compressor>>) {
         self.compressor = compressor;
     }

@@ -6,6 +6,7 @@ mod backpressure;
 mod cancellation;
 mod closing;
 mod common;
+mod compression;
 mod connecting;
 mod delivery;
 mod events;
