@@ -4,6 +4,7 @@
 //! - [`cenet`] is the C library behind a safe wrapper;
 //! - [`driver`] runs a host, of the C library or ours, on a thread of its own;
 //! - [`enet`] runs the real `enet` command;
+//! - [`side`] is a host of either implementation behind one face;
 //! - [`relay`] carries datagrams between two real sockets, badly if asked to, and can record them;
 //! - [`payload`] makes test payloads that both sides can make alike.
 //!
@@ -19,3 +20,4 @@ pub mod enet;
 pub mod godot;
 pub mod payload;
 pub mod relay;
+pub mod side;

@@ -29,7 +29,13 @@ void shim_host_limits(ENetHost *host, size_t duplicate_peers, size_t packet_size
     host->maximumWaitingData = waiting_data;
 }
 
-void shim_host_mtu(ENetHost *host, uint32_t mtu) { host->mtu = mtu; }
+/* Slots have taken over the host's value when they were made. */
+void shim_host_mtu(ENetHost *host, uint32_t mtu) {
+    size_t i;
+    host->mtu = mtu;
+    for (i = 0; i < host->peerCount; i++)
+        host->peers[i].mtu = mtu;
+}
 
 void shim_host_totals(const ENetHost *host, uint64_t totals[4]) {
     totals[0] = host->totalSentData;

@@ -1,0 +1,7 @@
+//! Our hosts against the C library's, packet by packet. Each test is run twice: with ours as the server, and as the client.
+
+mod common;
+mod delivery;
+mod handshake;
+mod leaving;
+mod limits;
