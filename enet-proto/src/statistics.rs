@@ -30,8 +30,10 @@ pub struct Dropped {
     pub unknown_peer: u64,
     /// Datagrams with the session of another connection.
     pub wrong_session: u64,
-    /// Datagrams that ended early at a truncated or unknown command.
+    /// Datagrams that ended early at a truncated command.
     pub malformed_commands: u64,
+    /// Datagrams that ended early at a command with a number that ENet has not given out.
+    pub unknown_commands: u64,
     /// Datagrams that ended early at a command that its peer may not send now.
     pub refused_commands: u64,
     /// CONNECTs that were not answered: a bad channel count, no room, too many from one address, not accepting.
@@ -52,6 +54,7 @@ impl Dropped {
             + self.unknown_peer
             + self.wrong_session
             + self.malformed_commands
+            + self.unknown_commands
             + self.refused_commands
             + self.refused_connects
             + self.evicted_half_open

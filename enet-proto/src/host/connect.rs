@@ -249,6 +249,7 @@ impl Host {
             agreement,
             connect_data,
             verify,
+            early,
             ..
         } = entry;
         let mut peer = Peer::new(
@@ -281,6 +282,11 @@ impl Host {
             data: connect_data,
         });
         self.handle_commands(handle, arrived, block, next);
+        if let Some(early) = early.and_then(|datagram| Arrived::parse(endpoint.0, datagram))
+            && self.peers.contains_key(handle)
+        {
+            self.handle_for_peer(handle, &early);
+        }
     }
 }
 

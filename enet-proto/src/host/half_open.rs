@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use bytes::Bytes;
 use rand::Rng;
 use rand::rngs::StdRng;
 
@@ -22,6 +23,10 @@ const LIFETIME: Duration = Duration::from_secs(10);
 /// How many random entries are looked at to find one to replace. The fullest prefix among them loses; that is close to the
 /// fullest of all when one prefix floods.
 const EVICTION_SAMPLES: usize = 8;
+
+/// The largest datagram in bytes that is kept from before the proof. A client that was just answered sends a bandwidth limit,
+/// 16 bytes with its header, a ping or a first short message.
+const LARGEST_EARLY: usize = 128;
 
 /// An attempt to connect that was answered.
 #[derive(Debug)]
@@ -39,6 +44,8 @@ pub(super) struct HalfOpen {
     /// How often the answer was sent, and when last.
     pub(super) answers: u32,
     pub(super) answered: Time,
+    /// The last datagram that came without the secret: what it holds would be missed for long, as clients resend it ever later.
+    pub(super) early: Option<Bytes>,
     began: Time,
 }
 
@@ -62,12 +69,21 @@ impl HalfOpen {
             credit: 0,
             answers: 0,
             answered: now,
+            early: None,
             began: now,
         }
     }
 
     pub(super) fn endpoint(&self) -> Endpoint {
         (self.identity.address, self.identity.incoming_id)
+    }
+
+    /// Keeps a datagram for the time after the proof, if it is a small one.
+    pub(super) fn keep(&mut self, datagram: &Bytes) {
+        if datagram.len() <= LARGEST_EARLY {
+            // A copy: the original may be a slice of a large buffer.
+            self.early = Some(Bytes::copy_from_slice(datagram));
+        }
     }
 
     /// Whether an acknowledgement proves that its sender receives here.

@@ -19,17 +19,12 @@ impl Host {
         self.advance(now);
         self.statistics.datagrams_received += 1;
         self.statistics.bytes_received += datagram.len() as u64;
-        let header = Header::parse(&datagram).filter(|_| datagram.len() <= wire::MAXIMUM_DATAGRAM);
-        let Some((header, header_size)) = header else {
+        let length = datagram.len();
+        let Some(arrived) = Arrived::parse(from, datagram) else {
             self.statistics.dropped.malformed_datagrams += 1;
-            return trace!(%from, length = datagram.len(), "dropped: no header");
+            return trace!(%from, length, "dropped: no header");
         };
-        let arrived = Arrived {
-            from,
-            header,
-            header_size,
-            datagram,
-        };
+        let header = &arrived.header;
         if header.peer_id == PeerId::NONE {
             return self.handle_unaddressed(&arrived);
         }
@@ -61,7 +56,7 @@ impl Host {
         Some(handle)
     }
 
-    fn handle_for_peer(&mut self, handle: PeerHandle, arrived: &Arrived) {
+    pub(super) fn handle_for_peer(&mut self, handle: PeerHandle, arrived: &Arrived) {
         let identity = self.peers[handle].identity;
         let known = identity.outgoing_id != PeerId::NONE;
         if known && arrived.header.session != identity.incoming_session {
@@ -99,6 +94,7 @@ impl Host {
                 Ok(parsed) => parsed,
                 // Anyone may put what only they understand behind such a byte.
                 Err(wire::ParseError::UnknownCommand(number)) => {
+                    cx.statistics.dropped.unknown_commands += 1;
                     trace!(from = %arrived.from, number, "the rest is for others");
                     break;
                 }
@@ -211,6 +207,7 @@ impl Host {
         self.statistics.dropped.failed_proofs += 1;
         trace!(from = %arrived.from, "dropped: not connected yet");
         // Its acknowledgement may have been lost.
+        entry.keep(&arrived.datagram);
         self.remind(endpoint);
     }
 
@@ -261,4 +258,17 @@ pub(super) struct Arrived {
     pub(super) header: Header,
     pub(super) header_size: usize,
     pub(super) datagram: Bytes,
+}
+
+impl Arrived {
+    /// `None` if it is too short for its header or too long for ENet.
+    pub(super) fn parse(from: SocketAddr, datagram: Bytes) -> Option<Arrived> {
+        let (header, header_size) = Header::parse(&datagram).filter(|_| datagram.len() <= wire::MAXIMUM_DATAGRAM)?;
+        Some(Arrived {
+            from,
+            header,
+            header_size,
+            datagram,
+        })
+    }
 }

@@ -58,7 +58,9 @@ fn a_reliable_packet_is_resent_after_rtt_and_four_variances_then_doubling_up_to_
         steps[0]
     );
     assert!(
-        steps.windows(2).all(|pair| pair[1].abs_diff((2 * pair[0]).min(1000)) <= 2),
+        steps
+            .windows(2)
+            .all(|pair| pair[1].abs_diff((2 * pair[0]).min(1000)) <= 2),
         "{steps:?}"
     );
 }

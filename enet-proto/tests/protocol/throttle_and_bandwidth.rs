@@ -343,8 +343,8 @@ fn who_sends_less_than_a_share_keeps_it_and_leaves_the_rest() {
     assert_eq!(shares(100_000, &[10_000, 40_000, 1_000_000]), [10_000, 40_000, 50_000]);
     assert_eq!(
         shares(100_000, &[0, 1_000_000]),
-        [0, 100_000],
-        "without a limit of its own a peer keeps that"
+        [50_000, 50_000],
+        "no limit of its own is more than any share"
     );
 }
 
