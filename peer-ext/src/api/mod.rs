@@ -1,0 +1,12 @@
+//! The classes that scripts see. They translate, and keep what belongs to Godot; the rest is in [`net`](crate::net).
+
+mod connection;
+pub(crate) mod enums;
+mod monitors;
+mod multiplayer_peer;
+mod packet_peer;
+mod tls;
+
+pub(crate) use connection::RustENetConnection;
+pub(crate) use multiplayer_peer::RustENetMultiplayerPeer;
+pub(crate) use packet_peer::RustENetPacketPeer;

@@ -1,0 +1,27 @@
+//! A drop-in `ENetMultiplayerPeer` for Godot 4.
+//!
+//! [`net`] is the network as the main thread sees it, [`api`] the classes as scripts see them.
+
+mod api;
+mod net;
+
+use godot::init::{ExtensionLibrary, InitStage, gdextension};
+
+struct RustEnet;
+
+// SAFETY: the entry point is made by the macro; all Godot objects stay on the main thread.
+#[gdextension]
+unsafe impl ExtensionLibrary for RustEnet {
+    fn on_stage_init(stage: InitStage) {
+        // By now the classes are registered.
+        if stage == InitStage::Scene {
+            api::enums::register();
+        }
+    }
+
+    fn on_stage_deinit(stage: InitStage) {
+        if stage == InitStage::Scene {
+            net::stop_thread();
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The queues between the main thread and the network.
+//!
+//! The main thread's part in the two frequent things, sending and looking for what came, is a short lock on a queue that the
+//! network holds only to put something in or take all out. Everything else is rare and acts on the endpoint itself.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use enet_tokio::{Bytes, DisconnectReason, Event, EventEndpoint, Packet, PeerHandle, SendError};
+use tokio::sync::Notify;
+
+/// How much may wait for the main thread before the protocol keeps the rest, in packets and in bytes.
+const INBOX_PACKETS: usize = 65_536;
+const INBOX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Events that are passed on before others get a turn.
+const BATCH: usize = 256;
+
+/// Payloads up to this size are copied out of the receive buffers, of up to 64 KiB, that they would keep alive while they wait.
+const SMALL: usize = 4096;
+
+/// What came in, with all that the main thread needs to know of it.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    Connected {
+        peer: PeerHandle,
+        data: u32,
+        address: Option<SocketAddr>,
+        channels: usize,
+    },
+    Disconnected {
+        peer: PeerHandle,
+        reason: DisconnectReason,
+    },
+    Received {
+        peer: PeerHandle,
+        channel: u8,
+        packet: Packet,
+    },
+}
+
+/// A packet on its way to the network.
+#[derive(Debug)]
+struct Departure {
+    peer: PeerHandle,
+    channel: u8,
+    packet: Packet,
+}
+
+/// Queue lengths, for monitors.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct NetStatistics {
+    /// Packets that the main thread has not taken yet.
+    pub(crate) waiting_packets: usize,
+    /// Bytes queued or unacknowledged towards all peers.
+    pub(crate) queued_bytes: usize,
+    /// Commands sent again, over all peers that are there.
+    pub(crate) resent: u64,
+}
+
+/// Both queues and the endpoint they lead to.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    endpoint: EventEndpoint,
+    outbox: Mutex<Vec<Departure>>,
+    /// Held while packets go from the outbox to the endpoint, so that they keep their order. The buffer is the next outbox.
+    passing_on: Mutex<Vec<Departure>>,
+    inbox: Mutex<Inbox>,
+    arrived: Condvar,
+    /// The outbox has something, or the inbox has room again.
+    changed: Notify,
+    /// Packets that a full queue did not take.
+    refused: AtomicU64,
+    ended: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    arrivals: VecDeque<Arrival>,
+    bytes: usize,
+    /// The network waits for room.
+    full: bool,
+}
+
+impl Exchange {
+    pub(super) fn new(endpoint: EventEndpoint) -> Exchange {
+        Exchange {
+            endpoint,
+            outbox: Mutex::default(),
+            passing_on: Mutex::default(),
+            inbox: Mutex::default(),
+            arrived: Condvar::new(),
+            changed: Notify::new(),
+            refused: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// The network's part, until the endpoint has ended.
+    pub(super) async fn run(self: Arc<Exchange>) {
+        let _end = End(&self);
+        loop {
+            let room = !self.inbox().full;
+            tokio::select! {
+                () = self.changed.notified() => self.pass_on(),
+                event = self.endpoint.next_event(), if room => {
+                    let Some(event) = event else { break };
+                    self.take_in(event);
+                }
+            }
+        }
+    }
+
+    /// Takes in an event, and those that came with it.
+    fn take_in(&self, event: Event) {
+        let mut next = Some(event);
+        let mut taken = 0;
+        while let Some(event) = next {
+            let arrival = self.arrival(event);
+            let mut inbox = self.inbox();
+            inbox.bytes += size(&arrival);
+            inbox.arrivals.push_back(arrival);
+            inbox.full = inbox.arrivals.len() >= INBOX_PACKETS || inbox.bytes >= INBOX_BYTES;
+            taken += 1;
+            let go_on = !inbox.full && taken < BATCH;
+            drop(inbox);
+            next = if go_on { self.endpoint.try_next_event() } else { None };
+        }
+        self.arrived.notify_all();
+    }
+
+    fn arrival(&self, event: Event) -> Arrival {
+        match event {
+            Event::Connected { peer, data } => {
+                let found = self
+                    .endpoint
+                    .inspect(peer, |peer| (peer.address(), peer.channel_count()));
+                Arrival::Connected {
+                    peer,
+                    data,
+                    address: found.map(|(address, _)| address),
+                    channels: found.map_or(0, |(_, channels)| channels),
+                }
+            }
+            Event::Disconnected { peer, reason } => Arrival::Disconnected { peer, reason },
+            Event::Received {
+                peer,
+                channel,
+                mut packet,
+            } => {
+                if packet.data.len() <= SMALL {
+                    packet.data = Bytes::copy_from_slice(&packet.data);
+                }
+                Arrival::Received { peer, channel, packet }
+            }
+        }
+    }
+
+    /// Takes the next thing that came in.
+    pub(super) fn next(&self) -> Option<Arrival> {
+        let mut inbox = self.inbox();
+        let arrival = inbox.arrivals.pop_front()?;
+        inbox.bytes -= size(&arrival);
+        let resume = inbox.full && inbox.arrivals.len() <= INBOX_PACKETS / 2 && inbox.bytes <= INBOX_BYTES / 2;
+        if resume {
+            inbox.full = false;
+        }
+        drop(inbox);
+        if resume {
+            self.changed.notify_one();
+        }
+        Some(arrival)
+    }
+
+    /// How many things have come in.
+    pub(super) fn waiting(&self) -> usize {
+        self.inbox().arrivals.len()
+    }
+
+    /// Waits until something has come in, the endpoint has ended or the time is up.
+    pub(super) fn wait(&self, timeout: Duration) {
+        let end = Instant::now() + timeout;
+        let mut inbox = self.inbox();
+        while inbox.arrivals.is_empty() && !self.has_ended() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.arrived.wait_timeout(inbox, left);
+            inbox = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Queues a packet and wakes the network.
+    pub(super) fn send(&self, peer: PeerHandle, channel: u8, packet: Packet) {
+        self.outbox().push(Departure { peer, channel, packet });
+        self.changed.notify_one();
+    }
+
+    /// Acts on the endpoint, after all that was queued before.
+    pub(super) fn act<R>(&self, act: impl FnOnce(&EventEndpoint) -> R) -> R {
+        self.pass_on();
+        act(&self.endpoint)
+    }
+
+    /// Looks at the endpoint, as it is.
+    pub(super) fn endpoint(&self) -> &EventEndpoint {
+        &self.endpoint
+    }
+
+    fn pass_on(&self) {
+        let mut departures = self.passing_on.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *departures, &mut *self.outbox());
+        for Departure { peer, channel, packet } in departures.drain(..) {
+            // A peer that is leaving, or has not as many channels, does not get it, as in ENet.
+            if let Err(SendError::QueueFull { .. }) = self.endpoint.send(peer, channel, packet) {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How many packets found a full queue since this was asked last.
+    pub(super) fn take_refused(&self) -> u64 {
+        self.refused.swap(0, Ordering::Relaxed)
+    }
+
+    /// Whether nothing more will come in.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    pub(super) fn statistics(&self) -> NetStatistics {
+        let mut statistics = NetStatistics {
+            waiting_packets: self.waiting(),
+            ..NetStatistics::default()
+        };
+        for peer in self.endpoint.peers() {
+            if let Some(peer) = self.endpoint.inspect(peer, |peer| peer.statistics()) {
+                statistics.queued_bytes += peer.bytes_queued;
+                statistics.resent += peer.commands_resent;
+            }
+        }
+        statistics
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Vec<Departure>> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells the main thread that the network's part is over, be it by a panic.
+struct End<'a>(&'a Exchange);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        // Under the lock, so that a thread that is about to wait does not miss it.
+        let _inbox = self.0.inbox();
+        self.0.ended.store(true, Ordering::Release);
+        self.0.arrived.notify_all();
+    }
+}
+
+fn size(arrival: &Arrival) -> usize {
+    match arrival {
+        Arrival::Received { packet, .. } => packet.data.len(),
+        Arrival::Connected { .. } | Arrival::Disconnected { .. } => 0,
+    }
+}

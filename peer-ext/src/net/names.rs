@@ -1,0 +1,82 @@
+//! Addresses as scripts write them, and host names, which Godot's own resolver looks up in its thread.
+
+use std::net::IpAddr;
+
+use godot::classes::Ip;
+use godot::classes::ip::{ResolverStatus, Type};
+use godot::obj::Singleton;
+
+/// What Godot's resolver answers when its queue is full.
+const NO_QUERY: i32 = -1;
+
+/// An IP address in any of its forms, an IPv6 one also in brackets.
+pub(crate) fn parse_address(text: &str) -> Option<IpAddr> {
+    let text = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    text.parse().ok()
+}
+
+/// A name that is being looked up. Dropping it ends the query.
+#[derive(Debug)]
+pub(super) struct Lookup {
+    query: i32,
+}
+
+/// How far a [`Lookup`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Waiting,
+    Found(IpAddr),
+    NotFound,
+}
+
+impl Lookup {
+    /// Begins; `None` if Godot has too many queries already.
+    pub(super) fn begin(name: &str) -> Option<Lookup> {
+        let mut resolver = Ip::singleton();
+        let query = resolver.resolve_hostname_queue_item_ex(name).ip_type(Type::ANY).done();
+        (query != NO_QUERY).then_some(Lookup { query })
+    }
+
+    /// Looks for the answer. An IPv4 address is preferred: a server that has both takes it, and one with IPv4 alone needs it.
+    pub(super) fn answer(&self) -> Answer {
+        let resolver = Ip::singleton();
+        let status = resolver.get_resolve_item_status(self.query);
+        if status == ResolverStatus::WAITING {
+            return Answer::Waiting;
+        }
+        if status != ResolverStatus::DONE {
+            return Answer::NotFound;
+        }
+        let found: Vec<IpAddr> = resolver
+            .get_resolve_item_addresses(self.query)
+            .iter_shared()
+            .filter_map(|address| parse_address(&address.stringify().to_string()))
+            .collect();
+        let preferred = found.iter().find(|address| address.is_ipv4()).or_else(|| found.first());
+        preferred.map_or(Answer::NotFound, |address| Answer::Found(*address))
+    }
+}
+
+impl Drop for Lookup {
+    fn drop(&mut self) {
+        Ip::singleton().erase_resolve_item(self.query);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_both_families_are_read() {
+        assert!(parse_address("127.0.0.1").is_some_and(|address| address.is_ipv4()));
+        assert!(parse_address("::1").is_some_and(|address| address.is_ipv6()));
+        assert_eq!(parse_address("[::1]"), parse_address("0:0:0:0:0:0:0:1"));
+        for name in ["", "*", "localhost", "1.2.3", "[127.0.0.1"] {
+            assert_eq!(parse_address(name), None, "{name}");
+        }
+    }
+}
