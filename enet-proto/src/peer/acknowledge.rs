@@ -104,6 +104,9 @@ impl Peer {
             .acknowledged(id, command.datagram, command.resend_due);
         self.trim_retransmission();
         self.last_acknowledged = now;
+        if command.timeouts == 0 {
+            self.measure(now, now.saturating_since(command.sent));
+        }
     }
 
     /// After the acknowledgements of a datagram: commands that later ones have overtaken are sent again.

@@ -5,7 +5,7 @@ use enet_proto::{Event, HostConfig, Packet};
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, Fragment, NO_PEER};
 use enet_sim::{Pair, Probe, Random, Remote};
 
-use crate::common::{acknowledged, address, bad_link, ms, numbers, payload, secs};
+use crate::common::{acknowledged, address, ms, numbers, on_a_bad_link, payload, secs};
 
 fn joined() -> (Probe, Remote) {
     let mut probe = Probe::new(HostConfig::default());
@@ -303,7 +303,7 @@ fn replayed_datagrams_change_nothing() {
     let mut network = enet_sim::Network::new(1);
     network.record();
     let mut pair = Pair::in_network(network, HostConfig::default(), HostConfig::default());
-    pair.set_conditions(&bad_link());
+    on_a_bad_link(&mut pair);
     for number in 0..100 {
         pair.client_sends(0, Packet::reliable(payload(number, 100))).unwrap();
         pair.client_sends(1, Packet::unreliable(payload(number, 100))).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use enet_proto::{Event, HostConfig, Packet, PacketMode};
 use enet_sim::wire::{Body, Command};
-use enet_sim::{Conditions, Sent};
+use enet_sim::{Conditions, Pair, Sent};
 
 pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -36,6 +36,16 @@ pub(crate) fn bad_link() -> Conditions {
         .loss(0.1)
         .duplication(0.05)
         .reordering(0.1, ms(30))
+}
+
+/// Gives both sides of `pair` a bad link, and has neither throttle what it sends for its jitter: what is missing was lost.
+pub(crate) fn on_a_bad_link(pair: &mut Pair) {
+    let to_server = pair.to_server;
+    pair.network.with_host(pair.client, |host| {
+        host.peer_mut(to_server).unwrap().configure_throttle(secs(5), 2, 0);
+    });
+    pair.run_for(secs(1));
+    pair.set_conditions(&bad_link());
 }
 
 /// `size` bytes that differ by `number`, which comes first if there is room.

@@ -6,7 +6,9 @@ use enet_proto::{HostConfig, Packet, PacketMode, SendError};
 use enet_sim::wire::{Body, Command, Connect};
 use enet_sim::{Conditions, Pair, Probe, Remote};
 
-use crate::common::{acknowledged, address, bad_link, config, ms, number_of, numbers, packet, payload, secs};
+use crate::common::{
+    acknowledged, address, bad_link, config, ms, number_of, numbers, on_a_bad_link, packet, payload, secs,
+};
 
 const MODES: [PacketMode; 3] = [PacketMode::Reliable, PacketMode::Unreliable, PacketMode::Unsequenced];
 
@@ -130,7 +132,7 @@ fn reliable_packets_arrive_once_and_in_order_however_bad_the_link() {
 #[test]
 fn unreliable_packets_are_never_late_and_never_twice() {
     let mut pair = Pair::new(7);
-    pair.set_conditions(&bad_link());
+    on_a_bad_link(&mut pair);
     for number in 0..2000 {
         pair.client_sends(0, Packet::unreliable(payload(number, 50))).unwrap();
         pair.run_for(ms(3));
@@ -148,7 +150,7 @@ fn unreliable_packets_are_never_late_and_never_twice() {
 #[test]
 fn unreliable_packets_keep_their_place_among_reliable_ones() {
     let mut pair = Pair::new(8);
-    pair.set_conditions(&bad_link());
+    on_a_bad_link(&mut pair);
     for number in 0..2000 {
         let mode = if number % 4 == 0 {
             PacketMode::Reliable
@@ -170,7 +172,7 @@ fn unreliable_packets_keep_their_place_among_reliable_ones() {
 #[test]
 fn unsequenced_packets_come_at_most_once_in_any_order() {
     let mut pair = Pair::new(9);
-    pair.set_conditions(&bad_link());
+    on_a_bad_link(&mut pair);
     for number in 0..3000 {
         pair.client_sends(0, Packet::unsequenced(payload(number, 50))).unwrap();
         pair.run_for(ms(2));
