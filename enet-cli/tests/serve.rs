@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -305,13 +305,13 @@ fn clients_that_compress_alike_are_understood() {
             let [a, b] = [join().await, join().await];
             expect_peer(&a, b.id()).await;
             expect_peer(&b, a.id()).await;
-            let text = [b'x'; 500];
-            a.send_bytes(Target::All, TransferChannel::ZERO, TransferMode::Reliable, &text)
+            let text: &[u8] = &[b'x'; 500];
+            a.send_bytes(Target::All, TransferChannel::ZERO, TransferMode::Reliable, text)
                 .expect("sent");
             let ClientEvent::Packet(packet) = next(&b).await else {
                 panic!("no packet");
             };
-            assert_eq!(packet.message(), Ok(Message::Raw(text.as_slice().into())), "{kind}");
+            assert_eq!(packet.message(), Ok(Message::Raw(text.into())), "{kind}");
         });
     }
 }
@@ -407,8 +407,9 @@ impl Shown {
 
     /// Waits until this was shown.
     async fn until(&mut self, part: &str) {
+        let end = tokio::time::Instant::now() + LONG;
         while !self.text.contains(part) {
-            match timeout(LONG, self.more.recv()).await {
+            match timeout_at(end, self.more.recv()).await {
                 Ok(Some(text)) => self.text.push_str(&text),
                 Ok(None) | Err(_) => panic!("{part:?} was not shown in {:?}", self.text),
             }
