@@ -136,11 +136,12 @@ impl Snapshot {
         }
     }
 
-    /// The table, in that many lines at most.
+    /// The table, in that many lines at most. With IPv4 addresses it is 80 characters wide, which every terminal has.
     pub(crate) fn lines(&self, height: usize) -> Vec<String> {
+        let width = self.rows.iter().map(|row| row.address.len()).fold(21, usize::max);
         let mut lines = vec![
             format!(
-                "{}   {} clients   in {}   out {}   relayed {}   dropped {}",
+                "{}  {} clients  in {}  out {}  relayed {}  dropped {}",
                 self.address,
                 self.clients,
                 Rate(self.incoming),
@@ -149,7 +150,7 @@ impl Snapshot {
                 self.dropped
             ),
             format!(
-                "{:>10}  {:<42} {:>8} {:>7} {:>12} {:>12} {:>8}",
+                "{:>10} {:<width$} {:>7} {:>6} {:>11} {:>11} {:>8}",
                 "ID", "ADDRESS", "RTT", "LOSS", "IN", "OUT", "CHANNELS"
             ),
         ];
@@ -164,7 +165,7 @@ impl Snapshot {
             // Writing to a String does not fail.
             let _ = write!(
                 line,
-                "{:>10}  {:<42} {:>5} ms {:>5.1} % {:>12} {:>12} {:>8}",
+                "{:>10} {:<width$} {:>4} ms {:>5.1}% {:>11} {:>11} {:>8}",
                 row.id.number(),
                 row.address,
                 row.round_trip_time,
@@ -176,7 +177,7 @@ impl Snapshot {
             lines.push(line);
         }
         if shown < self.rows.len() {
-            lines.push(format!("{:>10}  and {} more", "…", self.rows.len() - shown));
+            lines.push(format!("{:>10} and {} more", "…", self.rows.len() - shown));
         }
         lines
     }
@@ -230,7 +231,7 @@ mod tests {
         let lines = snapshot(1).lines(20);
         assert_eq!(lines.len(), 3);
         assert!(
-            lines[0].starts_with("[::]:7777   1 clients   in 0 B/s   out 4.8 MiB/s"),
+            lines[0].starts_with("[::]:7777  1 clients  in 0 B/s  out 4.8 MiB/s"),
             "{}",
             lines[0]
         );
@@ -240,8 +241,7 @@ mod tests {
             "[2001:db8::1]:50000",
             "23",
             "ms",
-            "1.5",
-            "%",
+            "1.5%",
             "10",
             "B/s",
             "2.9",
@@ -249,6 +249,24 @@ mod tests {
             "255",
         ];
         assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn a_table_of_ipv4_clients_fits_every_terminal() {
+        let mut snapshot = snapshot(1);
+        snapshot.rows[0] = Row {
+            id: PeerId::new(i32::MAX).expect("an id"),
+            address: "255.255.255.255:65535".to_owned(),
+            round_trip_time: 9999,
+            loss: 1.0,
+            incoming: 999.9 * 1024.0,
+            outgoing: 999.9 * 1024.0,
+            channels: 255,
+        };
+        for line in snapshot.lines(20) {
+            assert!(line.len() <= 80, "{line}");
+        }
+        assert!(snapshot.lines(20)[2].ends_with(" 255"));
     }
 
     #[test]

@@ -364,7 +364,7 @@ fn on_a_terminal_there_is_a_table() {
     runtime.block_on(async {
         // Once in the log under the table, and then in the table itself.
         shown.until("CHANNELS").await;
-        shown.until(&format!("{id}  127.0.0.1:")).await;
+        shown.until(&format!("{id} 127.0.0.1:")).await;
         shown.until(&format!("{id} joined")).await;
         client.close().await;
         shown.until(&format!("{id} left")).await;
