@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use enet_proto::compress::Compression;
 use enet_proto::{HostConfig, Packet, PacketMode, PeerHandle};
 
 use super::{Delivery, Event, Kind, Ours, Peer, Settings};
@@ -58,6 +59,7 @@ impl Host {
                 })
                 .expect("a host of the C library");
                 let limit = HostConfig::default();
+                compress(&mut host, settings.compression);
                 host.set_limits(settings.duplicate_peers, limit.max_packet_size, limit.max_waiting_data);
                 Host::C(host)
             }
@@ -68,6 +70,7 @@ impl Host {
                 config.incoming_bandwidth = settings.incoming_bandwidth;
                 config.outgoing_bandwidth = settings.outgoing_bandwidth;
                 config.checksum = settings.checksum;
+                config.compression = settings.compression;
                 config.mtu = settings.mtu;
                 config.duplicate_peers = settings.duplicate_peers;
                 Host::Ours(Ours::new(config))
@@ -265,6 +268,26 @@ impl Serve for Host {
             Host::Ours(host) => host.serve().map(from_ours),
         }
     }
+}
+
+fn compress(host: &mut cenet::Host, compression: Compression) {
+    if compression == Compression::RangeCoder {
+        host.compress_with_range_coder();
+        return;
+    }
+    let Some((mut compressor, mut opener)) = compression.compressor().zip(compression.compressor()) else {
+        return;
+    };
+    host.compress_with(
+        move |input, limit| {
+            let mut output = Vec::new();
+            compressor.compress(input, limit, &mut output).then_some(output)
+        },
+        move |input, limit| {
+            let mut output = Vec::new();
+            opener.decompress(input, limit, &mut output).then_some(output)
+        },
+    );
 }
 
 fn from_c(event: cenet::Event) -> Event {

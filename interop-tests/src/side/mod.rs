@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use enet_proto::PeerHandle;
+use enet_proto::compress::Compression;
 
 use crate::cenet::{self, Flags};
 use crate::driver::Driver;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub duplicate_peers: usize,
     /// Whether datagrams carry a checksum.
     pub checksum: bool,
+    /// How datagrams are compressed. In a host of the C library ENet's own range coder is the library's, the others are ours.
+    pub compression: Compression,
 }
 
 /// A peer of a host.
@@ -186,6 +189,7 @@ impl Default for Settings {
             mtu: 1392,
             duplicate_peers: usize::MAX,
             checksum: false,
+            compression: Compression::None,
         }
     }
 }
