@@ -88,7 +88,7 @@ fn ten_thousand_stock_clients_join_one_host_talk_and_leave() {
 
     for &client in &clients {
         network.with_raw(client, |client: &mut StockClient, now, outbox| {
-            client.disconnect(now, outbox, 3)
+            client.disconnect(now, outbox, 3);
         });
     }
     network.run_for(secs(1));
