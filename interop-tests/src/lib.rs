@@ -4,6 +4,7 @@
 //! - [`cenet`] is the C library behind a safe wrapper;
 //! - [`driver`] runs a host, of the C library or ours, on a thread of its own;
 //! - [`enet`] runs the real `enet` command;
+//! - [`peer_ext`] builds our extension for Godot and runs projects with it;
 //! - [`side`] is a host of either implementation behind one face;
 //! - [`relay`] carries datagrams between two real sockets, badly if asked to, and can record them;
 //! - [`payload`] makes test payloads that both sides can make alike.
@@ -19,5 +20,6 @@ pub mod driver;
 pub mod enet;
 pub mod godot;
 pub mod payload;
+pub mod peer_ext;
 pub mod relay;
 pub mod side;

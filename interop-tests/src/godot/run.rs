@@ -51,11 +51,22 @@ impl GodotRun {
     /// If the files cannot be copied or the process not started.
     #[must_use]
     pub fn start(godot: &Godot, project: &Path, name: &str, arguments: &[(&str, String)]) -> GodotRun {
+        GodotRun::start_merged(godot, &[project], name, arguments)
+    }
+
+    /// As [`start`](GodotRun::start), with the files of several folders, later ones over earlier ones.
+    ///
+    /// # Panics
+    /// If the files cannot be copied or the process not started.
+    #[must_use]
+    pub fn start_merged(godot: &Godot, folders: &[&Path], name: &str, arguments: &[(&str, String)]) -> GodotRun {
         let files = tempfile::Builder::new()
             .prefix("interop-")
             .tempdir_in(godot.workplace())
             .expect("a folder for the project");
-        copy(project, files.path()).expect("a copy of the project");
+        for folder in folders {
+            copy(folder, files.path()).expect("a copy of the project");
+        }
         let inside = godot.inside(files.path());
         let mut command = godot.command();
         command.args(["--headless", "--path"]).arg(&inside).arg("--");

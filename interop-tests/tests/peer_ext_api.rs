@@ -1,0 +1,107 @@
+//! The classes of the extension beside those of stock Godot, by reflection in a running Godot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use interop_tests::peer_ext;
+use serde_json::Value;
+
+/// What only ours have, and why. All else must be equal.
+const ADDED: &[(&str, &str, &str)] = &[
+    (
+        "ENetMultiplayerPeer",
+        "get_disconnect_",
+        "why a peer went cannot be asked of the stock class",
+    ),
+    (
+        "ENetPacketPeer",
+        "get_disconnect_",
+        "why a peer went cannot be asked of the stock class",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "DisconnectReason.REASON_",
+        "the answers to that question",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "add_monitors(",
+        "monitors in Godot's debugger; stock has none",
+    ),
+    ("ENetMultiplayerPeer", "remove_monitors(", "the end of add_monitors"),
+    ("ENetMultiplayerPeer", "get_monitor(", "what a monitor calls"),
+    ("ENetMultiplayerPeer", "get_monitor_names(", "which monitors there are"),
+    (
+        "ENetMultiplayerPeer",
+        "allow_large_servers",
+        "stock has 4095 clients at most",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "get_allow_large_servers(",
+        "the getter of the property",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "set_allow_large_servers(",
+        "the setter of the property",
+    ),
+];
+
+type Description = BTreeMap<String, BTreeSet<String>>;
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn our_classes_have_what_the_stock_classes_have_and_nothing_unexplained() {
+    let mut godot = peer_ext::start("peer_ext", "api", &[("run", "api".to_owned())]);
+    let mut classes: BTreeMap<String, Description> = BTreeMap::new();
+    for _ in 0..6 {
+        let class = godot.expect("class", |event| event["event"] == "class");
+        classes.insert(text(&class["name"]), description(&class["is"]));
+    }
+    let mut used = BTreeSet::new();
+    let mut differences = Vec::new();
+    let mut equal = 0;
+    for name in ["ENetMultiplayerPeer", "ENetConnection", "ENetPacketPeer"] {
+        let (stock, ours) = (&classes[name], &classes[&format!("Rust{name}")]);
+        assert_eq!(stock["exists"], BTreeSet::from(["true".to_owned()]), "{name}");
+        for (kind, stock) in stock {
+            let ours = &ours[kind];
+            equal += stock.intersection(ours).count();
+            for missing in stock.difference(ours) {
+                differences.push(format!("{name}: only stock has, in {kind}: {missing}"));
+            }
+            for extra in ours.difference(stock) {
+                let reason = ADDED
+                    .iter()
+                    .position(|(class, prefix, _)| *class == name && extra.starts_with(prefix));
+                match reason {
+                    Some(reason) => drop(used.insert(reason)),
+                    None => differences.push(format!("{name}: only ours has, in {kind}: {extra}")),
+                }
+            }
+        }
+    }
+    println!("{equal} entries are equal; added:");
+    for (class, what, why) in ADDED {
+        println!("  Rust{class} {what}...: {why}");
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert_eq!(used.len(), ADDED.len(), "an explained difference is not there any more");
+    // So that an empty answer does not count as agreement: methods, properties and constants of the three classes.
+    assert!(equal > 80, "only {equal} entries");
+}
+
+/// With the names of our classes as those of the stock ones.
+fn description(value: &Value) -> Description {
+    let kinds = value.as_object().expect("an object").iter();
+    kinds
+        .map(|(kind, lines)| {
+            let lines = lines.as_array().expect("an array").iter();
+            (kind.clone(), lines.map(|line| text(line).replace("Rust", "")).collect())
+        })
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
