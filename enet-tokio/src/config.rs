@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use enet_proto::HostConfig;
+
+use crate::conditions::NetworkConditions;
 use enet_proto::compress::Compression;
 
 /// How datagrams pass to and from the kernel.
@@ -55,6 +57,9 @@ pub struct Config {
     /// ([`EventEndpoint::release`](crate::EventEndpoint::release)), so that what is set before holds for its first datagram.
     /// Default false.
     pub held: bool,
+    /// A bad network on purpose, for testing; it can be changed later
+    /// ([`Endpoint::set_conditions`](crate::Endpoint::set_conditions)). Default ideal: none.
+    pub conditions: NetworkConditions,
 }
 
 impl Default for Config {
@@ -69,6 +74,7 @@ impl Default for Config {
             linger: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(10),
             held: false,
+            conditions: NetworkConditions::default(),
         }
     }
 }
@@ -123,6 +129,13 @@ impl Config {
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Config {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets [`conditions`](Config::conditions).
+    #[must_use]
+    pub fn with_conditions(mut self, conditions: NetworkConditions) -> Config {
+        self.conditions = conditions;
         self
     }
 

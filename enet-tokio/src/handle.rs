@@ -206,6 +206,19 @@ macro_rules! common_methods {
             self.handle.act(|state| state.host.set_compressor(compressor));
         }
 
+        /// Puts a bad network between this endpoint and all others, for testing; ideal conditions take it away again. Can be
+        /// changed at any time, for what is sent and received from then on. When the endpoint ends, what it has sent and is
+        /// still under way leaves at once.
+        pub fn set_conditions(&self, conditions: crate::NetworkConditions) {
+            self.handle.act(|state| state.impairment.set(conditions));
+        }
+
+        /// The bad network that was put between this endpoint and all others; ideal if there is none.
+        #[must_use]
+        pub fn conditions(&self) -> crate::NetworkConditions {
+            self.handle.look(|state| state.impairment.conditions())
+        }
+
         /// Ends the endpoint gracefully: nobody can connect any more, what is queued is delivered, every peer is told with
         /// `data` and given time to confirm; then the socket is closed. Returns when that is done, after
         /// [`Config::linger`](crate::Config::linger) at the latest.

@@ -16,6 +16,7 @@
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
+mod conditions;
 mod config;
 mod connection;
 mod driver;
@@ -32,7 +33,9 @@ pub use enet_proto::{
     DisconnectReason, Event, HostConfig, HostStatistics, Packet, PacketMode, Peer, PeerHandle, PeerState,
     PeerStatistics, SendError,
 };
+pub use netem::{Bandwidth, BurstLoss, Conditions};
 
+pub use crate::conditions::NetworkConditions;
 pub use crate::config::{Batching, Config};
 pub use crate::connection::Connection;
 pub use crate::endpoint::Endpoint;

@@ -53,6 +53,12 @@ pub struct BurstLoss {
 }
 
 impl Conditions {
+    /// Whether nothing is done to datagrams.
+    #[must_use]
+    pub fn is_ideal(&self) -> bool {
+        *self == Conditions::default()
+    }
+
     /// Sets the loss.
     #[must_use]
     pub fn loss(mut self, probability: f64) -> Conditions {

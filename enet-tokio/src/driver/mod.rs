@@ -80,12 +80,22 @@ impl Driver {
 
     /// Receives; `None` if the endpoint ended over it.
     fn receive(&self, state: &mut State, now: Time, cx: &mut Context<'_>) -> Option<bool> {
-        let State { host, socket, .. } = state;
+        let State {
+            host,
+            socket,
+            impairment,
+            ..
+        } = state;
         let received = socket
             .as_mut()?
             .poll_receive(cx, self.hurried, RECEIVE_BUDGET, |from, datagram| {
-                host.handle_datagram(now, from, datagram);
+                if let Some(datagram) = impairment.arrive(now, from, datagram) {
+                    host.handle_datagram(now, from, datagram);
+                }
             });
+        while let Some((from, datagram)) = impairment.next_incoming(now) {
+            host.handle_datagram(now, from, datagram);
+        }
         match received {
             Ok(more) => Some(more),
             Err(error) => {
@@ -108,7 +118,7 @@ impl Driver {
             }
             state.transmit(now, usize::MAX);
             state.end(None);
-        } else if left && outflow == Outflow::Idle && state.woken.is_empty() {
+        } else if left && outflow == Outflow::Idle && state.woken.is_empty() && !state.impairment.is_sending() {
             state.end(None);
         }
     }
@@ -119,7 +129,15 @@ impl Driver {
             Phase::Closing { deadline, .. } => Some(deadline),
             Phase::Running | Phase::Ended => None,
         };
-        let Some(at) = state.host.poll_timeout().into_iter().chain(closing).min() else {
+        let arrival = state.impairment.next_at();
+        let Some(at) = state
+            .host
+            .poll_timeout()
+            .into_iter()
+            .chain(closing)
+            .chain(arrival)
+            .min()
+        else {
             return false;
         };
         if at <= now {

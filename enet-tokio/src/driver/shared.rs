@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::connections::Connections;
 use super::events::Events;
 use super::waiters::Waiters;
+use crate::conditions::Impairment;
 use crate::config::Config;
 use crate::socket::{Outgoing, Sent, Socket};
 use crate::statistics::{EndpointStatistics, SocketStatistics};
@@ -29,6 +30,7 @@ pub(crate) struct State {
     /// None once the endpoint has ended.
     pub(crate) socket: Option<Socket>,
     pub(crate) outgoing: Outgoing,
+    pub(crate) impairment: Impairment,
     pub(crate) sink: Sink,
     pub(crate) phase: Phase,
     /// Nothing is sent or received yet.
@@ -85,6 +87,7 @@ impl Shared {
             clock,
             socket: Some(socket),
             outgoing: Outgoing::default(),
+            impairment: Impairment::new(config.conditions.clone()),
             sink,
             phase: Phase::Running,
             held: config.held,
@@ -149,6 +152,7 @@ impl State {
             host,
             socket: Some(socket),
             outgoing,
+            impairment,
             ..
         } = self
         else {
@@ -162,10 +166,19 @@ impl State {
                     return Outflow::More;
                 }
                 let Some(transmit) = host.poll_transmit(now, batch, &mut outgoing.buffer) else {
-                    return Outflow::Idle;
+                    match impairment.next_outgoing(now) {
+                        Some((to, datagram)) => outgoing.load(to, &datagram),
+                        None => return Outflow::Idle,
+                    }
+                    taken += 1;
+                    continue;
                 };
                 outgoing.begin(&transmit);
                 taken += outgoing.datagrams();
+                if impairment.is_on() {
+                    outgoing.drain(|to, datagram| impairment.depart(now, to, datagram));
+                    continue;
+                }
             }
             match socket.send(outgoing) {
                 Sent::Done => {}
@@ -259,6 +272,7 @@ impl State {
             None => tracing::debug!("ended"),
         }
         self.phase = Phase::Ended;
+        self.hurry();
         if let Some(socket) = self.socket.take() {
             self.last_counts = socket.statistics();
         }
@@ -269,6 +283,24 @@ impl State {
             Sink::Events(events) => events.waiting.wake(&mut self.woken),
         }
         self.ending.wake(&mut self.woken);
+    }
+
+    /// Sends at once what is under way in a bad network, which would end with the endpoint; a real one would not.
+    fn hurry(&mut self) {
+        let State {
+            socket: Some(socket),
+            outgoing,
+            impairment,
+            ..
+        } = self
+        else {
+            return;
+        };
+        while let Sent::Done = socket.send(outgoing)
+            && let Some((to, datagram)) = impairment.hurry_outgoing()
+        {
+            outgoing.load(to, &datagram);
+        }
     }
 
     /// Lists a task that waits for the end; false if it is over already.

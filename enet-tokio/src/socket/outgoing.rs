@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use enet_proto::Transmit;
 
 /// The datagrams of one [`Transmit`] and how far they have been sent. The buffer is reused for the next ones.
@@ -35,6 +36,25 @@ impl Outgoing {
         self.segment_size = transmit.segment_size.max(1);
         self.sent = 0;
         self.end = transmit.size.min(self.buffer.len());
+    }
+
+    /// Replaces what there was by one datagram.
+    pub(crate) fn load(&mut self, destination: SocketAddr, datagram: &[u8]) {
+        self.buffer.clear();
+        self.buffer.extend_from_slice(datagram);
+        self.begin(&Transmit {
+            destination,
+            segment_size: datagram.len(),
+            size: datagram.len(),
+        });
+    }
+
+    /// Hands out the datagrams one by one instead of sending them.
+    pub(crate) fn drain(&mut self, mut each: impl FnMut(SocketAddr, Bytes)) {
+        while !self.is_empty() {
+            each(self.destination, Bytes::copy_from_slice(self.first()));
+            self.advance(self.segment_size);
+        }
     }
 
     /// Forgets what has not been sent.

@@ -199,7 +199,7 @@ async fn a_held_endpoint_is_silent_until_it_is_released() {
             tokio::task::yield_now().await;
         }
         assert_eq!(client.statistics().host.datagrams_sent, 0);
-        assert_eq!(client.inspect(first, |peer| peer.state()), Some(PeerState::Connecting));
+        assert_eq!(client.inspect(first, Peer::state), Some(PeerState::Connecting));
         client.release();
         let mut datagram = [0; 2048];
         let size = within(server.recv(&mut datagram)).await.unwrap();

@@ -7,6 +7,7 @@ mod cancellation;
 mod closing;
 mod common;
 mod compression;
+mod conditions;
 mod connecting;
 mod delivery;
 mod events;
