@@ -2,6 +2,11 @@
 //!
 //! [`net`] is the network as the main thread sees it, [`api`] the classes as scripts see them.
 
+// The comments on classes and methods are shown by Godot's help and follow its mark-up.
+#![allow(clippy::doc_markdown, rustdoc::broken_intra_doc_links)]
+// Godot's calls hand their arguments over by value.
+#![allow(clippy::needless_pass_by_value)]
+
 mod api;
 mod net;
 

@@ -238,7 +238,7 @@ impl Exchange {
             ..NetStatistics::default()
         };
         for peer in self.endpoint.peers() {
-            if let Some(peer) = self.endpoint.inspect(peer, |peer| peer.statistics()) {
+            if let Some(peer) = self.endpoint.inspect(peer, enet_proto::Peer::statistics) {
                 statistics.queued_bytes += peer.bytes_queued;
                 statistics.resent += peer.commands_resent;
             }

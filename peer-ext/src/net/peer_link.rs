@@ -220,7 +220,7 @@ impl PeerLink {
             Stage::Resolving => return PeerState::Connecting,
             Stage::Live(peer) => peer,
         };
-        let state = self.look(|endpoint| endpoint.inspect(peer, |peer| peer.state()));
+        let state = self.look(|endpoint| endpoint.inspect(peer, enet_proto::Peer::state));
         match state.flatten() {
             // What the network knows already and the script does not yet is in between, as in ENet.
             Some(PeerState::Connected) if !self.connected.get() => PeerState::ConnectionSucceeded,
@@ -246,7 +246,7 @@ impl PeerLink {
 
     pub(crate) fn statistics(&self) -> Option<PeerStatistics> {
         let peer = self.handle()?;
-        self.look(|endpoint| endpoint.inspect(peer, |peer| peer.statistics()))
+        self.look(|endpoint| endpoint.inspect(peer, enet_proto::Peer::statistics))
             .flatten()
     }
 
@@ -317,12 +317,12 @@ impl PeerLink {
 
     /// Parts at once, without a word.
     pub(crate) fn reset(&self) {
-        self.act_on_live(|endpoint, peer| endpoint.reset(peer));
+        self.act_on_live(EventEndpoint::reset);
         self.fall();
     }
 
     pub(crate) fn ping(&self) {
-        self.act_on_live(|endpoint, peer| endpoint.ping(peer));
+        self.act_on_live(EventEndpoint::ping);
     }
 
     pub(crate) fn set_ping_interval(&self, interval: Duration) {
@@ -383,12 +383,12 @@ impl Farewell {
         let why = match reason {
             DisconnectReason::Remote {
                 data: Farewell::REFUSAL,
-            } => Why::Refused,
+            }
+            | DisconnectReason::Refused => Why::Refused,
             DisconnectReason::Remote { .. } => Why::ByPeer,
             DisconnectReason::Local => Why::ByUs,
             DisconnectReason::TimedOut if was_connected => Why::TimedOut,
             DisconnectReason::TimedOut => Why::NoAnswer,
-            DisconnectReason::Refused => Why::Refused,
         };
         Farewell {
             why,

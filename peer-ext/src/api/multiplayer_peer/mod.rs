@@ -22,7 +22,7 @@ use super::connection::{self, MAX_CHANNELS, MAX_PEERS};
 use super::enums::DisconnectReason;
 use super::monitors::{Monitor, Monitors};
 use super::{RustENetConnection, RustENetPacketPeer};
-use crate::net::{HostLink, HostOptions, parse_address};
+use crate::net::{HostLink, HostOptions, PeerLink, parse_address};
 
 /// How many clients a server can be asked for with `allow_large_servers`.
 const MAX_LARGE: i64 = 65_535;
@@ -243,7 +243,7 @@ impl RustENetMultiplayerPeer {
         if peer.is_none() {
             godot_error!("There is no peer {id}.");
         }
-        peer.map(|peer| peer.object())
+        peer.map(PeerLink::object)
     }
 
     /// Whether [member allow_large_servers] is set.
