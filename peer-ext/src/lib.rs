@@ -1,6 +1,6 @@
 //! A drop-in `ENetMultiplayerPeer` for Godot 4.
 //!
-//! [`net`] is the network as the main thread sees it, [`api`] the classes as scripts see them.
+//! `net` is the network as the main thread sees it, `api` the classes as scripts see them.
 
 // The comments on classes and methods are shown by Godot's help and follow its mark-up.
 #![allow(clippy::doc_markdown, rustdoc::broken_intra_doc_links)]
