@@ -273,7 +273,10 @@ impl Host {
             if matches!(reason, DisconnectReason::Remote { .. }) {
                 self.departed.insert(peer.identity, self.now);
             }
-            self.remove(handle);
+            if let Some(mut peer) = self.remove(handle) {
+                // What came before it left is the program's, which only was not ready for it.
+                peer.inbox.set_receiving(true, handle, &mut self.events);
+            }
             self.events.push_back(Event::Disconnected { peer: handle, reason });
             return;
         }

@@ -99,7 +99,8 @@ impl<'a> PeerMut<'a> {
     }
 
     /// Sets whether received packets become events. While not, they stay with the peer, up to
-    /// [`max_waiting_data`](crate::HostConfig::max_waiting_data); then the other side has to wait.
+    /// [`max_waiting_data`](crate::HostConfig::max_waiting_data); then the other side has to wait. When the
+    /// connection ends they become events before [`Disconnected`](crate::Event::Disconnected).
     pub fn set_receiving(&mut self, receiving: bool) {
         let Host { peers, events, .. } = &mut *self.host;
         peers[self.handle].inbox.set_receiving(receiving, self.handle, events);

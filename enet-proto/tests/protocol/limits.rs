@@ -168,6 +168,33 @@ fn a_program_that_does_not_receive_stops_the_sender_and_loses_nothing() {
 }
 
 #[test]
+fn what_a_peer_sent_before_it_left_is_there_for_a_program_that_did_not_receive() {
+    let mut pair = Pair::new(1);
+    let (client, server) = (pair.to_client, pair.to_server);
+    pair.network
+        .with_host(pair.server, |host| host.peer_mut(client).unwrap().set_receiving(false));
+    for number in 0..100 {
+        pair.client_sends(0, Packet::reliable(payload(number, 100))).unwrap();
+    }
+    pair.network
+        .with_host(pair.client, |host| host.peer_mut(server).unwrap().disconnect_later(7));
+    pair.run_for(secs(4));
+    let events = pair.network.take_events(pair.server);
+    let (last, received) = events.split_last().unwrap();
+    assert!(
+        matches!(
+            last,
+            Event::Disconnected {
+                reason: DisconnectReason::Remote { data: 7 },
+                ..
+            }
+        ),
+        "{last:?}"
+    );
+    assert_eq!(received.len(), 100);
+}
+
+#[test]
 fn packets_above_the_maximum_are_refused_on_arrival() {
     let (mut probe, remote) = joined(config(|config| config.max_packet_size = 1000));
     let datagram = remote.with(&probe, Command::reliable(0, 1, Body::Reliable(payload(1, 1001))));
