@@ -1,0 +1,103 @@
+//! What can be measured: which implementations do what, over what network.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::side::Mode;
+use crate::workload::Workload;
+
+/// An implementation, of ENet or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Implementation {
+    /// Debian's libenet.
+    C,
+    /// Ours, by enet-tokio.
+    Ours,
+    /// Ours, by enet-proto and a socket.
+    Bare,
+    RustyEnet,
+    TokioEnet,
+    Quinn,
+}
+
+/// Who is at the two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Pair {
+    pub(crate) client: Implementation,
+    pub(crate) server: Implementation,
+}
+
+/// A bad network between the ends.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Network {
+    /// The share of datagrams that is lost, in each direction.
+    pub(crate) loss: f64,
+    /// There and back, in milliseconds.
+    pub(crate) round_trip: u64,
+}
+
+/// One measurement, which a process of its own makes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Case {
+    pub(crate) pair: Pair,
+    pub(crate) workload: Workload,
+    pub(crate) network: Option<Network>,
+    /// Where the bad network's chance comes from.
+    pub(crate) seed: u64,
+    /// Whether this run is to look at every byte and to count system calls, rather than to be fast.
+    pub(crate) thorough: bool,
+}
+
+impl Implementation {
+    pub(crate) const ALL: [Implementation; 6] = [
+        Implementation::C,
+        Implementation::Ours,
+        Implementation::Bare,
+        Implementation::RustyEnet,
+        Implementation::TokioEnet,
+        Implementation::Quinn,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Implementation::C => "C ENet",
+            Implementation::Ours => "ours (enet-tokio)",
+            Implementation::Bare => "ours (enet-proto)",
+            Implementation::RustyEnet => "rusty_enet",
+            Implementation::TokioEnet => "tokio-enet",
+            Implementation::Quinn => "quinn",
+        }
+    }
+}
+
+impl Pair {
+    pub(crate) const C: Pair = Pair::both(Implementation::C);
+
+    pub(crate) const fn both(implementation: Implementation) -> Pair {
+        Pair {
+            client: implementation,
+            server: implementation,
+        }
+    }
+}
+
+impl fmt::Display for Pair {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.client == self.server {
+            formatter.write_str(self.client.name())
+        } else {
+            write!(formatter, "{} → {}", self.client.name(), self.server.name())
+        }
+    }
+}
+
+impl Mode {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Mode::Reliable => "reliable",
+            Mode::Unreliable => "unreliable",
+        }
+    }
+}

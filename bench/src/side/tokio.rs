@@ -1,0 +1,72 @@
+//! Ours, through the public API of enet-tokio.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use enet_tokio::{Config, EventEndpoint, Packet, PeerHandle};
+use tokio::time::timeout;
+
+use super::{ANY_PORT, Event, Mode, Options, Side};
+
+pub(crate) struct Tokio {
+    endpoint: EventEndpoint,
+    channels: usize,
+}
+
+impl Side for Tokio {
+    type Peer = PeerHandle;
+    type Data = Bytes;
+
+    async fn open(options: &Options) -> Tokio {
+        let config = Config::default().with_host(|host| {
+            host.max_peers = options.peers;
+            host.channel_limit = options.channels;
+            host.accept = options.listens;
+        });
+        let endpoint = EventEndpoint::bind(ANY_PORT, config).await;
+        Tokio {
+            endpoint: endpoint.expect("an endpoint"),
+            channels: options.channels,
+        }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.endpoint.local_addr()
+    }
+
+    fn connect(&mut self, to: SocketAddr) {
+        self.endpoint
+            .connect(to, self.channels, 0)
+            .expect("room for a connection");
+    }
+
+    fn send(&mut self, peer: PeerHandle, mode: Mode, data: &[u8]) -> bool {
+        self.endpoint.send(peer, 0, packet(mode, data)).is_ok()
+    }
+
+    async fn next(&mut self, wait: Duration) -> Option<Event<PeerHandle, Bytes>> {
+        // A program has no use for a time limit while there are events.
+        let event = match self.endpoint.try_next_event() {
+            Some(event) => event,
+            None => timeout(wait, self.endpoint.next_event()).await.ok()??,
+        };
+        Some(translate(event))
+    }
+}
+
+pub(super) fn packet(mode: Mode, data: &[u8]) -> Packet {
+    let data = Bytes::copy_from_slice(data);
+    match mode {
+        Mode::Reliable => Packet::reliable(data),
+        Mode::Unreliable => Packet::unreliable(data),
+    }
+}
+
+pub(super) fn translate(event: enet_tokio::Event) -> Event<PeerHandle, Bytes> {
+    match event {
+        enet_tokio::Event::Connected { peer, .. } => Event::Connected(peer),
+        enet_tokio::Event::Disconnected { peer, .. } => Event::Disconnected(peer),
+        enet_tokio::Event::Received { peer, packet, .. } => Event::Received(peer, packet.data),
+    }
+}
