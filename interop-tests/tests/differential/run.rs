@@ -6,6 +6,7 @@ use bytes::Bytes;
 use interop_tests::driver::LONG;
 use interop_tests::relay::Relay;
 use interop_tests::side::{Delivery, Event, Peer, Side};
+use netem::Conditions;
 
 use crate::case::Case;
 use crate::promise::{LAST, Receiver, channel_of, content};
@@ -25,13 +26,16 @@ struct End {
 pub(crate) fn run(case: Case) -> Result<(), String> {
     let mut server = Side::start(case.server, case.settings());
     let mut client = Side::start(case.server.other(), case.settings());
-    let relay = Relay::start(server.local_addr(), case.seed, case.conditions()).map_err(|error| error.to_string())?;
+    let good = Conditions::default();
+    let relay = Relay::start(server.local_addr(), case.seed, good).map_err(|error| error.to_string())?;
     let home = client.connect(relay.local_addr(), case.channels.into(), 5);
     client.connected();
     let (guest, data) = server.connected();
     if data != 5 {
         return Err(format!("connect data {data}"));
     }
+    // Not before: stock hosts repeat their handshake so rarely that one in some hundred would fail.
+    relay.set_conditions(&case.conditions());
     let end = |side, peer, kind| End {
         side,
         peer,
@@ -54,7 +58,8 @@ pub(crate) fn run(case: Case) -> Result<(), String> {
         });
     }
 
-    let deadline = Instant::now() + LONG;
+    // The C library doubles its waiting time with every loss, and has nothing but time-outs.
+    let deadline = Instant::now() + 3 * LONG;
     while !ends.iter().all(|end| end.receiver.is_over()) {
         for end in &mut ends {
             end.send_some(&case)?;
@@ -71,7 +76,7 @@ pub(crate) fn run(case: Case) -> Result<(), String> {
     for at in [0, 1] {
         let expected = expected_luck(&case, ends[1 - at].count);
         let lucky = ends[at].receiver.lucky;
-        if expected >= 3.0 && f64::from(lucky) < expected / 2.0 {
+        if f64::from(lucky) < expected / 2.0 {
             return Err(format!(
                 "of some {expected:.0} packets that may be expected, {lucky} have come"
             ));
@@ -80,8 +85,13 @@ pub(crate) fn run(case: Case) -> Result<(), String> {
     Ok(())
 }
 
-/// How many packets that may be lost come through, on average.
+/// How many packets that may be lost come through on average, where that is a sure guess.
 fn expected_luck(case: &Case, count: u32) -> f64 {
+    // Those that wait for a lost reliable one may find that another has been delivered behind it, and are late.
+    let waits = (0..count).any(|number| case.arrival(number) == Delivery::Reliable);
+    if case.loss > 0 && (waits || count < 20) {
+        return 0.0;
+    }
     let through = 1.0 - f64::from(case.loss) / 100.0;
     let chance = |number: u32| match case.arrival(number) {
         Delivery::Reliable => 0.0,
