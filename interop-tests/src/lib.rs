@@ -2,6 +2,7 @@
 //!
 //! - [`godot`] finds or installs Godot, runs the project `fixtures/godot/interop` and drives it step by step;
 //! - [`cenet`] is the C library behind a safe wrapper;
+//! - [`contents`] reads recorded sessions to the last byte;
 //! - [`driver`] runs a host, of the C library or ours, on a thread of its own;
 //! - [`enet`] runs the real `enet` command;
 //! - [`peer_ext`] builds our extension for Godot and runs projects with it;
@@ -16,6 +17,7 @@
 #![deny(missing_docs)]
 
 pub mod cenet;
+pub mod contents;
 pub mod driver;
 pub mod enet;
 pub mod godot;

@@ -1,14 +1,12 @@
 //! ENet's range coder and ours, on the same blocks.
 
-use std::fs;
-use std::path::Path;
 use std::thread;
 
 use enet_proto::compress::{Compression, Compressor};
-use enet_proto::wire::{Header, MAXIMUM_DATAGRAM};
+use enet_proto::wire::Header;
+use fixtures::{Datagram, captures};
 use interop_tests::cenet::RangeCoder;
 use netem::Random;
-use serde_json::Value;
 
 /// Blocks to compare, shared between two threads.
 const BLOCKS: usize = 100_000;
@@ -17,7 +15,7 @@ const THREADS: usize = 2;
 #[test]
 fn what_both_write_is_the_same_and_both_open_it() {
     let traffic = traffic();
-    assert!(traffic.len() > 40, "{} datagrams", traffic.len());
+    assert!(traffic.len() > 400, "{} datagrams", traffic.len());
     let compared: usize = thread::scope(|scope| {
         let compare = |seed| {
             let traffic = &traffic;
@@ -177,24 +175,18 @@ fn slice_of_traffic(random: &mut Random, traffic: &[Vec<u8>], size: usize) -> Ve
     block
 }
 
-/// The command blocks of all plain datagrams that were recorded between C hosts.
+/// The command blocks of all plain datagrams that were recorded between hosts of others.
 fn traffic() -> Vec<Vec<u8>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/vectors/datagrams.jsonl");
-    let lines = fs::read_to_string(path).expect("the vectors are there");
-    let block = |line: &str| {
-        let vector: Value = serde_json::from_str(line).expect("JSON");
-        let datagram = unhex(vector["datagram"].as_str().expect("digits"));
-        let (header, length) = Header::parse(&datagram).expect("a header");
-        (!header.compressed && vector["decoded"]["checksum"].is_null()).then(|| datagram[length..].to_vec())
+    let plain = captures()
+        .into_iter()
+        .filter(|capture| !capture.name.contains("checksum"));
+    let block = |datagram: Datagram| {
+        let (header, length) = Header::parse(&datagram.bytes).expect("a header");
+        (!header.compressed).then(|| datagram.bytes[length..].to_vec())
     };
-    lines
-        .lines()
+    plain
+        .flat_map(|capture| capture.datagrams)
         .filter_map(block)
-        .inspect(|block| assert!(block.len() < MAXIMUM_DATAGRAM))
+        .filter(|block| !block.is_empty())
         .collect()
-}
-
-fn unhex(digits: &str) -> Vec<u8> {
-    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal digits");
-    (0..digits.len()).step_by(2).map(byte).collect()
 }
