@@ -19,6 +19,8 @@ pub(crate) struct PeerLink {
     stage: Cell<Stage>,
     /// The script has been told that it is connected.
     connected: Cell<bool>,
+    /// This side has asked to part.
+    leaving: Cell<bool>,
     channels: Cell<usize>,
     address: Cell<Option<SocketAddr>>,
     port: u16,
@@ -104,6 +106,7 @@ impl PeerLink {
             serial,
             stage: Cell::new(stage),
             connected: Cell::new(false),
+            leaving: Cell::new(false),
             channels: Cell::new(channels),
             address: Cell::new(None),
             port,
@@ -220,13 +223,17 @@ impl PeerLink {
             Stage::Resolving => return PeerState::Connecting,
             Stage::Live(peer) => peer,
         };
-        let state = self.look(|endpoint| endpoint.inspect(peer, enet_proto::Peer::state));
-        match state.flatten() {
-            // What the network knows already and the script does not yet is in between, as in ENet.
-            Some(PeerState::Connected) if !self.connected.get() => PeerState::ConnectionSucceeded,
-            Some(state) => state,
-            None => PeerState::Zombie,
+        if !self.connected.get() {
+            return PeerState::Connecting;
         }
+        let state = self.look(|endpoint| endpoint.inspect(peer, |peer| peer.state()));
+        // What the network knows and the script was not told yet is not so, as in ENet, which learns of it in `service`.
+        let untold = if self.leaving.get() {
+            PeerState::Disconnecting
+        } else {
+            PeerState::Connected
+        };
+        state.flatten().unwrap_or(untold)
     }
 
     pub(crate) fn channels(&self) -> usize {
@@ -293,6 +300,7 @@ impl PeerLink {
 
     /// Asks the other side to part; gone when it has agreed, or at once if it is not connected yet.
     pub(crate) fn disconnect(&self, data: u32) {
+        self.leaving.set(true);
         if self.connected.get() {
             self.act_on_live(|endpoint, peer| endpoint.disconnect(peer, data));
         } else {
@@ -302,6 +310,7 @@ impl PeerLink {
 
     /// Parts when all that is queued has arrived.
     pub(crate) fn disconnect_later(&self, data: u32) {
+        self.leaving.set(true);
         if self.connected.get() {
             self.act_on_live(|endpoint, peer| endpoint.disconnect_later(peer, data));
         } else {
