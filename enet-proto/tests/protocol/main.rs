@@ -12,6 +12,7 @@ mod handshake;
 mod limits;
 mod properties;
 mod retransmission;
+mod reuse;
 mod scale;
 mod sequence_space;
 mod sessions;

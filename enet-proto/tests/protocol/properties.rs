@@ -6,11 +6,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use enet_proto::compress::Compression;
 use enet_proto::{Event, HostConfig, Packet, PacketMode, PeerHandle};
 use enet_sim::{Conditions, InFlight, Network, NodeId, Observed, Traced};
 use proptest::prelude::*;
 
 use crate::common::{config, is_disconnect, ms, number_of, packet, payload, secs};
+
+/// A ping every 500 ms, which is also when the one before has been acknowledged for long; and a look at the bandwidth each second.
+const MOST_WAKES_IN_10_S: u64 = 30;
 
 #[derive(Clone, Debug)]
 struct Link {
@@ -60,6 +64,7 @@ struct Scenario {
     mtus: (u16, u16),
     bandwidth: u32,
     checksum: bool,
+    compression: Compression,
     link: Link,
     steps: Vec<Step>,
     ending: Ending,
@@ -103,6 +108,10 @@ fn step() -> impl Strategy<Value = Step> {
 fn scenario() -> impl Strategy<Value = Scenario> {
     let mtu = || prop_oneof![Just(576u16), Just(1392), 576..4097u16];
     let bandwidth = prop_oneof![3 => Just(0u32), 1 => 50_000..500_000u32];
+    let compression = prop_oneof![
+        4 => Just(Compression::None),
+        1 => prop::sample::select(Compression::ALL),
+    ];
     let ending = prop_oneof![
         Just(Ending::Disconnect),
         Just(Ending::Later),
@@ -113,20 +122,23 @@ fn scenario() -> impl Strategy<Value = Scenario> {
         any::<u64>(),
         (mtu(), mtu()),
         bandwidth,
-        any::<bool>(),
+        (any::<bool>(), compression),
         link(),
         prop::collection::vec(step(), 1..120),
         ending,
     )
-        .prop_map(|(seed, mtus, bandwidth, checksum, link, steps, ending)| Scenario {
-            seed,
-            mtus,
-            bandwidth,
-            checksum,
-            link,
-            steps,
-            ending,
-        })
+        .prop_map(
+            |(seed, mtus, bandwidth, (checksum, compression), link, steps, ending)| Scenario {
+                seed,
+                mtus,
+                bandwidth,
+                checksum,
+                compression,
+                link,
+                steps,
+                ending,
+            },
+        )
 }
 
 /// One side of a connection and what it has seen.
@@ -257,6 +269,7 @@ fn play(scenario: &Scenario) -> Vec<Traced> {
         config(|config| {
             config.mtu = mtu;
             config.checksum = scenario.checksum;
+            config.compression = scenario.compression;
             config.incoming_bandwidth = scenario.bandwidth;
         })
     };
@@ -330,17 +343,38 @@ fn play(scenario: &Scenario) -> Vec<Traced> {
         "a datagram of {} bytes",
         watch.borrow().longest
     );
-    if !scenario.checksum {
-        assert!(
-            watch
-                .borrow()
-                .flights
-                .iter()
-                .all(|flight| flight.most() <= 65_536.max(mtu))
-        );
+    // Only such datagrams can be read on the wire.
+    if !scenario.checksum && scenario.compression == Compression::None {
+        let window = window_of(scenario.bandwidth).max(mtu);
+        let flights = watch.borrow().flights.each_ref().map(InFlight::most);
+        assert!(flights.iter().all(|&most| most <= window), "{flights:?} of {window}");
+    }
+    if survived {
+        assert_rests(&mut network, [client.node, server.node]);
     }
     end(scenario.ending, &mut network, &mut client, &mut server);
     network.trace().to_vec()
+}
+
+/// The window in bytes that ENet derives from a bandwidth.
+fn window_of(bandwidth: u32) -> usize {
+    match bandwidth {
+        0 => 65_536,
+        limited => (limited as usize / 65_536 * 4096).clamp(4096, 65_536),
+    }
+}
+
+/// With nothing to do, timers go off for pings and their acknowledgements and little else.
+fn assert_rests(network: &mut Network, nodes: [NodeId; 2]) {
+    network.set_conditions(Conditions::default().delay(ms(5)));
+    // What was lost before is resent by then.
+    network.run_for(secs(20));
+    let before = nodes.map(|node| network.wakes(node));
+    network.run_for(secs(10));
+    for (node, before) in nodes.into_iter().zip(before) {
+        let wakes = network.wakes(node) - before;
+        assert!(wakes <= MOST_WAKES_IN_10_S, "{wakes} wake-ups of an idle host");
+    }
 }
 
 /// Ends the connection; both sides must notice, and nothing may be left of it.
