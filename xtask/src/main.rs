@@ -1,6 +1,8 @@
-//! Tests and checks of this workspace, with their set-up: `cargo xtask test`, `cargo xtask lint`, `cargo xtask ci`.
+//! Tests and checks of this workspace, with their set-up: `cargo xtask test`, `cargo xtask lint`, `cargo xtask ci`. And the
+//! extension for Godot, laid out for use: `cargo xtask addon`.
 #![forbid(unsafe_code)]
 
+mod addon;
 mod lint;
 mod setup;
 mod step;
@@ -37,6 +39,8 @@ enum Command {
     ///
     /// With CI in the environment every step has a time limit.
     Ci,
+    /// Builds the extension for Godot and lays out `addons/rust_enet/`, ready to be copied into a project.
+    Addon(addon::Options),
 }
 
 fn main() -> ExitCode {
@@ -52,8 +56,12 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command, context: &Context) -> Result<(), Failure> {
+    if let Command::Addon(options) = command {
+        return addon::run(options, context);
+    }
     setup::c_enet(context)?;
     match command {
+        Command::Addon(_) => Ok(()),
         Command::Test => test::run(context),
         Command::Lint => lint::run(context),
         Command::Ci => {
