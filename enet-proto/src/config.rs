@@ -24,18 +24,32 @@ pub struct HostConfig {
     /// The largest datagram to send, in bytes of UDP payload, 576 to 4096. A connection uses the smaller one of both sides.
     /// Default 1392.
     pub mtu: u16,
-    /// How many peers may come from one IP address. Default unlimited.
+    /// How many peers may come from one IP address. Default 4095, as in C.
     pub duplicate_peers: usize,
+    /// How many connections may come to be in a second; in a single moment as many. Those beyond it come to be later, if their
+    /// clients are as patient as stock ones. Default 10 000.
+    pub max_joins_per_second: u32,
     /// The largest packet to send or accept, in bytes. Default 32 MiB.
     pub max_packet_size: usize,
     /// How much received data of one peer may wait: packets not yet polled, packets that came too early, and packets of which
     /// fragments are missing. Each also counts for what its bookkeeping costs. Beyond it new packets are refused and, if
     /// reliable, come again. One packet in the making may exceed it. Default 32 MiB.
     pub max_waiting_data: usize,
+    /// How many packets of one peer may be in the making, that is, lack fragments. A stock sender has no more than 120 reliable
+    /// ones on their way. Beyond it only the packet that the others wait for may begin. Default 2048, which one peer can make
+    /// cost 1.5 MiB.
+    pub max_incomplete_packets: usize,
     /// How much may be queued and unacknowledged towards one peer, in bytes, before
     /// [`SendError::QueueFull`](crate::SendError::QueueFull); each packet also counts for what its bookkeeping costs. A peer
     /// with nothing queued takes a packet of any allowed size. Default 32 MiB.
     pub max_queued_data: usize,
+    /// How much data of all peers together, waiting and queued, this host may hold before the heaviest are refused more: each
+    /// may then only go beyond an even share of this if it is the first of its packets. Default 1 GiB.
+    pub max_held_data: usize,
+    /// When the queue to a peer is full and a packet was refused for it, how long the peer has to acknowledge a sixteenth of
+    /// [`max_queued_data`](Self::max_queued_data). One that takes longer, less than 35 KB/s by default, is disconnected as
+    /// timed out: it would hold the memory for as long as it likes. Default 60 s.
+    pub slow_peer_timeout: Duration,
     /// The largest window of reliable data in flight to agree on, in bytes. Stock peers agree on 65536 at most; a larger value
     /// takes effect between hosts of this crate. Default 65536.
     pub max_window: u32,
@@ -70,10 +84,14 @@ impl Default for HostConfig {
             incoming_bandwidth: 0,
             outgoing_bandwidth: 0,
             mtu: wire::DEFAULT_MTU,
-            duplicate_peers: usize::MAX,
+            duplicate_peers: 4095,
+            max_joins_per_second: 10_000,
             max_packet_size: 32 * 1024 * 1024,
             max_waiting_data: 32 * 1024 * 1024,
+            max_incomplete_packets: 2048,
             max_queued_data: 32 * 1024 * 1024,
+            max_held_data: 1024 * 1024 * 1024,
+            slow_peer_timeout: Duration::from_secs(60),
             max_window: wire::MAXIMUM_WINDOW,
             checksum: false,
             compression: Compression::None,

@@ -18,6 +18,30 @@ pub struct HostStatistics {
     pub connections: u64,
     /// Input that was dropped, by cause.
     pub dropped: Dropped,
+    /// Limits of the configuration that struck.
+    pub limits: LimitsStruck,
+}
+
+/// How often each limit of [`HostConfig`](crate::HostConfig) struck.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitsStruck {
+    /// Connections refused for [`max_peers`](crate::HostConfig::max_peers).
+    pub peers: u64,
+    /// Connections refused for [`duplicate_peers`](crate::HostConfig::duplicate_peers).
+    pub duplicate_peers: u64,
+    /// Proofs of connections put off for [`max_joins_per_second`](crate::HostConfig::max_joins_per_second).
+    pub joins_per_second: u64,
+    /// Commands refused for [`max_waiting_data`](crate::HostConfig::max_waiting_data).
+    pub waiting_data: u64,
+    /// Fragments refused for [`max_incomplete_packets`](crate::HostConfig::max_incomplete_packets).
+    pub incomplete_packets: u64,
+    /// Commands and packets refused for [`max_held_data`](crate::HostConfig::max_held_data).
+    pub held_data: u64,
+    /// Packets of the program refused for [`max_queued_data`](crate::HostConfig::max_queued_data).
+    pub queued_data: u64,
+    /// Peers given up for [`slow_peer_timeout`](crate::HostConfig::slow_peer_timeout).
+    pub slow_peers: u64,
 }
 
 /// What was dropped, by cause. A datagram may count in one of them at most.

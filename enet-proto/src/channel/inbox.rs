@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::config::HostConfig;
 use crate::event::Event;
 use crate::host::PeerHandle;
 use crate::packet::Packet;
@@ -9,11 +10,20 @@ use crate::packet::Packet;
 /// What storing one packet or fragment is counted for beside its bytes: an allocation's header, a tree node's share, the entry.
 pub(crate) const ITEM_COST: usize = 128;
 
+/// What a packet in the making is counted for beside its fragments: its own entry, and a tree's first node for those that are
+/// early.
+pub(crate) const ASSEMBLY_COST: usize = 640;
+
 /// The packets of one peer on their way to the program.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     waiting: usize,
     limit: usize,
+    /// What the limit is reduced to while the host as a whole holds too much.
+    share: usize,
+    /// Packets of which fragments are missing.
+    incomplete: usize,
+    max_incomplete: usize,
     /// Room beyond the limit for a packet that is being put together.
     slack: usize,
     receiving: bool,
@@ -21,11 +31,14 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    pub(crate) fn new(limit: usize, max_packet_size: usize) -> Inbox {
+    pub(crate) fn new(config: &HostConfig) -> Inbox {
         Inbox {
             waiting: 0,
-            limit,
-            slack: max_packet_size,
+            limit: config.max_waiting_data,
+            share: usize::MAX,
+            incomplete: 0,
+            max_incomplete: config.max_incomplete_packets,
+            slack: config.max_packet_size,
             receiving: true,
             held: VecDeque::new(),
         }
@@ -36,9 +49,30 @@ impl Inbox {
         self.waiting
     }
 
+    /// Reduces the limit; `usize::MAX` for not at all.
+    pub(crate) fn set_share(&mut self, share: usize) {
+        self.share = share;
+    }
+
     /// Whether another packet may begin to wait.
     pub(crate) fn has_room(&self) -> bool {
-        self.waiting < self.limit
+        self.waiting < self.limit.min(self.share)
+    }
+
+    /// Whether another packet may begin to be put together, if there is room.
+    pub(crate) fn may_begin(&self) -> bool {
+        self.incomplete < self.max_incomplete
+    }
+
+    /// A packet begins to be put together.
+    pub(crate) fn begin(&mut self) {
+        self.incomplete += 1;
+    }
+
+    /// A packet that was being put together is complete or given up.
+    pub(crate) fn finish(&mut self) {
+        debug_assert!(self.incomplete > 0);
+        self.incomplete = self.incomplete.saturating_sub(1);
     }
 
     /// Whether a packet that has begun may go on growing.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::inbox::{Delivery, ITEM_COST};
+use super::inbox::{Delivery, ITEM_COST, Inbox};
 use super::reassembly::{Assembly, Joined};
 use super::sequence::{Arrival, Position};
 use crate::packet::{Packet, PacketMode};
@@ -15,8 +15,12 @@ use crate::wire::Fragment;
 pub(crate) enum Taken {
     /// Done: delivered, kept, or a duplicate.
     Yes,
-    /// Not acceptable now or at all: no acknowledgement, and the datagram ends here.
+    /// Not acceptable: no acknowledgement, and the datagram ends here.
     Refused,
+    /// Not acceptable now: too much waits already.
+    Full,
+    /// Not acceptable now: too many packets are being put together.
+    TooManyIncomplete,
 }
 
 /// A packet or what is there of it, waiting for its turn.
@@ -27,7 +31,7 @@ enum Waiting {
         data: Bytes,
         count: u32,
     },
-    Parts(Assembly),
+    Parts(Box<Assembly>),
 }
 
 impl Waiting {
@@ -35,6 +39,14 @@ impl Waiting {
         match self {
             Waiting::Whole { data, .. } => data.len() + ITEM_COST,
             Waiting::Parts(assembly) => assembly.charged(),
+        }
+    }
+
+    /// Gives back what it was charged for, as it does not wait any more.
+    fn release(&self, inbox: &mut Inbox) {
+        inbox.release(self.charged());
+        if let Waiting::Parts(_) = self {
+            inbox.finish();
         }
     }
 }
@@ -65,7 +77,7 @@ impl Incoming {
             return Taken::Yes;
         };
         if !self.has_room(position, delivery) {
-            return Taken::Refused;
+            return Taken::Full;
         }
         if position == self.reliable + 1 {
             self.deliver_reliable(1, data, delivery);
@@ -88,6 +100,7 @@ impl Incoming {
             return Taken::Yes;
         };
         let has_room = self.has_room(position, delivery);
+        let is_next = position == self.reliable + 1;
         let (joined, count) = match self.early_reliable.entry(position) {
             std::collections::btree_map::Entry::Occupied(mut entry) => match entry.get_mut() {
                 Waiting::Parts(assembly) => (join(assembly, fragment, data, delivery), assembly.count()),
@@ -96,8 +109,9 @@ impl Incoming {
                 Waiting::Whole { .. } => return Taken::Refused,
             },
             std::collections::btree_map::Entry::Vacant(entry) => {
-                let Some(mut assembly) = begin(fragment, has_room, delivery) else {
-                    return Taken::Refused;
+                let mut assembly = match begin(fragment, has_room, is_next, delivery) {
+                    Ok(assembly) => assembly,
+                    Err(refusal) => return refusal,
                 };
                 let joined = join(&mut assembly, fragment, data, delivery);
                 let count = assembly.count();
@@ -106,7 +120,8 @@ impl Incoming {
             }
         };
         match joined {
-            None | Some(Joined::Mismatch) => Taken::Refused,
+            None => Taken::Full,
+            Some(Joined::Mismatch) => Taken::Refused,
             Some(Joined::Incomplete) => Taken::Yes,
             Some(Joined::Complete(packet)) => {
                 self.complete_reliable(position, count, packet, delivery);
@@ -121,7 +136,7 @@ impl Incoming {
             Arrival::Current => {
                 if number > self.unreliable {
                     if !delivery.inbox.has_room() {
-                        return Taken::Refused;
+                        return Taken::Full;
                     }
                     self.deliver_unreliable(number, data, false, delivery);
                 }
@@ -131,7 +146,7 @@ impl Incoming {
             Arrival::TooEarly | Arrival::Behind => return Taken::Yes,
         };
         if !delivery.inbox.has_room() {
-            return Taken::Refused;
+            return Taken::Full;
         }
         if let std::collections::btree_map::Entry::Vacant(entry) = self.early_unreliable.entry((position, number)) {
             let waiting = Waiting::Whole {
@@ -168,8 +183,9 @@ impl Incoming {
             },
             std::collections::btree_map::Entry::Vacant(entry) => {
                 let has_room = delivery.inbox.has_room();
-                let Some(mut assembly) = begin(fragment, has_room, delivery) else {
-                    return Taken::Refused;
+                let mut assembly = match begin(fragment, has_room, false, delivery) {
+                    Ok(assembly) => assembly,
+                    Err(refusal) => return refusal,
                 };
                 let joined = join(&mut assembly, fragment, data, delivery);
                 entry.insert((Waiting::Parts(assembly), true));
@@ -177,7 +193,8 @@ impl Incoming {
             }
         };
         match joined {
-            None | Some(Joined::Mismatch) => Taken::Refused,
+            None => Taken::Full,
+            Some(Joined::Mismatch) => Taken::Refused,
             Some(Joined::Incomplete) => Taken::Yes,
             Some(Joined::Complete(packet)) => {
                 self.remove_unreliable(place, delivery);
@@ -193,17 +210,13 @@ impl Incoming {
         }
     }
 
-    /// Gives back what everything waiting in here was charged for.
-    pub(crate) fn clear(&mut self, inbox: &mut super::inbox::Inbox) {
-        let reliable = self.early_reliable.values().map(Waiting::charged).sum::<usize>();
-        let unreliable = self
-            .early_unreliable
-            .values()
-            .map(|(waiting, _)| waiting.charged())
-            .sum::<usize>();
-        inbox.release(reliable + unreliable);
-        self.early_reliable.clear();
-        self.early_unreliable.clear();
+    /// Drops everything that waits.
+    pub(crate) fn clear(&mut self, inbox: &mut Inbox) {
+        let reliable = std::mem::take(&mut self.early_reliable);
+        let unreliable = std::mem::take(&mut self.early_unreliable);
+        for waiting in reliable.values().chain(unreliable.values().map(|(waiting, _)| waiting)) {
+            waiting.release(inbox);
+        }
     }
 
     /// Whether there is room for another reliable packet. For the one that the others wait for there is always some, or they
@@ -255,14 +268,14 @@ impl Incoming {
             }
             if position <= self.reliable {
                 // Numbers that a fragmented packet before it took as well: the sender contradicts itself.
-                delivery.inbox.release(entry.remove().charged());
+                entry.remove().release(delivery.inbox);
                 continue;
             }
             let Waiting::Whole { data, count } = entry.get() else {
                 return;
             };
             let (data, count) = (data.clone(), *count);
-            delivery.inbox.release(entry.remove().charged());
+            entry.remove().release(delivery.inbox);
             self.deliver_reliable(count, data, delivery);
         }
     }
@@ -291,31 +304,41 @@ impl Incoming {
             if *entry.key() > (self.reliable, self.unreliable) {
                 return;
             }
-            delivery.inbox.release(entry.remove().0.charged());
+            entry.remove().0.release(delivery.inbox);
         }
     }
 
     fn remove_reliable(&mut self, position: Position, delivery: &mut Delivery<'_>) {
         if let Some(waiting) = self.early_reliable.remove(&position) {
-            delivery.inbox.release(waiting.charged());
+            waiting.release(delivery.inbox);
         }
     }
 
     fn remove_unreliable(&mut self, place: UnreliablePlace, delivery: &mut Delivery<'_>) {
         if let Some((waiting, _)) = self.early_unreliable.remove(&place) {
-            delivery.inbox.release(waiting.charged());
+            waiting.release(delivery.inbox);
         }
     }
 }
 
-/// A new assembly, charged, if there is room for one and the fragment fits a packet.
-fn begin(fragment: &Fragment, has_room: bool, delivery: &mut Delivery<'_>) -> Option<Assembly> {
+/// A new assembly, charged, if there is room for one and the fragment fits a packet. The one that the others wait for may always
+/// begin.
+fn begin(
+    fragment: &Fragment,
+    has_room: bool,
+    is_next: bool,
+    delivery: &mut Delivery<'_>,
+) -> Result<Box<Assembly>, Taken> {
     if !has_room {
-        return None;
+        return Err(Taken::Full);
     }
-    let assembly = Assembly::new(fragment)?;
+    if !is_next && !delivery.inbox.may_begin() {
+        return Err(Taken::TooManyIncomplete);
+    }
+    let assembly = Assembly::new(fragment).ok_or(Taken::Refused)?;
+    delivery.inbox.begin();
     delivery.inbox.charge(assembly.charged());
-    Some(assembly)
+    Ok(Box::new(assembly))
 }
 
 /// Joins and charges; `None` if there is no room.

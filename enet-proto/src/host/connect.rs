@@ -1,6 +1,6 @@
 //! Connections coming to be, in both directions.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use rand::Rng;
@@ -21,6 +21,10 @@ use crate::wire::{self, Body, Connect, ConnectId, Header, PeerId, SessionId, Ver
 
 /// How many ids are tried for one connection before its address counts as full.
 const ID_TRIES: u16 = 64;
+
+/// The most bytes of commands that a datagram for no peer is decompressed to: a CONNECT, 48 bytes, travels alone. Anyone can
+/// send such datagrams, so they must be cheap.
+const LARGEST_UNADDRESSED: usize = 64;
 
 /// What a field for a session says when there was none before.
 const NO_SESSION: u8 = 0xFF;
@@ -93,7 +97,7 @@ impl Host {
             self.statistics.dropped.refused_connects += 1;
             return;
         }
-        let Some(block) = self.open(arrived, checksum::NO_SEED) else {
+        let Some(block) = self.open(arrived, checksum::NO_SEED, LARGEST_UNADDRESSED) else {
             return;
         };
         match wire::parse(&block, 0) {
@@ -128,11 +132,13 @@ impl Host {
             }
         }
         let channels = 1..=wire::MAXIMUM_CHANNELS as u32;
-        let room = self.peers.len() < self.config.max_peers
-            && self.addresses.count_at(from.ip()) < self.config.duplicate_peers;
+        let room = self.has_room_for(from.ip());
         let Some(id) = free.filter(|_| room && channels.contains(&connect.channel_count)) else {
             self.statistics.dropped.refused_connects += 1;
-            return debug!(%from, channels = connect.channel_count, "dropped: connection refused");
+            if self.drop_log.admits(self.now) {
+                debug!(%from, channels = connect.channel_count, "dropped: connection refused");
+            }
+            return;
         };
         let mut entry = self.negotiate(from, id, connect);
         entry.credit = arrived.datagram.len();
@@ -141,6 +147,20 @@ impl Host {
             self.statistics.dropped.evicted_half_open += 1;
         }
         self.answer(endpoint);
+    }
+
+    /// Whether the limits allow another connection from an address; counted if not.
+    fn has_room_for(&mut self, ip: IpAddr) -> bool {
+        let limits = &mut self.statistics.limits;
+        if self.peers.len() >= self.config.max_peers {
+            limits.peers += 1;
+            false
+        } else if self.addresses.count_at(ip) >= self.config.duplicate_peers {
+            limits.duplicate_peers += 1;
+            false
+        } else {
+            true
+        }
     }
 
     /// What a connection that was asked for is going to be.
@@ -241,6 +261,11 @@ impl Host {
 
     /// The other side has returned the secret: it becomes a peer. What else its datagram holds, from `next` on, is for it.
     pub(super) fn prove(&mut self, endpoint: Endpoint, arrived: &Arrived, block: &Bytes, next: usize) {
+        if !self.joins.take(self.now) {
+            // It will prove itself again when it asks for something.
+            self.statistics.limits.joins_per_second += 1;
+            return;
+        }
         let Some(entry) = self.half_open.remove(&endpoint) else {
             return;
         };
@@ -263,9 +288,7 @@ impl Host {
         peer.throttle.interval = verify.throttle_interval;
         peer.throttle.acceleration = verify.throttle_acceleration;
         peer.throttle.deceleration = verify.throttle_deceleration;
-        let full = self.peers.len() >= self.config.max_peers
-            || self.addresses.count_at(endpoint.0.ip()) >= self.config.duplicate_peers;
-        if full {
+        if !self.has_room_for(endpoint.0.ip()) {
             // Others were faster. It believes to be connected, so it is told.
             self.statistics.dropped.refused_connects += 1;
             let mut datagram = Vec::new();

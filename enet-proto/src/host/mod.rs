@@ -4,10 +4,12 @@ mod addresses;
 mod bandwidth;
 mod connect;
 mod departed;
+mod drop_log;
 mod half_open;
 mod peer_mut;
 mod receive;
 mod timers;
+mod token_bucket;
 mod transmit;
 
 use std::collections::VecDeque;
@@ -18,12 +20,14 @@ use addresses::{Addresses, KeyedHash};
 use bandwidth::BandwidthRounds;
 use bytes::Bytes;
 use departed::Departed;
+use drop_log::DropLog;
 use half_open::HalfOpenTable;
 pub use peer_mut::PeerMut;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use slotmap::SlotMap;
 use timers::Timers;
+use token_bucket::TokenBucket;
 pub use transmit::Transmit;
 
 use crate::compress::Compressor;
@@ -60,6 +64,10 @@ pub struct Host {
     loose: VecDeque<(SocketAddr, Bytes)>,
     events: VecDeque<Event>,
     bandwidth: BandwidthRounds,
+    /// Bytes held for all peers in both directions.
+    held: usize,
+    joins: TokenBucket,
+    drop_log: DropLog,
     compressor: Option<Box<dyn Compressor>>,
     /// For one datagram's commands, compressed or opened.
     scratch: Vec<u8>,
@@ -92,6 +100,9 @@ impl Host {
         Host {
             half_open: HalfOpenTable::new(config.max_half_open, hash),
             compressor: config.compression.compressor(),
+            held: 0,
+            joins: TokenBucket::new(config.max_joins_per_second, now),
+            drop_log: DropLog::new(now),
             config,
             now,
             random,
@@ -115,7 +126,11 @@ impl Host {
         if let Event::Received { peer, packet, .. } = &event
             && let Some(peer) = self.peers.get_mut(*peer)
         {
+            let before = peer.held();
             peer.inbox.taken(packet);
+            let less = before - peer.held();
+            peer.counted -= less;
+            self.held -= less;
         }
         if self.events.is_empty() && self.events.capacity() > 1024 {
             self.events = VecDeque::new();
@@ -269,7 +284,10 @@ impl Host {
     /// After anything that may have changed a peer: it is put in line to send, scheduled, or taken out if it is over.
     fn touch(&mut self, handle: PeerHandle) {
         let Some(peer) = self.peers.get_mut(handle) else { return };
+        self.held = self.held + peer.held() - peer.counted;
+        peer.counted = peer.held();
         if let Some(reason) = peer.ended() {
+            self.statistics.limits.slow_peers += u64::from(peer.too_slow);
             if matches!(reason, DisconnectReason::Remote { .. }) {
                 self.departed.insert(peer.identity, self.now);
             }
@@ -289,6 +307,15 @@ impl Host {
         }
     }
 
+    /// What one peer may make this host hold in one direction: anything, or an even share once all of them hold too much.
+    fn share(&self) -> usize {
+        if self.held < self.config.max_held_data {
+            usize::MAX
+        } else {
+            self.config.max_held_data / self.peers.len().max(1)
+        }
+    }
+
     fn add(&mut self, peer: Peer) -> PeerHandle {
         let endpoint = (peer.identity.address, peer.identity.incoming_id);
         let handle = self.peers.insert(Box::new(peer));
@@ -303,6 +330,7 @@ impl Host {
             .remove(&(peer.identity.address, peer.identity.incoming_id));
         self.timers.remove(handle);
         self.bandwidth.changed = true;
+        self.held -= peer.counted;
         Some(peer)
     }
 }

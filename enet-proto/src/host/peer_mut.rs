@@ -25,10 +25,25 @@ impl<'a> PeerMut<'a> {
     /// # Errors
     /// See [`SendError`]; the packet was not taken then.
     pub fn send(&mut self, channel: u8, packet: Packet) -> Result<(), SendError> {
-        let Host { peers, config, .. } = &mut *self.host;
-        peers[self.handle].send(channel, packet, config)?;
+        let share = self.host.share();
+        let Host {
+            peers,
+            config,
+            now,
+            statistics,
+            ..
+        } = &mut *self.host;
+        let sent = peers[self.handle].send(channel, packet, *now, share, config);
+        if let Err(SendError::QueueFull { maximum, .. }) = sent {
+            let limits = &mut statistics.limits;
+            if maximum < config.max_queued_data {
+                limits.held_data += 1;
+            } else {
+                limits.queued_data += 1;
+            }
+        }
         self.host.touch(self.handle);
-        Ok(())
+        sent
     }
 
     /// Ends the connection. What is queued is dropped, the other side is told `data` and asked to confirm; a

@@ -22,7 +22,10 @@ impl Host {
         let length = datagram.len();
         let Some(arrived) = Arrived::parse(from, datagram) else {
             self.statistics.dropped.malformed_datagrams += 1;
-            return trace!(%from, length, "dropped: no header");
+            if self.drop_log.admits(self.now) {
+                debug!(%from, length, "dropped: no header");
+            }
+            return;
         };
         let header = &arrived.header;
         if header.peer_id == PeerId::NONE {
@@ -41,7 +44,9 @@ impl Host {
             self.handle_departed(endpoint, &arrived);
         } else {
             self.statistics.dropped.unknown_peer += 1;
-            trace!(%from, id = header.peer_id.value(), "dropped: for no peer");
+            if self.drop_log.admits(self.now) {
+                debug!(%from, id = header.peer_id.value(), "dropped: for no peer");
+            }
         }
     }
 
@@ -61,9 +66,13 @@ impl Host {
         let known = identity.outgoing_id != PeerId::NONE;
         if known && arrived.header.session != identity.incoming_session {
             self.statistics.dropped.wrong_session += 1;
-            return trace!(from = %arrived.from, "dropped: another session");
+            if self.drop_log.admits(self.now) {
+                debug!(from = %arrived.from, "dropped: another session");
+            }
+            return;
         }
-        let Some(block) = self.open(arrived, identity.connect_id.to_bytes()) else {
+        let seed = identity.connect_id.to_bytes();
+        let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM) else {
             return;
         };
         self.peers[handle].count_received(arrived.datagram.len());
@@ -72,15 +81,18 @@ impl Host {
 
     /// Lets a peer take the commands of an opened datagram, from `offset` on.
     pub(super) fn handle_commands(&mut self, handle: PeerHandle, arrived: &Arrived, block: &Bytes, mut offset: usize) {
+        let share = self.share();
         let Host {
             now,
             peers,
             config,
             events,
             statistics,
+            drop_log,
             ..
         } = &mut *self;
         let Some(peer) = peers.get_mut(handle) else { return };
+        peer.inbox.set_share(share);
         let mut cx = Context {
             now: *now,
             peer: handle,
@@ -100,7 +112,9 @@ impl Host {
                 }
                 Err(wire::ParseError::Truncated) => {
                     cx.statistics.dropped.malformed_commands += 1;
-                    debug!(from = %arrived.from, "the rest is dropped: truncated command");
+                    if drop_log.admits(*now) {
+                        debug!(from = %arrived.from, "the rest is dropped: truncated command");
+                    }
                     break;
                 }
             };
@@ -109,7 +123,9 @@ impl Host {
                 .is_err()
             {
                 cx.statistics.dropped.refused_commands += 1;
-                debug!(from = %arrived.from, command = command.body.name(), "the rest is dropped: refused command");
+                if drop_log.admits(*now) {
+                    debug!(from = %arrived.from, command = command.body.name(), "the rest is dropped: refused command");
+                }
                 break;
             }
             offset = next;
@@ -135,17 +151,29 @@ impl Host {
         debug!(address = %peer.address(), channels = peer.channel_count(), mtu = peer.mtu(), "connected");
     }
 
-    /// The commands of a datagram, decompressed, if its checksum is right.
-    pub(super) fn open(&mut self, arrived: &Arrived, seed: [u8; checksum::CHECKSUM_SIZE]) -> Option<Bytes> {
-        let opened = self.open_unchecked(arrived, seed);
+    /// The commands of a datagram, decompressed to at most `limit` bytes, if its checksum is right.
+    pub(super) fn open(
+        &mut self,
+        arrived: &Arrived,
+        seed: [u8; checksum::CHECKSUM_SIZE],
+        limit: usize,
+    ) -> Option<Bytes> {
+        let opened = self.open_uncounted(arrived, seed, limit);
         if opened.is_none() {
             self.statistics.dropped.malformed_datagrams += 1;
-            debug!(from = %arrived.from, "dropped: bad checksum or compressed block");
+            if self.drop_log.admits(self.now) {
+                debug!(from = %arrived.from, "dropped: bad checksum or compressed block");
+            }
         }
         opened
     }
 
-    fn open_unchecked(&mut self, arrived: &Arrived, seed: [u8; checksum::CHECKSUM_SIZE]) -> Option<Bytes> {
+    fn open_uncounted(
+        &mut self,
+        arrived: &Arrived,
+        seed: [u8; checksum::CHECKSUM_SIZE],
+        limit: usize,
+    ) -> Option<Bytes> {
         let mut start = arrived.header_size;
         let mut sum = None;
         if self.config.checksum {
@@ -155,7 +183,7 @@ impl Host {
         let block = if arrived.header.compressed {
             let compressor = self.compressor.as_deref_mut()?;
             self.scratch.clear();
-            let limit = wire::MAXIMUM_DATAGRAM - start;
+            let limit = limit.min(wire::MAXIMUM_DATAGRAM - start);
             if !compressor.decompress(&arrived.datagram[start..], limit, &mut self.scratch) {
                 return None;
             }
@@ -183,7 +211,9 @@ impl Host {
         }
         entry.credit += arrived.datagram.len();
         let seed = entry.identity.connect_id.to_bytes();
-        let Some(block) = self.open(arrived, seed) else { return };
+        let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM) else {
+            return;
+        };
         let Some(entry) = self.half_open.get_mut(&endpoint) else {
             return;
         };
@@ -205,7 +235,9 @@ impl Host {
             return self.prove(endpoint, arrived, &block, next);
         }
         self.statistics.dropped.failed_proofs += 1;
-        trace!(from = %arrived.from, "dropped: not connected yet");
+        if self.drop_log.admits(self.now) {
+            debug!(from = %arrived.from, "dropped: not connected yet");
+        }
         // Its acknowledgement may have been lost.
         entry.keep(&arrived.datagram);
         self.remind(endpoint);
@@ -224,7 +256,9 @@ impl Host {
             return;
         };
         let seed = identity.connect_id.to_bytes();
-        let Some(block) = self.open(arrived, seed) else { return };
+        let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM) else {
+            return;
+        };
         let Ok((command, _)) = wire::parse(&block, 0) else {
             return;
         };

@@ -143,6 +143,10 @@ pub struct Peer {
     pub(crate) told_bandwidth: Option<(u32, u32)>,
     /// A farewell that may be forged.
     doubt: Option<Doubt>,
+    /// What the host's total counts for this peer.
+    pub(crate) counted: usize,
+    /// Set when the connection ends because the other side acknowledges too slowly.
+    pub(crate) too_slow: bool,
     /// Set when the connection is over; the host takes the peer out.
     ended: Option<DisconnectReason>,
     totals: Totals,
@@ -189,7 +193,7 @@ impl Peer {
             control: Outgoing::default(),
             unsequenced_in: UnsequencedWindow::default(),
             unsequenced_out: 0,
-            inbox: Inbox::new(config.max_waiting_data, config.max_packet_size),
+            inbox: Inbox::new(config),
             outbox: Outbox::default(),
             retransmission: Retransmission::default(),
             in_flight: 0,
@@ -204,6 +208,8 @@ impl Peer {
             queued_since_round: 0,
             told_bandwidth: None,
             doubt: None,
+            counted: 0,
+            too_slow: false,
             ended: None,
             totals: Totals::default(),
             ready: false,
@@ -353,6 +359,11 @@ impl Peer {
         self.outbox.has_reliable() || self.retransmission_deadline().is_some() || self.retransmission.has_queued()
     }
 
+    /// Bytes held for this peer in both directions.
+    pub(crate) fn held(&self) -> usize {
+        self.inbox.waiting() + self.outbox.held()
+    }
+
     fn retransmission_deadline(&self) -> Option<Time> {
         self.retransmission.deadline(self.round_trip.timeout())
     }
@@ -368,6 +379,7 @@ impl Peer {
             ping,
             acknowledge,
             doubt,
+            self.outbox.full_until(),
         ]
         .into_iter()
         .flatten()
@@ -381,7 +393,8 @@ impl Peer {
             return;
         }
         self.expire_commands(now);
-        if self.given_up_at().is_some_and(|at| at <= now) {
+        self.too_slow = self.outbox.is_stuck(now);
+        if self.too_slow || self.given_up_at().is_some_and(|at| at <= now) {
             self.end(DisconnectReason::TimedOut);
             return;
         }

@@ -4,11 +4,16 @@
 //! in which the program queued them.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::channel::{ITEM_COST, Position, QueuedReliable};
+use crate::time::Time;
 use crate::wire;
+
+/// The part of the queue's limit that a slow peer must take in time.
+const SLOW_SHARE: u64 = 16;
 
 /// A command of the connection itself.
 #[derive(Clone, Debug)]
@@ -90,6 +95,18 @@ pub(crate) struct Outbox {
     pub(crate) reliable_blocked: bool,
     /// Bytes of packets queued or unacknowledged, with what their bookkeeping costs.
     held: usize,
+    /// How many of them have left for good so far.
+    released: u64,
+    /// Since a packet was refused for want of room.
+    full: Option<Full>,
+}
+
+/// A queue that was full, and what it takes to prove that the other side is not just slow.
+#[derive(Clone, Copy, Debug)]
+struct Full {
+    until: Time,
+    /// What [`Outbox::released`] must have reached by then.
+    goal: u64,
 }
 
 impl Outbox {
@@ -166,6 +183,31 @@ impl Outbox {
     pub(crate) fn release(&mut self, bytes: usize) {
         debug_assert!(self.held >= bytes);
         self.held = self.held.saturating_sub(bytes);
+        self.released += bytes as u64;
+    }
+
+    /// A packet was refused as `limit` bytes are held.
+    pub(crate) fn note_full(&mut self, now: Time, limit: usize, patience: Duration) {
+        if self.full.is_none() {
+            self.full = Some(Full {
+                until: now + patience,
+                goal: self.released + limit as u64 / SLOW_SHARE,
+            });
+        }
+    }
+
+    /// When to see whether a queue that was full has moved.
+    pub(crate) fn full_until(&self) -> Option<Time> {
+        self.full.map(|full| full.until)
+    }
+
+    /// Whether the queue was full too long ago and has hardly moved since.
+    pub(crate) fn is_stuck(&mut self, now: Time) -> bool {
+        let Some(full) = self.full.filter(|full| full.until <= now) else {
+            return false;
+        };
+        self.full = None;
+        self.held > 0 && self.released < full.goal
     }
 
     /// Drops everything.

@@ -133,7 +133,7 @@ impl Peer {
                     delivery.deliver(Packet::new(slice(payload), PacketMode::Unsequenced));
                     Taken::Yes
                 } else {
-                    Taken::Refused
+                    Taken::Full
                 }
             }
             Body::SendFragment(fragment) if fragment.validate(max_packet_size) => {
@@ -144,10 +144,15 @@ impl Peer {
             }
             _ => Taken::Refused,
         };
+        let limits = &mut cx.statistics.limits;
         match taken {
-            Taken::Yes => Ok(()),
-            Taken::Refused => Err(Refusal),
+            Taken::Yes => return Ok(()),
+            Taken::Refused => {}
+            Taken::Full if inbox.waiting() < cx.config.max_waiting_data => limits.held_data += 1,
+            Taken::Full => limits.waiting_data += 1,
+            Taken::TooManyIncomplete => limits.incomplete_packets += 1,
         }
+        Err(Refusal)
     }
 
     /// Notes that a command is to be acknowledged, where the state allows it.

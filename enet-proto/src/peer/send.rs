@@ -8,11 +8,21 @@ use super::{DEFAULT_PING_INTERVAL, Peer, PeerState, TimeoutLimits};
 use crate::config::HostConfig;
 use crate::error::SendError;
 use crate::packet::{Packet, PacketMode};
+use crate::time::Time;
 use crate::wire;
 
 impl Peer {
     /// Queues a packet.
-    pub(crate) fn send(&mut self, channel: u8, packet: Packet, config: &HostConfig) -> Result<(), SendError> {
+    ///
+    /// `share` is what the limit on queued data is reduced to while the host as a whole holds too much.
+    pub(crate) fn send(
+        &mut self,
+        channel: u8,
+        packet: Packet,
+        now: Time,
+        share: usize,
+        config: &HostConfig,
+    ) -> Result<(), SendError> {
         if self.state != PeerState::Connected {
             return Err(SendError::NotConnected);
         }
@@ -33,11 +43,10 @@ impl Peer {
             });
         }
         let queued = self.outbox.held();
-        if queued > 0 && queued + packet_cost(size) > config.max_queued_data {
-            return Err(SendError::QueueFull {
-                queued,
-                maximum: config.max_queued_data,
-            });
+        let maximum = config.max_queued_data.min(share);
+        if queued > 0 && queued + packet_cost(size) > maximum {
+            self.outbox.note_full(now, maximum, config.slow_peer_timeout);
+            return Err(SendError::QueueFull { queued, maximum });
         }
         self.queue(channel, packet, count);
         Ok(())
