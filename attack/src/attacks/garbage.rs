@@ -1,0 +1,127 @@
+//! Attacks with what makes no sense.
+
+use std::io;
+
+use bytes::Bytes;
+use enet_sim::wire::{Body, Command, Fragment};
+use netem::Random;
+
+use super::{Context, Outcome};
+use crate::pace::Pace;
+use crate::puppet::{Puppet, connect};
+use crate::sockets;
+
+/// Datagrams a second.
+const RATE: f64 = 20_000.0;
+
+/// One in so many is empty: 500 a second.
+const EMPTY: u64 = 40;
+
+pub(super) fn garbage(context: &Context<'_>) -> io::Result<Outcome> {
+    let strangers = sockets::many(context.target, 64)?;
+    let mut peers: Vec<Puppet> = (64..72)
+        .map(|number| Puppet::join(context.target, number, 4))
+        .collect::<io::Result<_>>()?;
+    let captures: Vec<Vec<Bytes>> = peers.iter_mut().map(capture).collect();
+    let mut random = Random::new(7);
+    let mut pace = Pace::new(RATE, context.scale.seconds(17));
+    let mut sent = 0_u64;
+    while let Some(turns) = pace.turns() {
+        for _ in 0..turns {
+            let peer = random.below(peers.len() as u64) as usize;
+            let datagram = match sent {
+                sent if sent % EMPTY == 0 => Vec::new(),
+                sent if sent % 3 == 0 => {
+                    let length = random.below(1400) as usize;
+                    random.bytes(length)
+                }
+                _ => mutated(&captures[peer], &mut random),
+            };
+            let socket = match sent % 2 {
+                0 => peers[peer].socket(),
+                _ => &strangers[random.below(64) as usize],
+            };
+            sockets::send(socket, &datagram);
+            sent += 1;
+        }
+        for peer in &mut peers {
+            peer.listen(true);
+        }
+    }
+    peers.iter_mut().for_each(Puppet::leave);
+    Outcome::new(sent as f64, format!("{sent} datagrams of noise sent"))
+}
+
+/// One datagram of every kind that a client may send in its session.
+fn capture(peer: &mut Puppet) -> Vec<Bytes> {
+    let fragment = |number| Fragment {
+        start: 3,
+        count: 3,
+        number,
+        total: 30,
+        offset: number * 10,
+        data: vec![1; 10].into(),
+    };
+    let control = peer.control_number();
+    let session: Vec<Vec<Command>> = vec![
+        connect(1, 77, 4),
+        vec![Command::acknowledgement(0xFF, 1, peer.clock())],
+        vec![Command::control(control, Body::Ping)],
+        vec![
+            Command::reliable(0, 1, Body::Reliable(vec![2; 100].into())),
+            Command::reliable(0, 2, Body::Reliable(Bytes::new())),
+        ],
+        (0..3)
+            .map(|number| Command::reliable(0, 3 + number as u16, Body::Fragment(fragment(number))))
+            .collect(),
+        vec![Command::unreliable(
+            1,
+            0,
+            Body::Unreliable {
+                number: 1,
+                data: vec![3; 50].into(),
+            },
+        )],
+        (0..3)
+            .map(|number| Command::unreliable(2, 0, Body::UnreliableFragment(fragment(number))))
+            .collect(),
+        vec![Command::unsequenced(1, 1, vec![4; 50].into())],
+        vec![Command::control(
+            control,
+            Body::BandwidthLimit {
+                incoming: 0,
+                outgoing: 0,
+            },
+        )],
+        vec![Command::control(
+            control,
+            Body::ThrottleConfigure {
+                interval: 5000,
+                acceleration: 2,
+                deceleration: 2,
+            },
+        )],
+        vec![Command::control(control, Body::Disconnect { data: 1 })],
+    ];
+    session
+        .into_iter()
+        .map(|commands| peer.datagram(peer.peer_id, peer.session, commands))
+        .collect()
+}
+
+/// One of them with a few bytes changed, cut off or added.
+fn mutated(captures: &[Bytes], random: &mut Random) -> Vec<u8> {
+    let mut datagram = captures[random.below(captures.len() as u64) as usize].to_vec();
+    for _ in 0..=random.below(4) {
+        let at = random.below(datagram.len() as u64) as usize;
+        match random.below(6) {
+            0 => datagram.truncate(at.max(1)),
+            1 => {
+                let length = random.below(40) as usize;
+                datagram.extend(random.bytes(length));
+            }
+            _ => datagram[at] = random.next_u64() as u8,
+        }
+    }
+    datagram
+}

@@ -1,0 +1,88 @@
+//! Not an attack at all: as many honest clients as C ENet can have.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use enet_tokio::{Config, Endpoint};
+use tokio::task::JoinSet;
+
+use super::{Context, Outcome};
+use crate::healthy;
+use crate::loopback::Loopback;
+use crate::server::Process;
+
+/// All that a C server can have, with the healthy that are there already.
+const COUNT: usize = 4095 - healthy::COUNT;
+
+/// Until when they have to be in.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long they have to stay.
+const STAY: u64 = 10;
+
+pub(super) fn in_turn(context: &Context<'_>) -> io::Result<Outcome> {
+    run(context, 1)
+}
+
+pub(super) fn at_once(context: &Context<'_>) -> io::Result<Outcome> {
+    run(context, usize::MAX)
+}
+
+fn run(context: &Context<'_>, at_a_time: usize) -> io::Result<Outcome> {
+    let count = context.scale.count(COUNT);
+    let before = context.process.and_then(Process::memory);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let start = Instant::now();
+        let mut joining = JoinSet::new();
+        let mut joined = Vec::new();
+        let mut begun = 0;
+        while start.elapsed() < DEADLINE {
+            while begun < count && joining.len() < at_a_time {
+                joining.spawn(join(context.target));
+                begun += 1;
+            }
+            let left = DEADLINE.saturating_sub(start.elapsed());
+            match tokio::time::timeout(left, joining.join_next()).await {
+                Ok(Some(Ok(Some(client)))) => joined.push(client),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let took = start.elapsed().as_secs_f64();
+        tokio::time::sleep(context.scale.seconds(STAY)).await;
+        let there = joined
+            .iter()
+            .filter(|(_, connection)| connection.close_reason().is_none())
+            .count();
+        let each = context
+            .process
+            .and_then(Process::memory)
+            .zip(before)
+            .map_or(f64::NAN, |(after, before)| {
+                after.saturating_sub(before) as f64 / 1024.0 / joined.len() as f64
+            });
+        let text = format!(
+            "{} of {count} in after {took:.1} s, {there} there {:.0} s later, {each:.1} KiB each",
+            joined.len(),
+            context.scale.seconds(STAY).as_secs_f64()
+        );
+        for (_, connection) in &joined {
+            connection.abort(0);
+        }
+        // The notices leave with the endpoints.
+        for (endpoint, _) in &joined {
+            endpoint.shutdown_now(0).await;
+        }
+        Outcome::new(there as f64, text)
+    })
+}
+
+async fn join(target: Loopback) -> Option<(Endpoint, enet_tokio::Connection)> {
+    let config = Config::default()
+        .with_connect_timeout(DEADLINE)
+        .with_batching(enet_tokio::Batching::Off);
+    let endpoint = Endpoint::client(config).ok()?;
+    let connection = endpoint.connect(target.address(), 2, 0).await.ok()?;
+    Some((endpoint, connection))
+}

@@ -1,0 +1,151 @@
+//! What is done to servers. Each attack is bounded, and tells what it achieved.
+
+mod acknowledging;
+mod connecting;
+mod forging;
+mod garbage;
+mod hoarding;
+mod joining;
+
+use std::io;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::loopback::Loopback;
+use crate::run::Scale;
+use crate::server::{Process, Server};
+
+/// A way to do harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Attack {
+    /// 50 000 CONNECTs a second for 10 s from 4096 addresses, none of which answers.
+    ConnectFlood,
+    /// One CONNECT from each of 10 addresses: what comes back in 30 s.
+    Amplification,
+    /// CONNECTs whose VERIFY is acknowledged without having been read, as one with a false address would.
+    BlindProof,
+    /// 3000 connections from one address that fall silent once they are proven.
+    Silence,
+    /// 20 000 datagrams of noise a second for 17 s: random, mutated from a true session, empty; from strangers and from peers.
+    Garbage,
+    /// 25 500 packets of 32 MiB announced, of each of which one byte comes.
+    Announcements,
+    /// 6 million empty packets ahead of one that never comes.
+    EmptyAhead,
+    /// 500 000 packets ahead of one that never comes, the last of them first.
+    Descending,
+    /// 1.7 million acknowledgements that match nothing, with 40 000 messages open.
+    Acknowledgements,
+    /// A client that is sent 8 MB/s and acknowledges twenty commands a second.
+    SlowReader,
+    /// Forged commands from other addresses and ports, with wrong ids and sessions.
+    Forgery,
+    /// DISCONNECTs forged with everything right, the address and port included.
+    ForgedDisconnect,
+    /// The server is killed and started anew; then data and disconnects of the former connections arrive.
+    Restart,
+    /// As many honest clients as C ENet can have, one after the other.
+    JoinsInTurn,
+    /// As many honest clients, all at once.
+    JoinsAtOnce,
+}
+
+/// What an attack has to work with.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) target: Loopback,
+    pub(crate) process: Option<Process>,
+    pub(crate) scale: Scale,
+    /// Only for those that restart it.
+    pub(crate) server: Option<&'a mut Server>,
+}
+
+/// What an attack achieved.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) text: String,
+    pub(crate) figure: f64,
+}
+
+impl Outcome {
+    fn new(figure: f64, text: impl Into<String>) -> io::Result<Outcome> {
+        Ok(Outcome {
+            text: text.into(),
+            figure,
+        })
+    }
+}
+
+impl Attack {
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Attack::ConnectFlood => "connect-flood",
+            Attack::Amplification => "amplification",
+            Attack::BlindProof => "blind-proof",
+            Attack::Silence => "silence",
+            Attack::Garbage => "garbage",
+            Attack::Announcements => "announcements",
+            Attack::EmptyAhead => "empty-ahead",
+            Attack::Descending => "descending",
+            Attack::Acknowledgements => "acknowledgements",
+            Attack::SlowReader => "slow-reader",
+            Attack::Forgery => "forgery",
+            Attack::ForgedDisconnect => "forged-disconnect",
+            Attack::Restart => "restart",
+            Attack::JoinsInTurn => "joins-in-turn",
+            Attack::JoinsAtOnce => "joins-at-once",
+        }
+    }
+
+    /// Whether it needs a server that it can restart, which healthy peers would not survive.
+    pub(crate) fn restarts(self) -> bool {
+        self == Attack::Restart
+    }
+
+    /// About how long it takes.
+    pub(crate) fn duration(self, scale: Scale) -> Duration {
+        match self {
+            Attack::Garbage => scale.seconds(17),
+            Attack::Amplification => scale.seconds(30),
+            Attack::JoinsInTurn | Attack::JoinsAtOnce => scale.seconds(20),
+            Attack::BlindProof | Attack::Forgery | Attack::ForgedDisconnect | Attack::Restart => scale.seconds(3),
+            _ => scale.seconds(10),
+        }
+    }
+
+    pub(crate) fn run(self, context: &mut Context<'_>) -> io::Result<Outcome> {
+        match self {
+            Attack::ConnectFlood => connecting::flood(context),
+            Attack::Amplification => connecting::amplification(context),
+            Attack::BlindProof => connecting::blind_proof(context),
+            Attack::Silence => connecting::silence(context),
+            Attack::Garbage => garbage::garbage(context),
+            Attack::Announcements => hoarding::announcements(context),
+            Attack::EmptyAhead => hoarding::empty_ahead(context),
+            Attack::Descending => hoarding::descending(context),
+            Attack::Acknowledgements => acknowledging::unmatched(context),
+            Attack::SlowReader => acknowledging::slow_reader(context),
+            Attack::Forgery => forging::from_elsewhere(context),
+            Attack::ForgedDisconnect => forging::disconnect(context),
+            Attack::Restart => forging::restart(context),
+            Attack::JoinsInTurn => joining::in_turn(context),
+            Attack::JoinsAtOnce => joining::at_once(context),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_attack_is_named_as_on_the_command_line() {
+        for attack in Attack::value_variants() {
+            let value = attack.to_possible_value().expect("none is hidden");
+            assert_eq!(value.get_name(), attack.name());
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Attacks on ENet servers on this machine, and what healthy peers notice of them.
+//!
+//! Everything here is bounded in time and count, and nothing is ever sent to an address that is not loopback ([`Loopback`]).
+//! [`run`] starts a server, has healthy peers talk to it, lets one [`Attack`] loose and measures until after its end.
+
+#![deny(missing_docs)]
+
+mod attacks;
+mod echo;
+mod healthy;
+mod joining;
+mod loopback;
+mod pace;
+mod puppet;
+mod report;
+mod run;
+mod server;
+mod sockets;
+
+pub use attacks::Attack;
+pub use echo::{Implementation, serve};
+pub use healthy::Latency;
+pub use loopback::{Loopback, NotLoopback};
+pub use report::{Report, table};
+pub use run::{Scale, Subject, run};

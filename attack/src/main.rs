@@ -1,0 +1,113 @@
+//! The `attack` command.
+
+use std::net::SocketAddrV4;
+use std::process::ExitCode;
+
+use attack::{Attack, Implementation, Loopback, Scale, Subject, run, serve, table};
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Attacks ENet servers on this machine, and measures what healthy peers notice of it.
+///
+/// Nothing is sent to an address that is not loopback, and every attack is bounded in time and count.
+#[derive(Debug, Parser)]
+#[command(name = "attack", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs attacks and prints a table of what came of them.
+    Run(Run),
+    /// Serves as a victim: sends back what it gets.
+    Serve {
+        /// Whose protocol it runs.
+        implementation: Implementation,
+        /// Where it listens.
+        #[arg(default_value = "127.0.0.1:0")]
+        address: SocketAddrV4,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// Which attacks; all, if none is named.
+    attacks: Vec<Attack>,
+
+    /// Which servers to start and attack.
+    #[arg(long, value_enum, default_value_t = Servers::Both, conflicts_with = "target")]
+    server: Servers,
+
+    /// A server that runs already, on a loopback address, and sends back what it gets.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    target: Option<Loopback>,
+
+    /// The process id of that server, to measure what it uses.
+    #[arg(long, requires = "target")]
+    pid: Option<u32>,
+
+    /// How much of each attack, from 0.01 to 1.
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Servers {
+    Ours,
+    C,
+    Both,
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Run(arguments) => attack(arguments),
+        Command::Serve {
+            implementation,
+            address,
+        } => serve(implementation, address),
+    }
+    .map_or_else(
+        |error| {
+            eprintln!("attack: {error}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn attack(arguments: Run) -> std::io::Result<()> {
+    let attacks = if arguments.attacks.is_empty() {
+        Attack::value_variants().to_vec()
+    } else {
+        arguments.attacks
+    };
+    let program = std::env::current_exe()?;
+    let started = |implementation| Subject::Started {
+        program: program.clone(),
+        implementation,
+    };
+    let subjects = match (arguments.target, arguments.server) {
+        (Some(target), _) => vec![Subject::Running {
+            target,
+            process: arguments.pid,
+        }],
+        (None, Servers::Ours) => vec![started(Implementation::Ours)],
+        (None, Servers::C) => vec![started(Implementation::C)],
+        (None, Servers::Both) => vec![started(Implementation::Ours), started(Implementation::C)],
+    };
+    let mut reports = Vec::new();
+    for attack in attacks {
+        for subject in &subjects {
+            match run(subject, attack, Scale::new(arguments.scale)) {
+                Ok(report) => {
+                    eprintln!("{}: {}: {}", report.attack, report.server, report.achieved);
+                    reports.push(report);
+                }
+                Err(error) => eprintln!("{}: {subject:?}: {error}", attack.name()),
+            }
+        }
+    }
+    print!("{}", table(&reports));
+    Ok(())
+}

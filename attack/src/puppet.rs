@@ -1,0 +1,187 @@
+//! A client that does what it is told, and nothing else: it joins properly and then sends whatever it likes.
+
+use std::io;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, NO_PEER};
+
+use crate::loopback::Loopback;
+use crate::sockets;
+
+/// How long joining may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// When a CONNECT is sent again, as stock clients do.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// A connection by hand.
+#[derive(Debug)]
+pub(crate) struct Puppet {
+    socket: UdpSocket,
+    start: Instant,
+    /// What the server calls it.
+    pub(crate) peer_id: u16,
+    pub(crate) session: u8,
+    control: u16,
+}
+
+/// What came from the server.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) commands: Vec<Command>,
+    pub(crate) bytes: usize,
+}
+
+impl Puppet {
+    /// Joins as the attacker of this number, with that many channels.
+    pub(crate) fn join(target: Loopback, number: u32, channels: u32) -> io::Result<Puppet> {
+        Puppet::join_on(sockets::one(target, number)?, number, channels)
+    }
+
+    /// Joins on a socket, maybe one that was used before.
+    pub(crate) fn join_on(socket: UdpSocket, connect_id: u32, channels: u32) -> io::Result<Puppet> {
+        let mut puppet = Puppet {
+            socket,
+            start: Instant::now(),
+            peer_id: NO_PEER,
+            session: 0,
+            control: 1,
+        };
+        let connect = connect(0, connect_id, channels);
+        let mut next = Instant::now();
+        while puppet.start.elapsed() < PATIENCE {
+            if Instant::now() >= next {
+                puppet.send_to(NO_PEER, 0, connect.clone());
+                next = Instant::now() + AGAIN;
+            }
+            let mut joined = None;
+            puppet.each_datagram(|datagram| {
+                for command in &datagram.commands {
+                    if let Body::Verify(verify) = &command.body
+                        && verify.connect_id == connect_id
+                    {
+                        let ack = datagram.sent_time.map(|time| (command.number, time));
+                        joined = Some((verify.peer_id, verify.incoming_session, ack));
+                    }
+                }
+            });
+            if let Some((peer_id, session, ack)) = joined {
+                (puppet.peer_id, puppet.session) = (peer_id, session);
+                if let Some((number, time)) = ack {
+                    puppet.send(vec![Command::acknowledgement(CONTROL, number, time)]);
+                }
+                return Ok(puppet);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the server does not let the attacker in",
+        ))
+    }
+
+    pub(crate) fn into_socket(self) -> UdpSocket {
+        self.socket
+    }
+
+    pub(crate) fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    /// Sends commands in one datagram.
+    pub(crate) fn send(&self, commands: Vec<Command>) {
+        self.send_to(self.peer_id, self.session, commands);
+    }
+
+    /// Sends commands under another id and session.
+    pub(crate) fn send_to(&self, peer_id: u16, session: u8, commands: Vec<Command>) {
+        sockets::send(&self.socket, &self.datagram(peer_id, session, commands));
+    }
+
+    /// The bytes of a datagram.
+    pub(crate) fn datagram(&self, peer_id: u16, session: u8, commands: Vec<Command>) -> Bytes {
+        let mut datagram = Datagram::to(peer_id, session).sent_at(self.clock());
+        datagram.commands = commands;
+        datagram.encode()
+    }
+
+    /// Its clock, as it is in datagrams.
+    pub(crate) fn clock(&self) -> u16 {
+        self.start.elapsed().as_millis() as u16
+    }
+
+    /// The next number of a command of the connection itself.
+    pub(crate) fn control_number(&mut self) -> u16 {
+        self.control = self.control.wrapping_add(1);
+        self.control
+    }
+
+    /// Takes what has come; with `acknowledge` as a proper client does.
+    pub(crate) fn listen(&mut self, acknowledge: bool) -> Heard {
+        let mut heard = Heard::default();
+        let mut acks = Vec::new();
+        self.each_datagram(|datagram| {
+            for command in datagram.commands {
+                if let (true, true, Some(time)) = (acknowledge, command.acknowledge, datagram.sent_time) {
+                    acks.push(Command::acknowledgement(command.channel, command.number, time));
+                }
+                heard.bytes += command.payload().map_or(0, Bytes::len);
+                heard.commands.push(command);
+            }
+        });
+        for acks in acks.chunks(100) {
+            self.send(acks.to_vec());
+        }
+        heard
+    }
+
+    /// Whether the server still answers, as it does to peers that are connected.
+    pub(crate) fn is_alive(&mut self, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        while Instant::now() < end {
+            let number = self.control_number();
+            self.send(vec![Command::control(number, Body::Ping)]);
+            let next = Instant::now() + Duration::from_millis(100);
+            while Instant::now() < next.min(end) {
+                let answered = self.listen(true).commands.iter().any(
+                    |command| matches!(command.body, Body::Acknowledge { number: acked, .. } if acked == number && command.channel == CONTROL),
+                );
+                if answered {
+                    return true;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        false
+    }
+
+    /// Leaves as Godot does: one notice, and gone.
+    pub(crate) fn leave(&mut self) {
+        let mut notice = Command::control(self.control_number(), Body::Disconnect { data: 0 });
+        notice.acknowledge = false;
+        notice.unsequenced = true;
+        self.send(vec![notice]);
+    }
+
+    fn each_datagram(&self, mut each: impl FnMut(Datagram)) {
+        let mut buffer = [0; 4096];
+        while let Ok(length) = self.socket.recv(&mut buffer) {
+            if let Some(datagram) = Datagram::parse(&Bytes::copy_from_slice(&buffer[..length])) {
+                each(datagram);
+            }
+        }
+    }
+}
+
+/// A CONNECT as a stock client on its first connection sends it.
+pub(crate) fn connect(peer_id: u16, connect_id: u32, channels: u32) -> Vec<Command> {
+    let body = Body::Connect(Connect {
+        peer_id,
+        channels,
+        connect_id,
+        ..Connect::default()
+    });
+    vec![Command::control(1, body)]
+}

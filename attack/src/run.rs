@@ -1,0 +1,183 @@
+//! One attack from beginning to end.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::attacks::{Attack, Context};
+use crate::echo::Implementation;
+use crate::healthy::Healthy;
+use crate::joining;
+use crate::loopback::Loopback;
+use crate::report::Report;
+use crate::server::{Process, Server};
+use crate::sockets;
+
+/// What is attacked.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// A server of this kind, which `program serve` starts.
+    Started {
+        /// The path of this very program.
+        program: PathBuf,
+        /// The kind of server.
+        implementation: Implementation,
+    },
+    /// A server that runs already and sends back what it gets, and its process if that is known.
+    Running {
+        /// Where it is.
+        target: Loopback,
+        /// Its process id.
+        process: Option<u32>,
+    },
+}
+
+/// How much of an attack there is, from 0.0 to 1.0 for the whole of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale(f64);
+
+impl Scale {
+    /// The whole attack.
+    pub const WHOLE: Scale = Scale(1.0);
+
+    /// A part of it; values out of range are brought to the nearer end.
+    #[must_use]
+    pub fn new(part: f64) -> Scale {
+        Scale(part.clamp(0.01, 1.0))
+    }
+
+    pub(crate) fn seconds(self, whole: u64) -> Duration {
+        Duration::from_secs(whole).mul_f64(self.0)
+    }
+
+    pub(crate) fn count(self, whole: usize) -> usize {
+        ((whole as f64 * self.0) as usize).max(1)
+    }
+}
+
+/// How long the healthy are watched before.
+const QUIET: u64 = 4;
+
+/// How long after the attack memory is looked at.
+const SETTLING: Duration = Duration::from_secs(1);
+
+/// Attacks a server and tells what came of it.
+///
+/// # Errors
+/// If the server cannot be started or the healthy or the attackers cannot join.
+pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report> {
+    sockets::allow_many();
+    let mut started = None;
+    let (target, process, name) = match subject {
+        Subject::Started {
+            program,
+            implementation,
+        } => {
+            let server = started.insert(Server::start(program, *implementation)?);
+            let name = match implementation {
+                Implementation::Ours => "ours",
+                Implementation::C => "C ENet",
+            };
+            (server.target, Some(server.process()), name.to_owned())
+        }
+        Subject::Running { target, process } => (*target, process.map(Process), target.address().to_string()),
+    };
+    if attack.restarts() {
+        let mut context = Context {
+            target,
+            process,
+            scale,
+            server: started.as_mut(),
+        };
+        let outcome = attack.run(&mut context)?;
+        return Ok(Report {
+            attack: attack.name(),
+            server: name,
+            achieved: outcome.text,
+            figure: outcome.figure,
+            ..Report::default()
+        });
+    }
+
+    let healthy = Healthy::join(target)?;
+    let quiet_from = Instant::now();
+    thread::sleep(scale.seconds(QUIET).max(Duration::from_secs(1)));
+    let from = Instant::now();
+    let quiet = healthy.latency(quiet_from, from - Duration::from_millis(200));
+
+    let memory_before = process.and_then(Process::memory);
+    let processor_before = process.and_then(Process::processor_time);
+    let watch = process.map(Watch::start);
+    let joiner = thread::spawn(move || {
+        thread::sleep(attack.duration(scale) / 3);
+        joining::join(target, Duration::from_secs(3))
+    });
+    let mut context = Context {
+        target,
+        process,
+        scale,
+        server: None,
+    };
+    let outcome = attack.run(&mut context)?;
+    let to = Instant::now();
+    let processor = process
+        .and_then(Process::processor_time)
+        .zip(processor_before)
+        .map(|(after, before)| after.saturating_sub(before).as_secs_f64() / (to - from).as_secs_f64());
+    let joined_after = joining::join(target, Duration::from_secs(30));
+    let joined_during = joiner.join().unwrap_or_default();
+    // What was sent last may still be on its way.
+    thread::sleep(SETTLING);
+    let during = healthy.latency(from, to);
+    let most = watch.map(Watch::stop);
+    let memory_after = process.and_then(Process::memory);
+    Ok(Report {
+        attack: attack.name(),
+        server: name,
+        achieved: outcome.text,
+        figure: outcome.figure,
+        quiet,
+        during,
+        lost: healthy.lost(),
+        joined_during,
+        joined_after,
+        processor,
+        memory: memory_before
+            .zip(most)
+            .zip(memory_after)
+            .map(|((before, most), after)| [before, most.max(before), after]),
+    })
+}
+
+/// Watches how much memory a process takes at most.
+#[derive(Debug)]
+struct Watch {
+    stop: Arc<AtomicBool>,
+    most: Arc<AtomicU64>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Watch {
+    fn start(process: Process) -> Watch {
+        let (stop, most) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let thread = thread::spawn({
+            let (stop, most) = (stop.clone(), most.clone());
+            move || {
+                while !stop.load(Ordering::Relaxed) {
+                    most.fetch_max(process.memory().unwrap_or(0), Ordering::Relaxed);
+                    thread::sleep(Duration::from_millis(20));
+                }
+            }
+        });
+        Watch { stop, most, thread }
+    }
+
+    fn stop(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.thread.join();
+        self.most.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,44 @@
+//! Sockets of many addresses.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::loopback::Loopback;
+
+/// The first address that attackers have; healthy peers are at 127.0.0.1.
+const FIRST: u32 = 0x7F01_0001;
+
+/// How far their addresses are apart, so that few are of one network.
+const STEP: u32 = 67;
+
+/// Sockets that can send to `target`, each with an address of its own, none waiting for anything.
+pub(crate) fn many(target: Loopback, count: usize) -> io::Result<Vec<UdpSocket>> {
+    (0..).take(count).map(|number| one(target, number)).collect()
+}
+
+/// The socket of the attacker of this number.
+pub(crate) fn one(target: Loopback, number: u32) -> io::Result<UdpSocket> {
+    let ip = Ipv4Addr::from(FIRST + number * STEP);
+    let socket = UdpSocket::bind(SocketAddr::from((ip, 0)))?;
+    socket.set_nonblocking(true)?;
+    socket.connect(target.address())?;
+    Ok(socket)
+}
+
+/// Sends what the kernel takes; what it does not take is lost, as anywhere.
+pub(crate) fn send(socket: &UdpSocket, datagram: &[u8]) {
+    let _ = socket.send(datagram);
+}
+
+/// Raises the limit of open files to what the system allows, as thousands of clients have thousands of sockets.
+pub(crate) fn allow_many() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    // If not, opening them will tell.
+    let _ = setrlimit(Resource::Nofile, raised);
+}
