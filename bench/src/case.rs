@@ -51,15 +51,6 @@ pub(crate) struct Case {
 }
 
 impl Implementation {
-    pub(crate) const ALL: [Implementation; 6] = [
-        Implementation::C,
-        Implementation::Ours,
-        Implementation::Bare,
-        Implementation::RustyEnet,
-        Implementation::TokioEnet,
-        Implementation::Quinn,
-    ];
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Implementation::C => "C ENet",

@@ -130,7 +130,10 @@ impl Bare {
         }
         let now = self.now();
         let mut outgoing = std::mem::take(&mut self.outgoing);
-        while let Some(transmit) = self.host.poll_transmit(now, self.kernel.max_gso_segments(), &mut outgoing) {
+        while let Some(transmit) = self
+            .host
+            .poll_transmit(now, self.kernel.max_gso_segments(), &mut outgoing)
+        {
             let (to, segment) = (transmit.destination, transmit.segment_size);
             if self.try_send(to, segment, &outgoing).is_err() {
                 self.blocked.push_back((to, segment, outgoing.clone()));

@@ -29,9 +29,7 @@ impl Side for C {
 
     async fn open(options: &Options) -> C {
         let host = Host::new(cenet::Options {
-            address: options
-                .listens
-                .then_some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
+            address: options.listens.then_some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
             peers: options.peers,
             channels: options.channels,
             ..cenet::Options::default()

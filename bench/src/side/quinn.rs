@@ -137,7 +137,9 @@ async fn accept(endpoint: Endpoint, arriving: UnboundedSender<Connection>) {
 }
 
 async fn write(connection: Connection, mut queue: UnboundedReceiver<Bytes>) {
-    let Ok(mut stream) = connection.open_uni().await else { return };
+    let Ok(mut stream) = connection.open_uni().await else {
+        return;
+    };
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
         if write_all(&mut stream, &mut batch).await.is_none() {

@@ -82,7 +82,10 @@ pub(super) async fn talk<S: Side>(
         let due = ((begin.elapsed().as_secs_f64() / interval) as u64).min(total);
         while sent < due {
             let peer = peers[sent as usize % talkers];
-            assert!(side.send(peer, Mode::Reliable, payload.numbered(sent)), "a peer was lost");
+            assert!(
+                side.send(peer, Mode::Reliable, payload.numbered(sent)),
+                "a peer was lost"
+            );
             sent += 1;
         }
         match side.next(Duration::from_millis(1)).await {

@@ -66,7 +66,7 @@ pub(super) async fn collect<S: Side>(
     let payload = Payload::new(size);
     let peers = connect_all(side, to, count, TOGETHER).await;
     let mut held = None;
-    let meter = stage.meter();
+    let mut meter = stage.meter();
     for round in 0..rounds as u64 {
         let mut received = 0;
         while received < count {
@@ -81,6 +81,7 @@ pub(super) async fn collect<S: Side>(
             }
             if held.is_none() && stage.has_settled() {
                 held = Some(heap() - heap_before);
+                meter = stage.meter();
             }
         }
         assert!(side.send(peers[0], Mode::Reliable, &round.to_le_bytes()[..NUMBER]));

@@ -34,12 +34,7 @@ pub(super) async fn gather<S: Side>(side: &mut S, count: usize) -> Vec<S::Peer> 
 }
 
 /// Connects so many, at most `together` of them at a time.
-pub(super) async fn connect_all<S: Side>(
-    side: &mut S,
-    to: SocketAddr,
-    count: usize,
-    together: usize,
-) -> Vec<S::Peer> {
+pub(super) async fn connect_all<S: Side>(side: &mut S, to: SocketAddr, count: usize, together: usize) -> Vec<S::Peer> {
     let mut peers = Vec::with_capacity(count);
     let mut begun = 0;
     while peers.len() < count {

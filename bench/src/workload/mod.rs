@@ -44,7 +44,11 @@ pub(crate) enum Workload {
     /// The server sends a message to every client, waits until all have it, and again.
     FanOut { peers: usize, rounds: usize, size: usize },
     /// Nothing but what the protocol itself does.
-    Idle { peers: usize, channels: usize, seconds: f64 },
+    Idle {
+        peers: usize,
+        channels: usize,
+        seconds: f64,
+    },
     /// Some of the clients send at a rate, and the server answers each message to its sender.
     Chat {
         peers: usize,
@@ -127,7 +131,11 @@ impl Workload {
         for client in clients {
             figures.extend(client.figures.iter().map(|(&figure, &value)| (figure, value)));
         }
-        let messages = clients.iter().map(|part| part.messages).sum::<u64>().max(server.messages);
+        let messages = clients
+            .iter()
+            .map(|part| part.messages)
+            .sum::<u64>()
+            .max(server.messages);
         let parts = || clients.iter().chain([server]);
         if messages > 0 {
             let each = |total: f64| total / messages as f64;
@@ -213,11 +221,16 @@ pub(crate) async fn serve<S: Side>(stage: &Stage<'_>, listening: impl FnOnce(Soc
     let mut side = S::open(&workload.options(stage.case, true)).await;
     listening(side.address());
     match *workload {
-        Workload::Stream { mode, size, count, outstanding } => {
-            stream::receive(&mut side, stage, mode, size, count, outstanding).await
-        }
+        Workload::Stream {
+            mode,
+            size,
+            count,
+            outstanding,
+        } => stream::receive(&mut side, stage, mode, size, count, outstanding).await,
         Workload::PingPong { size, count } => ping_pong::answer(&mut side, stage, size, count).await,
-        Workload::FanOut { peers, rounds, size } => fan_out::spread(&mut side, stage, before, peers, rounds, size).await,
+        Workload::FanOut { peers, rounds, size } => {
+            fan_out::spread(&mut side, stage, before, peers, rounds, size).await
+        }
         Workload::Idle { peers, seconds, .. } => idle::serve(&mut side, stage, before, peers, seconds).await,
         Workload::Chat { peers, size, .. } => chat::answer(&mut side, stage, before, peers, size).await,
         Workload::Storm { peers } => gather::weather(&mut side, stage, peers).await,
@@ -234,9 +247,12 @@ pub(crate) async fn join<S: Side>(stage: &Stage<'_>, to: SocketAddr) -> Part {
     let options = workload.options(stage.case, false);
     let mut side = S::open(&options).await;
     let part = match *workload {
-        Workload::Stream { mode, size, count, outstanding } => {
-            stream::send(&mut side, stage, to, mode, size, count, outstanding).await
-        }
+        Workload::Stream {
+            mode,
+            size,
+            count,
+            outstanding,
+        } => stream::send(&mut side, stage, to, mode, size, count, outstanding).await,
         Workload::PingPong { size, count } => ping_pong::ask(&mut side, stage, to, size, count).await,
         Workload::FanOut { peers, rounds, size } => {
             fan_out::collect(&mut side, stage, before, to, peers, rounds, size).await

@@ -1,0 +1,98 @@
+//! One measurement: the server and its clients on threads of their own.
+
+use std::net::SocketAddr;
+use std::process;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use interop_tests::relay::Relay;
+use netem::Conditions;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::case::{Case, Implementation};
+use crate::figure::{Figure, Figures};
+use crate::measure::peak_memory;
+use crate::side::bare::Bare;
+use crate::side::c::C;
+use crate::side::quinn::Quinn;
+use crate::side::rusty::Rusty;
+use crate::side::tokio::Tokio;
+use crate::side::tokio_enet::TokioEnet;
+use crate::workload::{Part, Stage, join, serve};
+
+/// Runs the case and tells what was measured. Whatever goes wrong ends the process.
+pub(crate) fn run(case: &Case) -> Figures {
+    exit_on_panic();
+    let stage = Stage::new(case);
+    let (server, clients) = thread::scope(|scope| {
+        let (tell, listening) = mpsc::channel();
+        let server = scope.spawn(|| {
+            run_server(case.pair.server, &stage, move |address| {
+                tell.send(address).expect("the main thread waits");
+            })
+        });
+        let address = listening.recv().expect("the server listens");
+        let relay = case.network.map(|network| {
+            let conditions = Conditions::default()
+                .loss(network.loss)
+                .delay(Duration::from_millis(network.round_trip) / 2);
+            Relay::start(address, case.seed, conditions).expect("a relay")
+        });
+        let to = relay.as_ref().map_or(address, Relay::local_addr);
+        let clients: Vec<_> = (0..case.workload.client_hosts())
+            .map(|_| {
+                let stage = &stage;
+                scope.spawn(move || run_client(case.pair.client, stage, to))
+            })
+            .collect();
+        let clients: Vec<Part> = clients
+            .into_iter()
+            .map(|client| client.join().expect("a panic ends the process"))
+            .collect();
+        (server.join().expect("a panic ends the process"), clients)
+    });
+    let mut figures = case.workload.figures(&server, &clients);
+    if let Some(resident) = stage.resident_per_peer() {
+        figures.insert(Figure::ResidentPerPeer, resident);
+    }
+    figures.insert(Figure::PeakMemory, peak_memory() as f64 / f64::from(1 << 20));
+    figures
+}
+
+fn run_server(implementation: Implementation, stage: &Stage<'_>, listening: impl FnOnce(SocketAddr)) -> Part {
+    let runtime = runtime();
+    match implementation {
+        Implementation::C => runtime.block_on(serve::<C>(stage, listening)),
+        Implementation::Ours => runtime.block_on(serve::<Tokio>(stage, listening)),
+        Implementation::Bare => runtime.block_on(serve::<Bare>(stage, listening)),
+        Implementation::RustyEnet => runtime.block_on(serve::<Rusty>(stage, listening)),
+        Implementation::TokioEnet => runtime.block_on(serve::<TokioEnet>(stage, listening)),
+        Implementation::Quinn => runtime.block_on(serve::<Quinn>(stage, listening)),
+    }
+}
+
+fn run_client(implementation: Implementation, stage: &Stage<'_>, to: SocketAddr) -> Part {
+    let runtime = runtime();
+    match implementation {
+        Implementation::C => runtime.block_on(join::<C>(stage, to)),
+        Implementation::Ours => runtime.block_on(join::<Tokio>(stage, to)),
+        Implementation::Bare => runtime.block_on(join::<Bare>(stage, to)),
+        Implementation::RustyEnet => runtime.block_on(join::<Rusty>(stage, to)),
+        Implementation::TokioEnet => runtime.block_on(join::<TokioEnet>(stage, to)),
+        Implementation::Quinn => runtime.block_on(join::<Quinn>(stage, to)),
+    }
+}
+
+/// One thread does everything, as with the implementations that have no runtime.
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// The other threads would wait for the one that is gone.
+fn exit_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("{panic}");
+        process::exit(101);
+    }));
+}

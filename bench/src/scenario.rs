@@ -1,0 +1,381 @@
+//! The scenarios, as data.
+
+use std::time::Duration;
+
+use crate::case::{Implementation, Network, Pair};
+use crate::figure::Figure;
+use crate::side::Mode;
+use crate::workload::Workload;
+
+/// Something to measure with several implementations.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) workload: Workload,
+    pub(crate) network: Option<Network>,
+    pub(crate) pairs: Vec<Pair>,
+    /// What to show, the most telling first.
+    pub(crate) shows: Vec<Figure>,
+    /// A run that takes longer is ended: it did not finish.
+    pub(crate) limit: Duration,
+    /// The line of a chart it is a point of, and where.
+    pub(crate) point: Option<(Curve, f64)>,
+}
+
+/// A chart of cost against something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Curve {
+    Peers,
+    InFlight,
+}
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Some minutes.
+    Short,
+    /// As much as it takes.
+    Full,
+}
+
+const OURS: Pair = Pair::both(Implementation::Ours);
+const BARE: Pair = Pair::both(Implementation::Bare);
+const OURS_TO_C: Pair = Pair {
+    client: Implementation::Ours,
+    server: Implementation::C,
+};
+const C_TO_OURS: Pair = Pair {
+    client: Implementation::C,
+    server: Implementation::Ours,
+};
+const KIB: usize = 1024;
+const SMALL: usize = 64;
+/// Stock ENet agrees on so much in flight, in bytes.
+const STREAM_OUTSTANDING: u64 = 4096;
+
+impl Scenario {
+    fn new(id: impl Into<String>, title: impl Into<String>, workload: Workload) -> Scenario {
+        Scenario {
+            id: id.into(),
+            title: title.into(),
+            workload,
+            network: None,
+            pairs: vec![Pair::C, OURS, BARE],
+            shows: Vec::new(),
+            limit: Duration::from_secs(30),
+            point: None,
+        }
+    }
+
+    fn shows(mut self, figures: &[Figure]) -> Scenario {
+        self.shows = figures.to_vec();
+        self
+    }
+
+    fn pairs(mut self, pairs: &[Pair]) -> Scenario {
+        self.pairs = pairs.to_vec();
+        self
+    }
+
+    fn and(mut self, pairs: &[Pair]) -> Scenario {
+        self.pairs.extend_from_slice(pairs);
+        self
+    }
+
+    fn and_others(self) -> Scenario {
+        self.and(&[
+            Pair::both(Implementation::RustyEnet),
+            Pair::both(Implementation::TokioEnet),
+            Pair::both(Implementation::Quinn),
+        ])
+    }
+
+    fn over(mut self, loss: f64, round_trip: u64) -> Scenario {
+        self.network = Some(Network { loss, round_trip });
+        self
+    }
+
+    fn within(mut self, seconds: u64) -> Scenario {
+        self.limit = Duration::from_secs(seconds);
+        self
+    }
+
+    fn point(mut self, curve: Curve, at: usize) -> Scenario {
+        self.point = Some((curve, at as f64));
+        self
+    }
+}
+
+/// All scenarios, in the order they are run.
+pub(crate) fn scenarios(effort: Effort) -> Vec<Scenario> {
+    let full = effort == Effort::Full;
+    let mut scenarios = vec![
+        small(Mode::Reliable, if full { 2_000_000 } else { 500_000 }).and_others(),
+        small(Mode::Unreliable, if full { 2_000_000 } else { 500_000 }).and_others(),
+        bulk(if full { 256 } else { 64 })
+            .and(&[OURS_TO_C, C_TO_OURS])
+            .and_others(),
+        ping_pong(if full { 40_000 } else { 10_000 }).and_others(),
+    ];
+    let fan_outs: &[(usize, usize)] = match effort {
+        Effort::Short => &[(100, 200), (1000, 20)],
+        Effort::Full => &[
+            (10, 4000),
+            (30, 1500),
+            (100, 1000),
+            (300, 300),
+            (1000, 100),
+            (4000, 100),
+        ],
+    };
+    scenarios.extend(fan_outs.iter().map(|&(peers, rounds)| {
+        let scenario = fan_out(peers, rounds);
+        if peers == 1000 {
+            scenario.and(&[
+                Pair::both(Implementation::RustyEnet),
+                Pair::both(Implementation::TokioEnet),
+            ])
+        } else {
+            scenario
+        }
+    }));
+    for peers in [1000, 4000] {
+        if full || peers == 1000 {
+            scenarios.push(idle(peers, 2, if full { 10.0 } else { 3.0 }));
+        }
+    }
+    scenarios.push(idle(if full { 1000 } else { 300 }, 255, 1.0));
+    scenarios.push(few_among_many(
+        if full { 4000 } else { 1000 },
+        if full { 5.0 } else { 2.0 },
+    ));
+    for loss in [2, 5] {
+        scenarios.push(lossy_bulk(loss, if full { 12 } else { 3 }));
+        scenarios.push(lossy_small(loss, if full { 20.0 } else { 4.0 }));
+    }
+    scenarios.push(storm(if full { 4000 } else { 1000 }));
+    if full {
+        scenarios.push(many_stock_clients(10_000, 8.0));
+    }
+    let in_flight: &[usize] = if full {
+        &[1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536]
+    } else {
+        &[]
+    };
+    scenarios.extend(in_flight.iter().map(|&outstanding| in_flight_of(outstanding)));
+    scenarios
+}
+
+fn small(mode: Mode, count: u64) -> Scenario {
+    let workload = Workload::Stream {
+        mode,
+        size: SMALL,
+        count,
+        outstanding: if mode == Mode::Reliable {
+            STREAM_OUTSTANDING
+        } else {
+            512
+        },
+    };
+    let name = mode.name();
+    let mut shows = vec![
+        Figure::MessagesPerSecond,
+        Figure::CpuPerMessage,
+        Figure::SyscallsPerMessage,
+        Figure::AllocationsPerMessage,
+    ];
+    if mode == Mode::Unreliable {
+        shows.push(Figure::Delivered);
+    }
+    Scenario::new(
+        format!("small-{name}"),
+        format!("Small {name} messages: {SMALL} B, one way"),
+        workload,
+    )
+    .shows(&shows)
+}
+
+fn bulk(mebibytes: u64) -> Scenario {
+    let workload = Workload::Stream {
+        mode: Mode::Reliable,
+        size: KIB * KIB,
+        count: mebibytes,
+        outstanding: 16,
+    };
+    Scenario::new("bulk", format!("Bulk: {mebibytes} × 1 MiB, reliable"), workload).shows(&[
+        Figure::MebibytesPerSecond,
+        Figure::CpuPerMebibyte,
+        Figure::SyscallsPerMessage,
+        Figure::AllocationsPerMessage,
+        Figure::PeakMemory,
+    ])
+}
+
+fn ping_pong(count: usize) -> Scenario {
+    Scenario::new(
+        "ping-pong",
+        format!("Ping-pong: {SMALL} B, reliable, one at a time"),
+        Workload::PingPong { size: SMALL, count },
+    )
+    .shows(&[
+        Figure::Median,
+        Figure::Percentile99,
+        Figure::Percentile999,
+        Figure::CpuPerRoundTrip,
+        Figure::SyscallsPerMessage,
+    ])
+}
+
+fn fan_out(peers: usize, rounds: usize) -> Scenario {
+    let workload = Workload::FanOut {
+        peers,
+        rounds,
+        size: SMALL,
+    };
+    Scenario::new(
+        format!("fan-out-{peers}"),
+        format!("Fan-out: {SMALL} B, reliable, to {peers} peers, {rounds} rounds"),
+        workload,
+    )
+    .shows(&[
+        Figure::ServerCpuPerMessage,
+        Figure::TimePerRound,
+        Figure::SyscallsPerMessage,
+        Figure::AllocationsPerMessage,
+    ])
+    .within(if peers > 1000 { 60 } else { 30 })
+    .point(Curve::Peers, peers)
+}
+
+fn idle(peers: usize, channels: usize, seconds: f64) -> Scenario {
+    let workload = Workload::Idle {
+        peers,
+        channels,
+        seconds,
+    };
+    Scenario::new(
+        format!("idle-{peers}-{channels}"),
+        format!("Idle: {peers} peers with {channels} channels"),
+        workload,
+    )
+    .shows(&[
+        Figure::ServerCpu,
+        Figure::ServerSyscalls,
+        Figure::HeapPerPeer,
+        Figure::ServerHeapPerPeer,
+        Figure::ResidentPerPeer,
+    ])
+    .within(60)
+}
+
+fn few_among_many(peers: usize, seconds: f64) -> Scenario {
+    let workload = Workload::Chat {
+        peers,
+        talkers: 100,
+        hosts: 1,
+        hertz: 60.0,
+        seconds,
+        size: SMALL,
+    };
+    Scenario::new(
+        format!("few-among-{peers}"),
+        format!("Few among many: 100 of {peers} peers talk at 60 Hz and are answered"),
+        workload,
+    )
+    .shows(&[Figure::ServerCpuPerMessage, Figure::ServerCpu, Figure::Delivered])
+    .within(60)
+}
+
+fn many_stock_clients(peers: usize, seconds: f64) -> Scenario {
+    let ours = Pair {
+        client: Implementation::C,
+        server: Implementation::Ours,
+    };
+    let workload = Workload::Chat {
+        peers,
+        talkers: peers,
+        hosts: 4,
+        hertz: 5.0,
+        seconds,
+        size: SMALL,
+    };
+    Scenario::new(
+        format!("many-{peers}"),
+        format!("{peers} C ENet clients on one port of ours: each talks at 5 Hz and is answered"),
+        workload,
+    )
+    .pairs(&[ours])
+    .shows(&[
+        Figure::JoinTime,
+        Figure::ServerCpu,
+        Figure::ServerCpuPerMessage,
+        Figure::ServerHeapPerPeer,
+        Figure::Delivered,
+    ])
+    .within(120)
+}
+
+fn lossy_bulk(percent: u32, mebibytes: u64) -> Scenario {
+    let workload = Workload::Stream {
+        mode: Mode::Reliable,
+        size: 16 * KIB,
+        count: mebibytes * 64,
+        outstanding: 64,
+    };
+    Scenario::new(
+        format!("loss-{percent}-bulk"),
+        format!("Bulk of {mebibytes} MiB at {percent} % loss each way, 40 ms round trip"),
+        workload,
+    )
+    .shows(&[Figure::ShareOfLimit, Figure::MebibytesPerSecond])
+    .over(f64::from(percent) / 100.0, 40)
+    .and(&[OURS_TO_C])
+    .and_others()
+    .within(60)
+}
+
+fn lossy_small(percent: u32, seconds: f64) -> Scenario {
+    let workload = Workload::Paced {
+        size: SMALL,
+        hertz: 100.0,
+        seconds,
+    };
+    Scenario::new(
+        format!("loss-{percent}-small"),
+        format!("Small reliable messages at 100 Hz, {percent} % loss each way, 40 ms round trip"),
+        workload,
+    )
+    .shows(&[Figure::Percentile99, Figure::Median, Figure::Percentile999])
+    .over(f64::from(percent) / 100.0, 40)
+    .and(&[OURS_TO_C])
+    .and_others()
+    .within(60)
+}
+
+fn storm(peers: usize) -> Scenario {
+    Scenario::new(
+        format!("storm-{peers}"),
+        format!("Connect storm: {peers} at once"),
+        Workload::Storm { peers },
+    )
+    .shows(&[Figure::JoinTime, Figure::CpuPerJoin])
+    .within(60)
+}
+
+fn in_flight_of(outstanding: usize) -> Scenario {
+    let workload = Workload::Stream {
+        mode: Mode::Reliable,
+        size: SMALL,
+        count: (outstanding as u64 * 2000).clamp(20_000, 1_000_000),
+        outstanding: outstanding as u64,
+    };
+    Scenario::new(
+        format!("in-flight-{outstanding}"),
+        format!("Small reliable messages, {outstanding} outstanding"),
+        workload,
+    )
+    .pairs(&[Pair::C, OURS])
+    .shows(&[Figure::CpuPerMessage, Figure::MessagesPerSecond])
+    .point(Curve::InFlight, outstanding)
+}
