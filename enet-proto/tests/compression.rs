@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "what does not unwrap fails the test")]
 
-use std::path::Path;
-
 use enet_proto::compress::{Compression, Compressor};
 use enet_proto::wire;
+use fixtures::range_coder_vectors;
 use proptest::prelude::*;
-use serde_json::Value;
 
 /// The longest command block.
 const LIMIT: usize = wire::MAXIMUM_DATAGRAM;
@@ -15,7 +13,7 @@ const LIMIT: usize = wire::MAXIMUM_DATAGRAM;
 #[test]
 fn the_range_coder_writes_what_the_c_library_writes() {
     let mut coder = Compression::RangeCoder.compressor().unwrap();
-    let blocks = vectors();
+    let blocks = range_coder_vectors();
     assert!(blocks.len() >= 95);
     for block in &blocks {
         let compressed = compress(&mut *coder, &block.input, usize::MAX);
@@ -28,7 +26,7 @@ fn the_range_coder_writes_what_the_c_library_writes() {
 #[test]
 fn the_range_coder_opens_what_the_c_library_wrote() {
     let mut coder = Compression::RangeCoder.compressor().unwrap();
-    for block in vectors() {
+    for block in range_coder_vectors() {
         let opened = decompress(&mut *coder, &block.output, block.input.len());
         assert_eq!(opened.as_ref(), Some(&block.input), "{}", block.name);
         let opened = decompress(&mut *coder, &block.output, block.input.len() - 1);
@@ -54,7 +52,7 @@ fn what_other_programs_wrote_is_opened() {
     ];
     for (kind, block) in cases {
         let mut compressor = kind.compressor().unwrap();
-        let opened = decompress(&mut *compressor, &hex(&Value::from(block)), LIMIT);
+        let opened = decompress(&mut *compressor, &hex(block), LIMIT);
         assert_eq!(
             opened.as_deref(),
             Some(&b"Whatever a stock host sends, sends, sends, sends."[..]),
@@ -246,28 +244,7 @@ fn decompress(compressor: &mut dyn Compressor, input: &[u8], limit: usize) -> Op
     compressor.decompress(input, limit, &mut output).then_some(output)
 }
 
-struct Block {
-    name: String,
-    input: Vec<u8>,
-    output: Vec<u8>,
-}
-
-fn vectors() -> Vec<Block> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/vectors/range_coder.jsonl");
-    let lines = std::fs::read_to_string(path).unwrap();
-    let block = |line| {
-        let value: Value = serde_json::from_str(line).unwrap();
-        Block {
-            name: value["name"].as_str().unwrap().to_owned(),
-            input: hex(&value["input"]),
-            output: hex(&value["output"]),
-        }
-    };
-    lines.lines().map(block).collect()
-}
-
-fn hex(value: &Value) -> Vec<u8> {
-    let digits = value.as_str().unwrap().as_bytes();
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    digits.chunks(2).map(byte).collect()
+fn hex(digits: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+    (0..digits.len()).step_by(2).map(byte).collect()
 }
