@@ -64,5 +64,5 @@ pub use event::{DisconnectReason, Event};
 pub use host::{Host, PeerHandle, PeerMut, Transmit};
 pub use packet::{Packet, PacketMode};
 pub use peer::{Peer, PeerState};
-pub use statistics::{Dropped, HostStatistics, PeerStatistics};
+pub use statistics::{Dropped, HostStatistics, LimitsStruck, PeerStatistics};
 pub use time::Time;

@@ -1,5 +1,7 @@
 //! Acknowledgements that arrive, and commands for which none did.
 
+use std::time::Duration;
+
 use super::outbox::packet_cost;
 use super::receive::{Context, Refusal};
 use super::retransmission::CommandId;
@@ -37,6 +39,7 @@ impl Peer {
         };
         self.measure(cx.now, cx.now.saturating_since(sent));
         self.last_acknowledged = cx.now;
+        self.confirmed = true;
         self.doubt = self.doubt.filter(|doubt| command.sent < doubt.since);
         self.retransmission
             .acknowledged(CommandId { channel, position }, command.datagram, command.resend_due);
@@ -58,7 +61,7 @@ impl Peer {
         Ok(())
     }
 
-    fn measure(&mut self, now: Time, sample: std::time::Duration) {
+    fn measure(&mut self, now: Time, sample: Duration) {
         if self.round_trip.is_sampled() {
             self.throttle.adapt(sample, &self.round_trip);
         }
@@ -104,6 +107,7 @@ impl Peer {
             .acknowledged(id, command.datagram, command.resend_due);
         self.trim_retransmission();
         self.last_acknowledged = now;
+        self.confirmed = false;
         if command.timeouts == 0 {
             self.measure(now, now.saturating_since(command.sent));
         }
@@ -145,11 +149,23 @@ impl Peer {
         // Before the resend that is counted in `timeouts`, ENet compares 2^(attempts - 1).
         let backoff = 1u32.checked_shl(u32::from(timeouts - 1)).unwrap_or(u32::MAX);
         let patience = if backoff >= self.timeout.limit {
-            self.timeout.minimum
+            self.least_patience()
         } else {
             self.timeout.maximum
         };
         Some(earliest + patience)
+    }
+
+    /// The least time without an acknowledgement after which the peer is dead.
+    ///
+    /// A stock host that was dialled confirms nothing until it has our acknowledgement of its answer, which it repeats after
+    /// 0.5, 1, 2, 4 and 8 s. Until then half the most patience is what C ENet has on our side.
+    fn least_patience(&self) -> Duration {
+        if self.confirmed {
+            self.timeout.minimum
+        } else {
+            self.timeout.minimum.max(self.timeout.maximum / 2)
+        }
     }
 
     pub(super) fn in_flight_mut(&mut self, channel: u8, position: Position) -> Option<&mut InFlight> {

@@ -130,6 +130,9 @@ pub struct Peer {
     round_trip: RoundTrip,
     pub(crate) throttle: Throttle,
     loss: PacketLoss,
+    /// False on the dialling side from the answer until the first acknowledgement: the other side may not know yet that it was
+    /// heard.
+    confirmed: bool,
     /// When the last acknowledgement came, or the connection began.
     last_acknowledged: Time,
     /// Until when acknowledgements may wait for company.
@@ -208,6 +211,7 @@ impl Peer {
             queued_since_round: 0,
             told_bandwidth: None,
             doubt: None,
+            confirmed: true,
             counted: 0,
             too_slow: false,
             ended: None,

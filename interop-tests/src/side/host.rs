@@ -246,6 +246,15 @@ impl Host {
         }
     }
 
+    /// Datagrams received, from anybody.
+    #[must_use]
+    pub fn datagrams_received(&self) -> u64 {
+        match self {
+            Host::C(host) => host.totals().received_packets,
+            Host::Ours(host) => host.endpoint.statistics().host.datagrams_received,
+        }
+    }
+
     /// What the C library holds about a peer.
     ///
     /// # Panics

@@ -8,7 +8,7 @@ use interop_tests::relay::Relay;
 use interop_tests::side::{Delivery, Event, Host, Kind, Settings, Side};
 use netem::Conditions;
 
-use crate::common::{Pair, Way, both_ways};
+use crate::common::{Pair, Way, both_ways, until};
 
 both_ways!(
     connect_data_arrives,
@@ -18,6 +18,7 @@ both_ways!(
     a_slot_is_used_again_and_again,
     a_client_connects_several_times_at_once,
     a_handshake_survives_loss,
+    an_acknowledgement_of_the_answer_that_is_lost_for_long_costs_no_connection,
     a_full_server_does_not_answer_until_there_is_room,
     peers_from_one_address_are_limited,
     nobody_there_is_found_out,
@@ -198,6 +199,30 @@ fn a_handshake_survives_loss(server: Kind) {
             "one connection is one connection"
         );
     }
+}
+
+fn an_acknowledgement_of_the_answer_that_is_lost_for_long_costs_no_connection(server: Kind) {
+    let (mut server, mut client) = sides(server, Settings::default(), Settings::default());
+    let relay = Relay::start(server.local_addr(), 1, Conditions::default()).expect("a relay");
+    relay.set_conditions_to_clients(Conditions::default().delay(Duration::from_millis(100)));
+    let home = client.connect(relay.local_addr(), 2, 0);
+    until("a CONNECT", || {
+        (server.with(|host| host.datagrams_received()) > 0).then_some(())
+    });
+    relay.set_conditions_to_server(Conditions::default().down(true));
+    assert_eq!(client.connected(), (home, 0));
+    // The server knows nothing of it, and confirms nothing the client sends.
+    let gone = |event: &Event| matches!(event, Event::Disconnected { .. });
+    assert_eq!(client.try_expect(Duration::from_secs(6), gone), None);
+    relay.set_conditions(&Conditions::default());
+    let (guest, _) = server.connected();
+    let mut pair = Pair {
+        server,
+        client,
+        guest,
+        home,
+    };
+    pair.talk();
 }
 
 fn a_full_server_does_not_answer_until_there_is_room(server: Kind) {
