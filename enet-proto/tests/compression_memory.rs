@@ -1,33 +1,14 @@
 //! What compressors allocate, measured at the allocator. A test binary of its own with one test, so that nothing else allocates
 //! meanwhile.
 //!
-//! The one `unsafe` block is the counting allocator, which hands everything on to the system's. The library that does zstd has
-//! memory of its own, which is not seen here.
+//! The library that does zstd has memory of its own, which is not seen here.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod counting;
 
 use enet_proto::compress::Compression;
 use enet_proto::wire;
 
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::allocations;
 
 #[test]
 fn datagrams_are_compressed_and_opened_without_an_allocation() {
@@ -39,7 +20,7 @@ fn datagrams_are_compressed_and_opened_without_an_allocation() {
         let Some(mut compressor) = kind.compressor() else {
             continue;
         };
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = allocations();
         for round in 0..300 {
             block.clear();
             for place in 0..1 + round * 13 {
@@ -59,7 +40,6 @@ fn datagrams_are_compressed_and_opened_without_an_allocation() {
             opened.clear();
             compressor.decompress(&block, wire::MAXIMUM_DATAGRAM, &mut opened);
         }
-        let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
-        assert_eq!(allocations, 0, "{kind}");
+        assert_eq!(allocations() - before, 0, "{kind}");
     }
 }
