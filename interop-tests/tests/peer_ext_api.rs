@@ -32,6 +32,21 @@ const ADDED: &[(&str, &str, &str)] = &[
     ("ENetMultiplayerPeer", "get_monitor_names(", "which monitors there are"),
     (
         "ENetMultiplayerPeer",
+        "network_conditions",
+        "a bad network for testing; stock has none",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "get_network_conditions(",
+        "the getter of the property",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "set_network_conditions(",
+        "the setter of the property",
+    ),
+    (
+        "ENetMultiplayerPeer",
         "allow_large_servers",
         "stock has 4095 clients at most",
     ),

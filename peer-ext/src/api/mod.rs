@@ -1,5 +1,6 @@
 //! The classes that scripts see. They translate, and keep what belongs to Godot; the rest is in [`net`](crate::net).
 
+mod conditions;
 mod connection;
 pub(crate) mod enums;
 mod monitors;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use enet_proto::HostStatistics;
 use enet_proto::compress::Compressor;
-use enet_tokio::{BindError, Bytes, Config, EventEndpoint, Packet, PeerHandle};
+use enet_tokio::{BindError, Bytes, Config, EventEndpoint, NetworkConditions, Packet, PeerHandle};
 
 use super::exchange::{Arrival, Exchange, NetStatistics};
 use super::names::{Answer, Lookup, parse_address};
@@ -374,6 +374,11 @@ impl HostLink {
     pub(crate) fn set_bandwidth_limit(&self, incoming: u32, outgoing: u32) {
         self.exchange
             .act(|endpoint| endpoint.set_bandwidth_limit(incoming, outgoing));
+    }
+
+    /// Puts a bad network between this host and all others.
+    pub(crate) fn set_conditions(&self, conditions: NetworkConditions) {
+        self.exchange.act(|endpoint| endpoint.set_conditions(conditions));
     }
 
     pub(crate) fn set_compressor(&self, compressor: Option<Box<dyn Compressor>>) {

@@ -226,7 +226,7 @@ impl PeerLink {
         if !self.connected.get() {
             return PeerState::Connecting;
         }
-        let state = self.look(|endpoint| endpoint.inspect(peer, |peer| peer.state()));
+        let state = self.look(|endpoint| endpoint.inspect(peer, enet_tokio::Peer::state));
         // What the network knows and the script was not told yet is not so, as in ENet, which learns of it in `service`.
         let untold = if self.leaving.get() {
             PeerState::Disconnecting

@@ -18,6 +18,7 @@ use godot::register::property::PhantomVar;
 use godot_peer::{PeerId, enet_channel_count};
 
 use self::session::{Farewells, Mode, Session, SessionHost};
+use super::conditions;
 use super::connection::{self, MAX_CHANNELS, MAX_PEERS};
 use super::enums::DisconnectReason;
 use super::monitors::{Monitor, Monitors};
@@ -52,6 +53,16 @@ pub(crate) struct RustENetMultiplayerPeer {
     #[var(get = get_allow_large_servers, set = set_allow_large_servers)]
     allow_large_servers: PhantomVar<bool>,
     large_servers: bool,
+    /// A bad network between this peer and all others, for testing on one machine; empty for none. Can be changed at any time,
+    /// and holds for sessions to come as well. Not in [ENetMultiplayerPeer].
+    ///
+    /// The keys [code]incoming[/code] and [code]outgoing[/code] are dictionaries of [code]delay_ms[/code],
+    /// [code]jitter_ms[/code], [code]loss[/code], [code]duplication[/code], [code]reordering[/code] (0.0 to 1.0),
+    /// [code]reordering_delay_ms[/code] and [code]bytes_per_second[/code], each of which may be left out. Equal numbers under
+    /// [code]seed[/code] draw the same accidents.
+    #[var(get = get_network_conditions, set = set_network_conditions)]
+    network_conditions: PhantomVar<VarDictionary>,
+    conditions: VarDictionary,
     session: Option<Session>,
     /// Grows with each session that begins or ends, so that one notices that a signal's handler ended it.
     generation: u64,
@@ -258,6 +269,26 @@ impl RustENetMultiplayerPeer {
         self.large_servers = allow;
     }
 
+    /// What [member network_conditions] is.
+    #[func]
+    fn get_network_conditions(&self) -> VarDictionary {
+        self.conditions.duplicate_deep()
+    }
+
+    /// Sets [member network_conditions].
+    #[func]
+    fn set_network_conditions(&mut self, conditions: VarDictionary) {
+        match conditions::read(&conditions) {
+            Ok(read) => {
+                self.conditions = conditions.duplicate_deep();
+                for host in self.session.iter().flat_map(|session| session.hosts.values()) {
+                    host.link.set_conditions(read.clone());
+                }
+            }
+            Err(wrong) => godot_error!("Network conditions: {wrong}."),
+        }
+    }
+
     /// Why the last peer with this id went, also in a handler of [signal MultiplayerPeer.peer_disconnected];
     /// [code]REASON_NONE[/code] if none has. On a client, ask for peer 1, also when it could not connect. Not in
     /// [ENetMultiplayerPeer].
@@ -341,6 +372,9 @@ impl RustENetMultiplayerPeer {
 
     fn begin(&mut self, mut session: Session, host: Option<Rc<HostLink>>) {
         if let Some(link) = host {
+            if let Ok(conditions) = conditions::read(&self.conditions) {
+                link.set_conditions(conditions);
+            }
             let object = RustENetConnection::over(link.clone());
             session.hosts.insert(session.id, SessionHost { link, object });
         }
