@@ -42,6 +42,8 @@
 //! }
 //! assert_eq!(received.as_deref(), Some(&b"hello"[..]));
 //! ```
+#![doc = ""]
+#![doc = include_str!("../C_ENET.md")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use enet_proto::HostConfig;
+use enet_proto::compress::Compression;
 
 use crate::conditions::NetworkConditions;
-use enet_proto::compress::Compression;
+use crate::intercept::Intercept;
 
 /// How datagrams pass to and from the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -60,6 +61,8 @@ pub struct Config {
     /// A bad network on purpose, for testing; it can be changed later
     /// ([`Endpoint::set_conditions`](crate::Endpoint::set_conditions)). Default ideal: none.
     pub conditions: NetworkConditions,
+    /// Sees every datagram before the protocol does. Default none.
+    pub intercept: Option<Intercept>,
 }
 
 impl Default for Config {
@@ -75,6 +78,7 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             held: false,
             conditions: NetworkConditions::default(),
+            intercept: None,
         }
     }
 }
@@ -136,6 +140,13 @@ impl Config {
     #[must_use]
     pub fn with_conditions(mut self, conditions: NetworkConditions) -> Config {
         self.conditions = conditions;
+        self
+    }
+
+    /// Sets [`intercept`](Config::intercept).
+    #[must_use]
+    pub fn with_intercept(mut self, intercept: Intercept) -> Config {
+        self.intercept = Some(intercept);
         self
     }
 

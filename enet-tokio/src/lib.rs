@@ -24,14 +24,15 @@ mod endpoint;
 mod error;
 mod event_endpoint;
 mod handle;
+mod intercept;
 mod socket;
 mod statistics;
 
 pub use bytes::Bytes;
 pub use enet_proto::compress::{Compression, Compressor, UnknownCompression};
 pub use enet_proto::{
-    DisconnectReason, Event, HostConfig, HostStatistics, Packet, PacketMode, Peer, PeerHandle, PeerState,
-    PeerStatistics, SendError,
+    DisconnectReason, Dropped, Event, HostConfig, HostStatistics, LimitsStruck, Packet, PacketMode, Peer, PeerHandle,
+    PeerState, PeerStatistics, SendError,
 };
 pub use netem::{Bandwidth, BurstLoss, Conditions};
 
@@ -41,4 +42,5 @@ pub use crate::connection::Connection;
 pub use crate::endpoint::Endpoint;
 pub use crate::error::{BindError, ConnectError, TrySendError};
 pub use crate::event_endpoint::EventEndpoint;
+pub use crate::intercept::{Intercept, Verdict};
 pub use crate::statistics::{EndpointStatistics, SocketStatistics};

@@ -231,6 +231,12 @@ impl Host {
         self.config.channel_limit = limit.clamp(wire::MINIMUM_CHANNELS, wire::MAXIMUM_CHANNELS);
     }
 
+    /// Sets the largest datagram of future connections, in bytes, 576 to 4096; values outside are brought to the nearer end. A
+    /// connection keeps what it has agreed on.
+    pub fn set_mtu(&mut self, mtu: u16) {
+        self.config.mtu = mtu.clamp(wire::MINIMUM_MTU, wire::MAXIMUM_MTU);
+    }
+
     /// Sets how datagrams are compressed from now on, in place of [`HostConfig::compression`]. The other sides must do the same,
     /// from their first datagram on.
     pub fn set_compressor(&mut self, compressor: Option<Box<dyn Compressor>>) {

@@ -173,6 +173,18 @@ fn a_host_without_a_free_slot_dials_nobody() {
 }
 
 #[test]
+fn a_new_mtu_is_for_the_connections_after_it() {
+    let mut probe = Probe::new(HostConfig::default());
+    let before = probe.join(address(1), Connect::default());
+    probe.host.set_mtu(700);
+    let after = probe.join(address(2), Connect::default());
+    let mtu = |peer| probe.host.peer(peer).unwrap().mtu();
+    assert_eq!((mtu(before.peer), mtu(after.peer)), (1392, 700));
+    probe.host.set_mtu(0);
+    assert_eq!(probe.host.config().mtu, 576, "the protocol's minimum");
+}
+
+#[test]
 fn connect_is_answered_with_one_verify_that_fits_it() {
     let mut probe = Probe::new(config(|config| {
         config.channel_limit = 5;

@@ -17,6 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use enet_proto::Time;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -84,17 +85,26 @@ impl Driver {
             host,
             socket,
             impairment,
+            intercept,
             ..
         } = state;
+        let mut handle = |from, datagram: Bytes| {
+            if !intercept
+                .as_ref()
+                .is_some_and(|intercept| intercept.takes(from, &datagram))
+            {
+                host.handle_datagram(now, from, datagram);
+            }
+        };
         let received = socket
             .as_mut()?
             .poll_receive(cx, self.hurried, RECEIVE_BUDGET, |from, datagram| {
                 if let Some(datagram) = impairment.arrive(now, from, datagram) {
-                    host.handle_datagram(now, from, datagram);
+                    handle(from, datagram);
                 }
             });
         while let Some((from, datagram)) = impairment.next_incoming(now) {
-            host.handle_datagram(now, from, datagram);
+            handle(from, datagram);
         }
         match received {
             Ok(more) => Some(more),

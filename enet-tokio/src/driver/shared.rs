@@ -13,6 +13,7 @@ use super::events::Events;
 use super::waiters::Waiters;
 use crate::conditions::Impairment;
 use crate::config::Config;
+use crate::intercept::Intercept;
 use crate::socket::{Outgoing, Sent, Socket};
 use crate::statistics::{EndpointStatistics, SocketStatistics};
 
@@ -31,6 +32,7 @@ pub(crate) struct State {
     pub(crate) socket: Option<Socket>,
     pub(crate) outgoing: Outgoing,
     pub(crate) impairment: Impairment,
+    pub(crate) intercept: Option<Intercept>,
     pub(crate) sink: Sink,
     pub(crate) phase: Phase,
     /// Nothing is sent or received yet.
@@ -88,6 +90,7 @@ impl Shared {
             socket: Some(socket),
             outgoing: Outgoing::default(),
             impairment: Impairment::new(config.conditions.clone()),
+            intercept: config.intercept.clone(),
             sink,
             phase: Phase::Running,
             held: config.held,

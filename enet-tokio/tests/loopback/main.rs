@@ -11,5 +11,6 @@ mod conditions;
 mod connecting;
 mod delivery;
 mod events;
+mod intercept;
 mod time;
 mod trouble;
