@@ -68,7 +68,7 @@ fn it_can_be_asked_why_peers_went_and_how_the_network_does() {
         assert_eq!(event["holds"], true, "{event}");
         checks += 1;
     }
-    assert_eq!(checks, 23);
+    assert_eq!(checks, 24);
 }
 
 #[test]
