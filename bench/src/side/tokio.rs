@@ -1,17 +1,20 @@
 //! Ours, through the public API of enet-tokio.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use enet_tokio::{Config, EventEndpoint, Packet, PeerHandle};
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::{ANY_PORT, Event, Mode, Options, Side};
 
 pub(crate) struct Tokio {
     endpoint: EventEndpoint,
     channels: usize,
+    /// The time limit of waiting, kept from one event to the next as a program's own ticker would be.
+    limit: Pin<Box<Sleep>>,
 }
 
 impl Side for Tokio {
@@ -28,6 +31,7 @@ impl Side for Tokio {
         Tokio {
             endpoint: endpoint.expect("an endpoint"),
             channels: options.channels,
+            limit: Box::pin(sleep(Duration::ZERO)),
         }
     }
 
@@ -46,12 +50,18 @@ impl Side for Tokio {
     }
 
     async fn next(&mut self, wait: Duration) -> Option<Event<PeerHandle, Bytes>> {
-        // A program has no use for a time limit while there are events.
-        let event = match self.endpoint.try_next_event() {
-            Some(event) => event,
-            None => timeout(wait, self.endpoint.next_event()).await.ok()??,
-        };
-        Some(translate(event))
+        if let Some(event) = self.endpoint.try_next_event() {
+            return Some(translate(event));
+        }
+        let now = Instant::now();
+        if self.limit.is_elapsed() || self.limit.deadline() > now + wait {
+            self.limit.as_mut().reset(now + wait);
+        }
+        tokio::select! {
+            biased;
+            event = self.endpoint.next_event() => event.map(translate),
+            () = &mut self.limit => None,
+        }
     }
 }
 

@@ -276,5 +276,9 @@ pub(crate) async fn join<S: Side>(stage: &Stage<'_>, to: SocketAddr) -> Part {
         }
     };
     stage.client_done();
+    // Those who go disturb those who are still measured.
+    while !stage.is_finished() {
+        side.next(LONG / 10).await;
+    }
     part
 }

@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::host::{Event, Flags, Host, Options, Peer};
+use super::event::Event;
+use super::host::{Flags, Host, Options, Peer};
 use crate::driver::{self, Serve};
 
 /// A host of the C library that is served all the time.

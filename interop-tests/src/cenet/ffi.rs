@@ -21,7 +21,6 @@ pub(super) struct RawPacket {
 pub(super) type RawCodec = unsafe extern "C" fn(*mut c_void, c_int, *const u8, usize, *mut u8, usize) -> usize;
 
 unsafe extern "C" {
-    pub(super) safe fn enet_initialize() -> c_int;
     pub(super) safe fn enet_linked_version() -> u32;
     pub(super) fn enet_host_destroy(host: *mut RawHost);
     pub(super) fn enet_host_flush(host: *mut RawHost);
@@ -48,6 +47,8 @@ unsafe extern "C" {
         limit: usize,
     ) -> usize;
 
+    pub(super) safe fn shim_initialize() -> c_int;
+    pub(super) fn shim_allocations(count: *mut u64, live: *mut i64);
     pub(super) fn shim_host_create(
         bound: c_int,
         ip: u32,

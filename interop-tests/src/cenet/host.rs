@@ -4,14 +4,13 @@ use std::ffi::c_int;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::ptr::{self, NonNull};
-use std::slice;
-use std::sync::Once;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::codec;
+use super::event::{Event, Lent};
 use super::ffi::{self, RawHost, RawPeer};
+use super::{allocations, codec};
 
 /// A host of the C library. It lives on one thread at a time.
 #[derive(Debug)]
@@ -47,36 +46,6 @@ pub struct Peer(usize);
 /// How a packet is sent, and how it came: ENet's flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Flags(pub u32);
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A peer is connected; `data` is what its CONNECT carried.
-    Connected {
-        /// Which.
-        peer: Peer,
-        /// The number.
-        data: u32,
-    },
-    /// A peer has gone.
-    Disconnected {
-        /// Which.
-        peer: Peer,
-        /// What its notice carried, 0 for a timeout.
-        data: u32,
-    },
-    /// A packet came.
-    Received {
-        /// From whom.
-        peer: Peer,
-        /// On which channel.
-        channel: u8,
-        /// Its bytes.
-        data: Bytes,
-        /// How it was sent.
-        flags: Flags,
-    },
-}
 
 /// What a peer can be asked for, in the units of the C library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,8 +99,7 @@ pub fn version() -> (u8, u8, u8) {
 impl Host {
     /// Makes a host.
     pub fn new(options: Options) -> io::Result<Host> {
-        static INITIALIZED: Once = Once::new();
-        INITIALIZED.call_once(|| assert_eq!(ffi::enet_initialize(), 0, "ENet initializes"));
+        allocations::initialize();
         let address = options.address.unwrap_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
         // SAFETY: the arguments are plain numbers.
         let raw = unsafe {
@@ -181,6 +149,28 @@ impl Host {
     /// # Panics
     /// If the library reports that its socket failed.
     pub fn service(&mut self, timeout: Duration) -> Option<Event> {
+        Some(match self.service_lent(timeout)? {
+            Event::Connected { peer, data } => Event::Connected { peer, data },
+            Event::Disconnected { peer, data } => Event::Disconnected { peer, data },
+            Event::Received {
+                peer,
+                channel,
+                data,
+                flags,
+            } => Event::Received {
+                peer,
+                channel,
+                data: Bytes::copy_from_slice(&data),
+                flags,
+            },
+        })
+    }
+
+    /// As [`service`](Host::service), without copying what was received.
+    ///
+    /// # Panics
+    /// If the library reports that its socket failed.
+    pub fn service_lent(&mut self, timeout: Duration) -> Option<Event<Lent>> {
         let milliseconds = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
         let (mut peer, mut channel, mut data, mut packet) = (0, 0, 0, ptr::null_mut());
         // SAFETY: `raw` is a live host; the pointers are to locals of the right types.
@@ -200,23 +190,13 @@ impl Host {
             1 => Some(Event::Connected { peer, data }),
             2 => Some(Event::Disconnected { peer, data }),
             3 => {
-                let (mut length, mut flags) = (0, 0);
-                // SAFETY: a receive event has a packet, which is ours; its data is as long as it says.
-                let bytes = unsafe {
-                    let data = ffi::shim_packet_data(packet, &raw mut length, &raw mut flags);
-                    let bytes = if length == 0 {
-                        Bytes::new()
-                    } else {
-                        Bytes::copy_from_slice(slice::from_raw_parts(data, length))
-                    };
-                    ffi::enet_packet_destroy(packet);
-                    bytes
-                };
+                // SAFETY: a receive event has a packet, which is its receiver's.
+                let (data, flags) = unsafe { Lent::new(packet) };
                 Some(Event::Received {
                     peer,
                     channel,
-                    data: bytes,
-                    flags: Flags(flags),
+                    data,
+                    flags,
                 })
             }
             _ => panic!("ENet's socket failed"),

@@ -1,8 +1,43 @@
 /* What Rust needs of ENet, without the layout of its structures, which differs between releases. */
 
 #include <enet/enet.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef __APPLE__
+#include <malloc/malloc.h>
+#define usable_size malloc_size
+#else
+#include <malloc.h>
+#define usable_size malloc_usable_size
+#endif
+
+/* What this thread has taken from the heap and not given back. */
+static _Thread_local uint64_t allocated;
+static _Thread_local int64_t live;
+
+static void *counting_malloc(size_t size) {
+    void *memory = malloc(size);
+    allocated++;
+    live += (int64_t)usable_size(memory);
+    return memory;
+}
+
+static void counting_free(void *memory) {
+    live -= (int64_t)usable_size(memory);
+    free(memory);
+}
+
+int shim_initialize(void) {
+    ENetCallbacks callbacks = {counting_malloc, counting_free, NULL};
+    return enet_initialize_with_callbacks(ENET_VERSION, &callbacks);
+}
+
+void shim_allocations(uint64_t *count, int64_t *live_bytes) {
+    *count = allocated;
+    *live_bytes = live;
+}
 
 /* An address as Rust has it: IPv4, in host byte order. */
 static ENetAddress address_of(uint32_t ip, uint16_t port) {
