@@ -99,7 +99,7 @@ fn announced_packets_hold_no_more_than_what_came_of_them() {
         offset: total - 1,
         data: one(),
     });
-    assert!(held <= 8 * 1024 * 1024, "{held} bytes held");
+    assert!(held <= 2 * 1024 * 1024, "{held} bytes held");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod delivery;
 mod disconnect;
 mod fragments;
 mod handshake;
+mod host_limits;
 mod limits;
 mod properties;
 mod retransmission;
