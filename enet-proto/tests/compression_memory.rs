@@ -1,5 +1,4 @@
-//! What compressors allocate, measured at the allocator. A test binary of its own with one test, so that nothing else allocates
-//! meanwhile.
+//! What compressors allocate, measured at the allocator.
 //!
 //! The library that does zstd has memory of its own, which is not seen here.
 

@@ -6,6 +6,7 @@
 
 mod coder;
 mod model;
+mod root;
 
 use super::Compressor;
 use coder::{Decoder, Encoder, Full};

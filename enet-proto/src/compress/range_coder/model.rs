@@ -2,7 +2,10 @@
 //!
 //! A context stands for a history of up to two bytes, the root for the empty one. It holds an entry for each value that was
 //! seen after its history, and the entry is at the same time the context of the history one byte longer. So entries and
-//! contexts are one kind of node, in one array; the entries of a context are a binary search tree in it, by value.
+//! contexts are one kind of node, in one array; the entries of a context are a binary search tree in it, by value. Only the root
+//! has a table instead.
+
+use super::root::Root;
 
 /// The longest history, in bytes.
 const LONGEST_HISTORY: u8 = 2;
@@ -74,6 +77,7 @@ pub(super) struct Visit {
 
 pub(super) struct Model {
     nodes: Vec<Node>,
+    root: Root,
     predicted: ContextId,
     history: u8,
 }
@@ -82,6 +86,7 @@ impl Model {
     pub(super) fn new() -> Model {
         let mut model = Model {
             nodes: Vec::with_capacity(NODES_BEFORE_RESET + usize::from(LONGEST_HISTORY)),
+            root: Root::new(),
             predicted: ContextId::ROOT,
             history: 0,
         };
@@ -97,6 +102,7 @@ impl Model {
             total: 257,
             ..Node::of(0)
         });
+        self.root = Root::new();
         self.predicted = ContextId::ROOT;
         self.history = 0;
     }
@@ -120,25 +126,24 @@ impl Model {
 
     /// The value at a place among the weights of a context, escapes not counted; `None` if the place is beyond all.
     pub(super) fn find(&self, context: ContextId, position: u16) -> Option<u8> {
-        let unseen = context.unseen_weight();
+        if context == ContextId::ROOT {
+            return self.root.find(position);
+        }
         let mut below = 0;
         let mut at = self.node(context).entries;
         while at != NONE {
             let entry = self.node(at);
-            let start = below + entry.smaller + u16::from(entry.value) * unseen;
+            let start = below + entry.smaller;
             if position < start {
                 at = entry.left;
-            } else if position - start < entry.count + unseen {
+            } else if position - start < entry.count {
                 return Some(entry.value);
             } else {
-                below += entry.smaller + entry.count;
+                below = start + entry.count;
                 at = entry.right;
             }
         }
-        // Between the entries each value has its weight as unseen.
-        (unseen > 0)
-            .then(|| position - below)
-            .and_then(|value| u8::try_from(value).ok())
+        None
     }
 
     /// Begins to count a value in one context after the other.
@@ -199,6 +204,15 @@ impl Model {
     fn count(&mut self, context: ContextId, value: u8) -> (ContextId, u16, u16) {
         let increment = context.increment();
         let new = ContextId(self.nodes.len() as u16);
+        if context == ContextId::ROOT {
+            let (below, count) = self.root.counts(value);
+            self.root.raise(value, increment);
+            let entry = *self.root.entry_mut(value).get_or_insert(new);
+            if entry == new {
+                self.nodes.push(Node::of(value));
+            }
+            return (entry, below, count);
+        }
         let mut below = 0;
         let mut link = &mut self.node_mut(context).entries;
         while *link != NONE {
@@ -226,7 +240,11 @@ impl Model {
 
     /// Halves the weights of a context, rounding up.
     fn rescale(&mut self, context: ContextId) {
-        let counts = self.halve(self.node(context).entries);
+        let counts = if context == ContextId::ROOT {
+            self.root.halve()
+        } else {
+            self.halve(self.node(context).entries)
+        };
         let node = self.node_mut(context);
         node.escapes -= node.escapes / 2;
         node.total = counts + node.escapes + 0x100 * context.unseen_weight();
