@@ -289,9 +289,8 @@ impl Host {
 
     /// After anything that may have changed a peer: it is put in line to send, scheduled, or taken out if it is over.
     fn touch(&mut self, handle: PeerHandle) {
+        self.count_held(handle);
         let Some(peer) = self.peers.get_mut(handle) else { return };
-        self.held = self.held + peer.held() - peer.counted;
-        peer.counted = peer.held();
         if let Some(reason) = peer.ended() {
             self.statistics.limits.slow_peers += u64::from(peer.too_slow);
             if matches!(reason, DisconnectReason::Remote { .. }) {
@@ -310,6 +309,14 @@ impl Host {
         }
         if let Some(deadline) = peer.deadline() {
             self.timers.schedule(handle, deadline);
+        }
+    }
+
+    /// Brings the total of what is held up to date with one peer.
+    fn count_held(&mut self, handle: PeerHandle) {
+        if let Some(peer) = self.peers.get_mut(handle) {
+            self.held = self.held + peer.held() - peer.counted;
+            peer.counted = peer.held();
         }
     }
 

@@ -33,7 +33,9 @@ impl<'a> PeerMut<'a> {
             statistics,
             ..
         } = &mut *self.host;
-        let sent = peers[self.handle].send(channel, packet, *now, share, config);
+        let peer = &mut peers[self.handle];
+        let in_line = peer.ready;
+        let sent = peer.send(channel, packet, *now, share, config);
         if let Err(SendError::QueueFull { maximum, .. }) = sent {
             let limits = &mut statistics.limits;
             if maximum < config.max_queued_data {
@@ -42,7 +44,12 @@ impl<'a> PeerMut<'a> {
                 limits.queued_data += 1;
             }
         }
-        self.host.touch(self.handle);
+        if in_line && sent.is_ok() {
+            // The rest is looked at when it has sent.
+            self.host.count_held(self.handle);
+        } else {
+            self.host.touch(self.handle);
+        }
         sent
     }
 

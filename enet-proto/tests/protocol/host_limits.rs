@@ -1,5 +1,7 @@
 //! What all peers together can make a host hold, and how often they may join.
 
+use std::collections::BTreeMap;
+
 use enet_proto::{DisconnectReason, Event, HostConfig, Packet, SendError};
 use enet_sim::wire::{Body, Command, Connect, Fragment};
 use enet_sim::{Network, Probe, Remote, StockClient, StockState};
@@ -112,9 +114,9 @@ fn those_who_join_beyond_the_rate_join_later() {
 
 /// A peer that acknowledges what it gets at a rate, while its queue is kept full. How it ended within two minutes.
 fn fed_at(bytes_per_second: usize) -> Option<DisconnectReason> {
-    let (mut probe, slow, _) = two_joined(config(|config| config.max_queued_data = 1 << 20));
+    let (mut probe, slow, _) = two_joined(config(|config| config.max_queued_data = 16 << 20));
     let chunk = bytes_per_second / 20;
-    let mut unconfirmed = Vec::new();
+    let mut unconfirmed: BTreeMap<(u8, u16), (u16, usize)> = BTreeMap::new();
     let mut kept = 0;
     for _ in 0..20 * 120 {
         while let Some(mut peer) = probe.host.peer_mut(slow.peer) {
@@ -122,19 +124,24 @@ fn fed_at(bytes_per_second: usize) -> Option<DisconnectReason> {
                 break;
             }
         }
-        unconfirmed.extend(probe.advance(ms(50)).into_iter().filter(|sent| sent.to == slow.address));
-        kept += chunk;
-        let mut now = Vec::new();
-        unconfirmed.retain(|sent| {
-            let size = sent.datagram.encode().len();
-            let confirm = size <= kept;
-            if confirm {
-                kept -= size;
-                now.push(sent.clone());
+        for sent in probe.advance(ms(50)).iter().filter(|sent| sent.to == slow.address) {
+            let time = sent.datagram.sent_time.unwrap_or_default();
+            for command in sent.datagram.commands.iter().filter(|command| command.acknowledge) {
+                let size = command.payload().map_or(8, |data| data.len());
+                unconfirmed.insert((command.channel, command.number), (time, size));
             }
-            !confirm
-        });
-        probe.acknowledge_all(&slow, &now);
+        }
+        kept += chunk;
+        let mut acknowledgements = Vec::new();
+        while let Some(entry) = unconfirmed.first_entry()
+            && entry.get().1 <= kept
+        {
+            let (&(channel, number), &(time, size)) = (entry.key(), entry.get());
+            kept -= size;
+            acknowledgements.push(Command::acknowledgement(channel, number, time));
+            entry.remove();
+        }
+        probe.give(&slow, &acknowledgements);
         for event in probe.events() {
             if let Event::Disconnected { peer, reason } = event
                 && peer == slow.peer
@@ -149,7 +156,7 @@ fn fed_at(bytes_per_second: usize) -> Option<DisconnectReason> {
 
 #[test]
 fn who_takes_hardly_anything_of_a_full_queue_is_dropped_and_who_takes_more_is_not() {
-    // A sixteenth of 1 MiB in a minute is 1092 bytes per second.
-    assert_eq!(fed_at(500), Some(DisconnectReason::TimedOut));
+    // A sixteenth of 16 MiB in a minute is 17 476 bytes per second.
+    assert_eq!(fed_at(8_000), Some(DisconnectReason::TimedOut));
     assert_eq!(fed_at(100_000), None);
 }
