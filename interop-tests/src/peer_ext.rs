@@ -52,7 +52,7 @@ pub fn addon() -> &'static Path {
     })
 }
 
-/// Builds the library as cargo builds the tests, so that what they have in common is built once; returns where it is.
+/// Builds the library in the profile of the tests, with which it has most of its dependencies in common; returns where it is.
 fn build() -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -60,7 +60,8 @@ fn build() -> PathBuf {
             "build",
             "--profile",
             "test",
-            "--workspace",
+            "--package",
+            "peer-ext",
             "--lib",
             "--message-format",
             "json",

@@ -48,6 +48,8 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         let mut command = vec!["build", "--package", "peer-ext", "--profile", profile];
         command.extend(options.target.iter().flat_map(|target| ["--target", target.as_str()]));
         Step::cargo("library", &command)
+            // A quarter of the size; the debug library keeps its symbols, for backtraces.
+            .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
             .minutes(20)
             .advice("Its messages above say why. It needs the Rust that peer-ext/Cargo.toml names, and the target installed.")
             .run(context)?;
