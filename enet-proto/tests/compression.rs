@@ -244,6 +244,7 @@ fn decompress(compressor: &mut dyn Compressor, input: &[u8], limit: usize) -> Op
     compressor.decompress(input, limit, &mut output).then_some(output)
 }
 
+#[cfg(all(feature = "zlib", feature = "zstd"))]
 fn hex(digits: &str) -> Vec<u8> {
     let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
     (0..digits.len()).step_by(2).map(byte).collect()

@@ -21,7 +21,7 @@ const TABLE_BEGIN: &str = "<!-- By record-captures: -->\n";
 fn main() -> io::Result<()> {
     for (name, session) in c_enet::SESSIONS.iter().chain(godot::SESSIONS) {
         println!("{name}");
-        save(name, session())?;
+        save(name, &session())?;
     }
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/captures/README.md");
     let text = fs::read_to_string(&readme)?;
@@ -35,7 +35,7 @@ fn main() -> io::Result<()> {
 type Session = (&'static str, fn() -> Relay);
 
 /// Stores what a relay recorded, once it proves readable.
-fn save(name: &str, relay: Relay) -> io::Result<()> {
+fn save(name: &str, relay: &Relay) -> io::Result<()> {
     let datagrams = relay.recorded().into_iter().map(|recorded| Datagram {
         at: recorded.at,
         from: ipv4(recorded.from),
