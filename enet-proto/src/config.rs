@@ -71,8 +71,8 @@ pub struct HostConfig {
     /// true one is noticed by as much later. Default true.
     pub doubt_disconnects: bool,
     /// How many connections may be in the making at a time, that is, have asked but not yet proven that they receive at their
-    /// address. Each costs some 200 bytes. When full, a newcomer replaces a random one from where most of them come.
-    /// Default 16384.
+    /// address. Each costs 600 bytes at most. When full, a newcomer replaces a random one from where most of them come.
+    /// Default 12 288, that is, at most 8 MiB.
     pub max_half_open: usize,
 }
 
@@ -99,7 +99,7 @@ impl Default for HostConfig {
             fast_retransmit: true,
             ack_delay: Duration::ZERO,
             doubt_disconnects: true,
-            max_half_open: 16_384,
+            max_half_open: 12_288,
         }
     }
 }

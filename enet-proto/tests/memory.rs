@@ -3,11 +3,13 @@
 //! The one `unsafe` block is the counting allocator, which hands everything on to the system's.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Duration;
 
-use enet_proto::{Host, HostConfig, Packet};
-use enet_sim::wire::Connect;
+use bytes::Bytes;
+use enet_proto::{Host, HostConfig, Packet, Time};
+use enet_sim::wire::{Body, Command, Connect, Datagram, NO_PEER};
 use enet_sim::{Network, NodeId, Random, StockClient, StockState};
 
 struct Counting;
@@ -127,9 +129,38 @@ fn an_idle_peer_is_small() {
     assert!(each <= 4096, "{each} bytes for an idle peer with two channels in use");
 }
 
+/// Attempts from ever new addresses, each of which sends something after its answer, but never the proof.
+fn unproven_connections_have_a_fixed_place() {
+    let now = Time::from_millis(1);
+    let mut host = Host::new(HostConfig::default(), [1; 32], now);
+    let mut buffer = Vec::new();
+    for number in 0..40_000u32 {
+        let from = SocketAddr::from((Ipv4Addr::from(0x0A00_0000 + number * 256), 4000));
+        let connect = Command::control(1, Body::Connect(Connect::default()));
+        let datagram = Datagram::to(NO_PEER, 0).sent_at(0).with(connect);
+        host.handle_datagram(now, from, datagram.encode());
+        let answered = host.poll_transmit(now, 1, &mut buffer).expect("an answer");
+        assert_eq!(answered.destination, from);
+        let answer = Datagram::parse(&Bytes::copy_from_slice(&buffer)).expect("a datagram");
+        let Body::Verify(verify) = answer.commands[0].body else {
+            panic!("no VERIFY")
+        };
+        let early = Datagram::to(verify.peer_id, verify.outgoing_session)
+            .sent_at(0)
+            .with(Command::reliable(0, 1, Body::Reliable(vec![1; 40].into())));
+        host.handle_datagram(now, from, early.encode());
+        while host.poll_transmit(now, 1, &mut buffer).is_some() {}
+    }
+    let table = host.half_open();
+    let held = weigh(host);
+    println!("{table} unproven connections hold {held} bytes");
+    assert!(held <= 8 << 20, "{held} bytes for {table} unproven connections");
+}
+
 #[test]
 fn memory_follows_the_peers() {
     // One after the other: the allocator counts for all threads.
     an_idle_peer_is_small();
     ten_thousand_come_and_go();
+    unproven_connections_have_a_fixed_place();
 }

@@ -210,7 +210,7 @@ impl HalfOpenTable {
             self.remove(&endpoint);
         }
         // Replaced entries leave their place in the order behind; it must not outgrow the table.
-        if self.order.len() > self.limit * 2 {
+        if self.order.len() > self.limit + self.limit / 4 {
             let Self {
                 order, index, entries, ..
             } = self;
