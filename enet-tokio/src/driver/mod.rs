@@ -68,6 +68,8 @@ impl Driver {
             Outflow::Idle if !put_off => state.transmit(now, TRANSMIT_BUDGET),
             other => other,
         };
+        // The acknowledgement of a farewell ends its peer as it is sent.
+        state.dispatch();
         let may_send = outflow == Outflow::Blocked
             && state
                 .socket
