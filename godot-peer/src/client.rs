@@ -180,7 +180,10 @@ impl GodotClient {
                 Some(Event::Received { channel, packet, .. }) => self.lock().scene.packet_received(channel, packet),
                 Some(Event::Disconnected { peer, reason }) if peer == self.server => {
                     self.lock().over = true;
-                    return Some(ClientEvent::Disconnected { reason: reason.into() });
+                    // As in Godot, who closes is not told that the server is gone.
+                    if reason != DisconnectReason::Local {
+                        return Some(ClientEvent::Disconnected { reason: reason.into() });
+                    }
                 }
                 // What is left of an address that was tried in vain.
                 Some(Event::Connected { .. } | Event::Disconnected { .. }) => {}
