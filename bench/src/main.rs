@@ -1,4 +1,4 @@
-//! Measures this ENet side by side with C ENet, other Rust ENets and QUIC.
+//! Measures this ENet side by side with C ENet, other ENet hosts in Rust and QUIC.
 //!
 //! Every measurement is a process of its own with the server and its clients on threads of their own; all implementations run
 //! in turn, several times, and are compared within a turn, so that a machine whose speed drifts does not matter.
@@ -30,7 +30,7 @@ use crate::scenario::{Effort, scenarios};
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Measures this ENet side by side with C ENet, other Rust ENets and QUIC.
+/// Measures this ENet side by side with C ENet, other ENet hosts in Rust and QUIC.
 ///
 /// Without arguments it takes some minutes; the tables and charts go to target/bench.
 #[derive(Debug, Parser)]

@@ -105,9 +105,8 @@ pub(super) async fn send<S: Side>(
             }
             Some(Event::Received(_, data)) => reported = number(data.as_ref()).max(reported),
             Some(Event::Disconnected(_)) => panic!("the connection was lost"),
-            Some(Event::Connected(_)) => {}
             None if mode == Mode::Unreliable => reported = sent,
-            None => {}
+            Some(Event::Connected(_)) | None => {}
         }
     };
     let usage = meter.stop();
