@@ -127,7 +127,7 @@ fn fed_at(bytes_per_second: usize) -> Option<DisconnectReason> {
         for sent in probe.advance(ms(50)).iter().filter(|sent| sent.to == slow.address) {
             let time = sent.datagram.sent_time.unwrap_or_default();
             for command in sent.datagram.commands.iter().filter(|command| command.acknowledge) {
-                let size = command.payload().map_or(8, |data| data.len());
+                let size = command.payload().map_or(8, bytes::Bytes::len);
                 unconfirmed.insert((command.channel, command.number), (time, size));
             }
         }
