@@ -99,7 +99,7 @@ pub(crate) struct HostLink {
     next_serial: Cell<u64>,
     /// Connections that this side ended without an event to come.
     fallen: RefCell<Vec<Departing>>,
-    /// Connections that came to nothing.
+    /// Connections that came to nothing, or are over, which is still to be told.
     failed: RefCell<VecDeque<Departing>>,
     errands: RefCell<Vec<Errand>>,
     /// What `pop_statistic` has told of each counter.
@@ -322,6 +322,11 @@ impl HostLink {
     /// Takes the connections that this side has ended without an event.
     pub(crate) fn take_fallen(&self) -> Vec<Departing> {
         self.fallen.take()
+    }
+
+    /// Puts a departure back, to be told of next.
+    pub(crate) fn put_off(&self, peer: Departing) {
+        self.failed.borrow_mut().push_front(peer);
     }
 
     /// How many things have happened that were not taken yet, about.

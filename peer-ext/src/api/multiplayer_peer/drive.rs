@@ -64,8 +64,19 @@ impl RustENetMultiplayerPeer {
         for (key, host) in hosts {
             host.begin();
             // What comes meanwhile has to wait: handlers of signals may send, and be answered, for ever.
+            let mut received = false;
             for _ in 0..host.waiting() {
-                let Some(happening) = host.next() else { break };
+                let happening = match host.next() {
+                    // What came before it has to be read first. The model acknowledges nothing between two polls, so there a
+                    // departure never comes with the packets before it.
+                    Some(Happening::Disconnected { peer }) if received => {
+                        host.put_off(peer);
+                        break;
+                    }
+                    Some(happening) => happening,
+                    None => break,
+                };
+                received |= matches!(happening, Happening::Received { .. });
                 self.handle(happening);
                 if self.generation != generation {
                     return;
