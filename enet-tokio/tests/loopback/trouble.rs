@@ -82,6 +82,7 @@ async fn a_flood_does_not_starve_a_connection() {
         let pair = Pair::new(config(batching)).await;
         let target = pair.server.local_addr();
         let flooding = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let (began, beginning) = std::sync::mpsc::channel();
         let flood = std::thread::spawn({
             let flooding = flooding.clone();
             move || {
@@ -89,10 +90,14 @@ async fn a_flood_does_not_starve_a_connection() {
                 let mut count = 0_u64;
                 while flooding.load(std::sync::atomic::Ordering::Relaxed) {
                     count += u64::from(socket.send_to(&[0xAB; 300], target).is_ok());
+                    if count == 1 {
+                        began.send(()).unwrap();
+                    }
                 }
                 count
             }
         });
+        beginning.recv().unwrap();
         for index in 0..100 {
             pair.dialled
                 .send(0, Packet::reliable(payload(index, 100)))

@@ -188,7 +188,7 @@ impl Guest {
         );
     }
 
-    /// Waits until the session is over; why it is.
+    /// Waits until the session is over because the server or the network ended it; why it is.
     #[track_caller]
     pub fn expect_end(&mut self) -> Departure {
         let is_end = |event: &ClientEvent| matches!(event, ClientEvent::Disconnected { .. });
