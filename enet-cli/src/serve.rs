@@ -60,6 +60,18 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     out_bandwidth: u32,
 
+    /// How many clients may come from one IP address. Many can share one behind a router or a mobile network.
+    #[arg(long, value_name = "COUNT", default_value_t = 4095, value_parser = clap::value_parser!(u32).range(1..))]
+    max_per_address: u32,
+
+    /// How many clients may join in a second; others get in a little later.
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    max_joins: u32,
+
+    /// How much data the server may hold for all clients together, in MiB, before those with most of it are refused more.
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    max_memory: u32,
+
     /// How datagrams are compressed. Clients must do the same: `peer.host.compress(mode)` in Godot, right after `create_client`.
     #[arg(long, value_name = "KIND", default_value = "none", value_parser = compression())]
     compression: Compression,
@@ -150,7 +162,12 @@ async fn bind(arguments: &Arguments, listen: Listen) -> Result<GodotServer, Serv
         .with_max_clients(usize::try_from(arguments.max_clients).unwrap_or(usize::MAX))
         .with_max_channels(arguments.max_channels.into())
         .with_bandwidth(arguments.in_bandwidth, arguments.out_bandwidth)
-        .with_compression(arguments.compression);
+        .with_compression(arguments.compression)
+        .with_endpoint(|endpoint| {
+            endpoint.host.duplicate_peers = usize::try_from(arguments.max_per_address).unwrap_or(usize::MAX);
+            endpoint.host.max_joins_per_second = arguments.max_joins;
+            endpoint.host.max_held_data = (arguments.max_memory as usize).saturating_mul(1024 * 1024);
+        });
     let mut result = GodotServer::bind(listen.address, options.clone()).await;
     if let (Err(BindError::Bind { source, .. }), Some(ipv4)) = (&result, listen.ipv4_instead())
         && !matches!(

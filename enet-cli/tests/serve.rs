@@ -87,6 +87,23 @@ impl Serve {
     }
 }
 
+impl Serve {
+    /// Waits for a line of the log while clients on this thread go on.
+    async fn logs(&self, part: &str) {
+        let end = Instant::now() + LONG;
+        loop {
+            match self.log.try_recv() {
+                Ok(line) if line.contains(part) => return,
+                Ok(_) => {}
+                Err(_) => {
+                    assert!(Instant::now() < end, "no log line with {part}");
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        }
+    }
+}
+
 impl Drop for Serve {
     fn drop(&mut self) {
         // It may have ended.
@@ -211,8 +228,11 @@ fn a_client_that_is_frozen_does_not_hold_it_up() {
     let mut serve = Serve::local();
     let runtime = runtime();
     // Nobody runs it any more once it has joined.
-    let _client = runtime.block_on(join(serve.address));
-    serve.logged("joined");
+    let _client = runtime.block_on(async {
+        let client = join(serve.address).await;
+        serve.logs("joined").await;
+        client
+    });
     serve.signal(Signal::INT);
     let start = Instant::now();
     assert_eq!(serve.wait().code(), Some(0));
@@ -223,8 +243,11 @@ fn a_client_that_is_frozen_does_not_hold_it_up() {
 fn a_second_signal_ends_it_at_once() {
     let mut serve = Serve::local();
     let runtime = runtime();
-    let _client = runtime.block_on(join(serve.address));
-    serve.logged("joined");
+    let _client = runtime.block_on(async {
+        let client = join(serve.address).await;
+        serve.logs("joined").await;
+        client
+    });
     // Two of a kind could be taken for one.
     serve.signal(Signal::INT);
     serve.signal(Signal::TERM);
@@ -284,12 +307,70 @@ fn limits_are_kept() {
         let send = |number| client.send_bytes(Target::SERVER, channel(number), TransferMode::Reliable, b"x");
         assert!(send(2).is_ok());
         assert!(send(3).is_err());
+        serve.logs("4 channels").await;
         let impatient = ClientOptions::default().with_endpoint(|endpoint| {
             endpoint.connect_timeout = Duration::from_millis(700);
         });
         assert!(GodotClient::connect(serve.address, impatient).await.is_err());
     });
-    serve.logged("4 channels");
+}
+
+#[test]
+fn clients_of_one_address_are_limited() {
+    let serve = Serve::start(&["serve", "--bind", "127.0.0.1:0", "--max-per-address", "1"]);
+    runtime().block_on(async {
+        let from = |ip: [u8; 4]| {
+            ClientOptions::default()
+                .with_bind_address((ip, 0).into())
+                .with_endpoint(|endpoint| endpoint.connect_timeout = Duration::from_millis(700))
+        };
+        let _first = join(serve.address).await;
+        serve.logs("joined").await;
+        assert!(GodotClient::connect(serve.address, from([127, 0, 0, 1])).await.is_err());
+        let other = GodotClient::connect(serve.address, from([127, 0, 0, 2]));
+        assert!(timeout(LONG, other).await.expect("in time").is_ok());
+    });
+}
+
+#[test]
+fn limits_of_nothing_are_refused() {
+    for option in ["--max-clients", "--max-per-address", "--max-joins", "--max-memory"] {
+        let Output { status, stderr, .. } = enet(&["serve", option, "0"]).output().expect("the binary was built");
+        assert_eq!(status.code(), Some(2));
+        let stderr = String::from_utf8(stderr).expect("UTF-8");
+        assert!(stderr.contains(option) && stderr.contains("1.."), "{stderr}");
+    }
+}
+
+/// A stock client's first CONNECT, with 2 channels and no limits.
+const CONNECT: [u8; 52] = [
+    0x8F, 0xFF, 0, 1, 0x82, 0xFF, 0, 1, 0, 0, 0xFF, 0xFF, 0, 0, 0x05, 0x70, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0x13, 0x88, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 0, 0, 0, 0,
+];
+
+#[test]
+fn clients_are_told_of_bandwidth_limits() {
+    let limits = ["--in-bandwidth", "100000", "--out-bandwidth", "200000"];
+    let serve = Serve::start(&[&["serve", "--bind", "127.0.0.1:0"], &limits[..]].concat());
+    let client = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    client.set_read_timeout(Some(LONG)).expect("it can wait");
+    client.send_to(&CONNECT, serve.address).expect("sent");
+    let mut verify = [0; 100];
+    let length = client.recv(&mut verify).expect("an answer");
+    assert_eq!((length, verify[4] & 0x0F), (48, 3), "a VERIFY_CONNECT");
+    let field = |at: usize| u32::from_be_bytes(verify[at..at + 4].try_into().expect("four bytes"));
+    assert_eq!((field(24), field(28)), (100_000, 200_000));
+}
+
+#[test]
+fn the_log_is_as_asked_for() {
+    let serve = Serve::start(&["serve", "--bind", "127.0.0.1:0", "--log", "warn,enet_tokio=debug"]);
+    serve.logged("socket bound");
+    let mut quiet = Serve::start(&["serve", "--bind", "127.0.0.1:0", "--log", "off"]);
+    runtime().block_on(async { drop(join(quiet.address).await) });
+    quiet.signal(Signal::INT);
+    assert_eq!(quiet.wait().code(), Some(0));
+    assert_eq!(quiet.log.iter().count(), 0);
 }
 
 #[test]

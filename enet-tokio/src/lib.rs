@@ -9,8 +9,9 @@
 //! belongs to the runtime in whose context the endpoint is bound. An endpoint survives whatever its network does: an interface
 //! that is down or a destination that is unreachable is loss, counted in the [statistics](EndpointStatistics).
 //!
-//! An answer that is sent by the task that received the question, before it waits for anything else, leaves in one datagram
-//! together with the acknowledgement.
+//! An answer that is sent by the task that received the question leaves in one datagram together with the acknowledgement, when
+//! the task waits for more. A task that does something else meanwhile, for more than a millisecond or two, does not hold up the
+//! acknowledgement, nor what it has sent; `flush` sends at once.
 //!
 //! Log output is by `tracing`, under the target `enet_tokio`, at the level `debug`.
 #![deny(unsafe_code)]
