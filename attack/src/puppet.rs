@@ -63,7 +63,7 @@ impl Puppet {
                         && verify.connect_id == connect_id
                     {
                         let ack = datagram.sent_time.map(|time| (command.number, time));
-                        joined = Some((verify.peer_id, verify.incoming_session, ack));
+                        joined = Some((verify.peer_id, verify.outgoing_session, ack));
                     }
                 }
             });
@@ -72,7 +72,9 @@ impl Puppet {
                 if let Some((number, time)) = ack {
                     puppet.send(vec![Command::acknowledgement(CONTROL, number, time)]);
                 }
-                return Ok(puppet);
+                if puppet.is_alive(PATIENCE) {
+                    return Ok(puppet);
+                }
             }
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -123,7 +123,7 @@ fn prove(socket: &UdpSocket, proven: &mut HashMap<u32, u16>) {
             if let (Body::Verify(verify), Some(time)) = (&command.body, datagram.sent_time) {
                 proven.insert(verify.connect_id, verify.peer_id);
                 let ack = Command::acknowledgement(CONTROL, command.number, time);
-                acks.push(Datagram::to(verify.peer_id, verify.incoming_session).with(ack).encode());
+                acks.push(Datagram::to(verify.peer_id, verify.outgoing_session).with(ack).encode());
             }
         }
     });
