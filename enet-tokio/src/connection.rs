@@ -89,7 +89,7 @@ impl Connection {
         let Identity { key, peer, .. } = self.0.identity;
         self.0
             .shared
-            .with(|state| match try_send(state, peer, channel, packet) {
+            .poll(|state| match try_send(state, peer, channel, packet) {
                 Ok(()) => Poll::Ready(Ok(())),
                 Err(TrySendError {
                     error: SendError::QueueFull { .. },
@@ -152,7 +152,7 @@ impl Connection {
     }
 
     fn poll_recv(&self, cx: Option<&Context<'_>>) -> Poll<Received> {
-        self.0.shared.with(|state| {
+        self.0.shared.poll(|state| {
             let key = self.0.identity.key;
             let State {
                 host,
@@ -211,7 +211,7 @@ impl Connection {
     }
 
     fn poll_stage<R>(&self, cx: &Context<'_>, look: impl FnOnce(Stage) -> Option<R>) -> Poll<R> {
-        self.0.shared.with(|state| {
+        self.0.shared.poll(|state| {
             let connections = connections(state);
             let key = self.0.identity.key;
             match look(connections.stage(key)) {

@@ -150,7 +150,7 @@ impl Endpoint {
     pub async fn accept(&self) -> Option<Connection> {
         poll_fn(|cx| {
             let budget = ready!(coop::poll_proceed(cx));
-            let accepted = ready!(self.handle.look(|state| match state.is_running() {
+            let accepted = ready!(self.handle.shared().poll(|state| match state.is_running() {
                 true => connections(state).poll_accept(cx).map(Some),
                 false => Poll::Ready(None),
             }));

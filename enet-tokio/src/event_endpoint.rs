@@ -11,7 +11,7 @@ use tokio::task::coop;
 
 use crate::config::Config;
 use crate::driver::events::Events;
-use crate::driver::shared::{Sink, State};
+use crate::driver::shared::Sink;
 use crate::error::{BindError, ConnectError};
 use crate::handle::{Handle, common_methods};
 
@@ -121,25 +121,8 @@ impl EventEndpoint {
     }
 
     fn poll_event(&self, cx: Option<&Context<'_>>) -> Poll<Option<Event>> {
-        self.handle.look(|state| {
-            let ended = state.has_ended();
-            let State {
-                host,
-                sink: Sink::Events(events),
-                ..
-            } = state
-            else {
-                return Poll::Pending;
-            };
-            let event = events.next(host);
-            if event.is_some() || ended {
-                return Poll::Ready(event);
-            }
-            if let Some(cx) = cx {
-                events.waiting.add(cx.waker());
-            }
-            Poll::Pending
-        })
+        let waker = cx.map(Context::waker);
+        self.handle.shared().poll(|state| state.poll_event(waker))
     }
 
     /// Whether the endpoint has ended: after a shutdown, or because its socket broke. Events may still be there to be taken.

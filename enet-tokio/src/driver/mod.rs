@@ -1,14 +1,18 @@
-//! The task that moves an endpoint: it alone receives and keeps the time; it and the handles send.
+//! The task that moves an endpoint: it receives, sends and keeps the time. Tasks of the program take work off it: they send what
+//! they have queued, and one that waits for events receives them itself (see [`ready`]).
 //!
 //! One pass: send what is queued, receive a bounded amount, let the protocol's timers run, hand out events, send what came of it.
-//! When events went to a task that waited for them, the last step is put off until that task has run: its answer then leaves
-//! together with the acknowledgement of what it answers, in one datagram. All steps are bounded, and between passes other tasks
-//! get their turn, so a flood from one side starves neither the program nor the other peers.
+//! When events went to a task that waited for them, the last step is left to that task: it sends when it waits again, and its
+//! answer leaves together with the acknowledgement of what it answers, in one datagram. Should it do something else meanwhile,
+//! the driver sends after [`ANSWER_TIME`]; when it woke several tasks it passes again once they have run. All steps are bounded,
+//! and between passes other tasks get their turn, so a flood from one side starves neither the program nor the other peers.
 
 pub(crate) mod clock;
 mod compact;
 pub(crate) mod connections;
 pub(crate) mod events;
+mod ready;
+mod receiving;
 pub(crate) mod shared;
 mod waiters;
 
@@ -16,27 +20,23 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use bytes::Bytes;
 use enet_proto::Time;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::shared::{Outflow, Phase, Shared, State};
 
-/// About how many datagrams are received in one pass.
-const RECEIVE_BUDGET: usize = 256;
-
 /// About how many datagrams are sent in one pass.
 const TRANSMIT_BUDGET: usize = 256;
+
+/// How long a task that was given something may take to answer before the driver sends without it.
+const ANSWER_TIME: Duration = Duration::from_millis(1);
 
 /// The driver of one endpoint.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     timer: Pin<Box<Sleep>>,
-    /// For when the timer is set; it may be for earlier than needed, as setting it costs more than waking once for nothing.
-    timer_at: Option<Time>,
-    /// Whether the last pass ended with more to do than its budget allowed.
-    hurried: bool,
 }
 
 impl Driver {
@@ -44,8 +44,6 @@ impl Driver {
         Driver {
             shared,
             timer: Box::pin(sleep_until(Instant::now())),
-            timer_at: None,
-            hurried: false,
         }
     }
 
@@ -55,17 +53,28 @@ impl Driver {
             return false;
         }
         let now = state.clock.now();
+        state.ready.tell_driver(cx.waker());
+        if !state.concerns_driver(now) {
+            return self.poll_timer(state, now, cx, Outflow::Idle);
+        }
+        state.begin_pass();
         let first = state.transmit(now, TRANSMIT_BUDGET);
-        let Some(more_to_receive) = self.receive(state, now, cx) else {
+        let Some(more_to_receive) = state.receive(now) else {
             return false;
         };
         if state.host.poll_timeout().is_some_and(|at| at <= now) {
             state.host.handle_timeout(now);
         }
-        state.dispatch();
-        let put_off = !state.woken.is_empty();
+        let packets = state.dispatch();
+        let woken = state.woken.len();
+        // One task with packets to answer will wait again, and sends then. Others may not: they get their turn, and no more.
+        let answers = woken == 1 && packets && state.is_running();
+        if answers {
+            state.answer_by = Some(now + ANSWER_TIME);
+        }
+        let put_off = woken > 0 && !answers;
         let outflow = match first {
-            Outflow::Idle if !put_off => state.transmit(now, TRANSMIT_BUDGET),
+            Outflow::Idle if woken == 0 => state.transmit(now, TRANSMIT_BUDGET),
             other => other,
         };
         // The acknowledgement of a farewell ends its peer as it is sent.
@@ -77,44 +86,8 @@ impl Driver {
                 .is_some_and(|socket| socket.poll_writable(cx).is_ready());
         self.conclude(state, now, outflow);
         let hurried = more_to_receive || outflow == Outflow::More;
-        self.hurried = hurried;
+        state.hurried = hurried;
         hurried || put_off || may_send || self.poll_timer(state, now, cx, outflow)
-    }
-
-    /// Receives; `None` if the endpoint ended over it.
-    fn receive(&self, state: &mut State, now: Time, cx: &mut Context<'_>) -> Option<bool> {
-        let State {
-            host,
-            socket,
-            impairment,
-            intercept,
-            ..
-        } = state;
-        let mut handle = |from, datagram: Bytes| {
-            if !intercept
-                .as_ref()
-                .is_some_and(|intercept| intercept.takes(from, &datagram))
-            {
-                host.handle_datagram(now, from, datagram);
-            }
-        };
-        let received = socket
-            .as_mut()?
-            .poll_receive(cx, self.hurried, RECEIVE_BUDGET, |from, datagram| {
-                if let Some(datagram) = impairment.arrive(now, from, datagram) {
-                    handle(from, datagram);
-                }
-            });
-        while let Some((from, datagram)) = impairment.next_incoming(now) {
-            handle(from, datagram);
-        }
-        match received {
-            Ok(more) => Some(more),
-            Err(error) => {
-                state.end(Some(error));
-                None
-            }
-        }
     }
 
     /// Ends an endpoint that is closing when nothing is left to wait for.
@@ -141,30 +114,24 @@ impl Driver {
             Phase::Closing { deadline, .. } => Some(deadline),
             Phase::Running | Phase::Ended => None,
         };
-        let arrival = state.impairment.next_at();
-        let Some(at) = state
-            .host
-            .poll_timeout()
-            .into_iter()
-            .chain(closing)
-            .chain(arrival)
-            .min()
-        else {
+        // The protocol waits for the answer too: its acknowledgement is due already.
+        let due = state.answer_by.or_else(|| state.host.poll_timeout());
+        let Some(at) = [due, closing, state.impairment.next_at()].into_iter().flatten().min() else {
             return false;
         };
         if at <= now {
             // What is due may be to send; then there is nothing to do until the kernel has room.
             return outflow != Outflow::Blocked;
         }
-        if self.timer_at.is_none_or(|set| set > at || set <= now) {
+        if state.timer_at.is_none_or(|set| set > at || set <= now) {
             let Some(instant) = state.clock.instant(at) else {
                 return false;
             };
             self.timer.as_mut().reset(instant);
-            self.timer_at = Some(at);
+            state.timer_at = Some(at);
         }
         if self.timer.as_mut().poll(cx).is_ready() {
-            self.timer_at = None;
+            state.timer_at = None;
             return true;
         }
         false
@@ -182,7 +149,9 @@ impl Future for Driver {
         state.driver = None;
         let again = !state.has_ended() && driver.pass(&mut state, cx);
         let ended = state.has_ended();
-        if !ended && !again {
+        if again {
+            state.touch();
+        } else if !ended {
             state.driver = Some(cx.waker().clone());
         }
         let woken = std::mem::take(&mut state.woken);

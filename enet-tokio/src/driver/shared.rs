@@ -1,21 +1,25 @@
 //! What the driver and the handles of an endpoint share.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use enet_proto::{DisconnectReason, Host, PeerHandle, Time};
+use enet_proto::{DisconnectReason, Event, Host, PeerHandle, Time};
 
 use super::clock::Clock;
 use super::connections::Connections;
 use super::events::Events;
+use super::ready::Ready;
 use super::waiters::Waiters;
 use crate::conditions::Impairment;
 use crate::config::Config;
 use crate::intercept::Intercept;
 use crate::socket::{Outgoing, Sent, Socket};
 use crate::statistics::{EndpointStatistics, SocketStatistics};
+
+/// Datagrams that a task sends when it waits again; the driver sends the others.
+const ANSWER_BUDGET: usize = 64;
 
 /// The state of an endpoint behind its lock.
 ///
@@ -46,6 +50,18 @@ pub(crate) struct State {
     pub(super) driver: Option<Waker>,
     /// Whether the driver has something to do.
     touched: bool,
+    /// What the reactor wakes when the socket has something.
+    pub(super) ready: Arc<Ready>,
+    /// The same as a waker.
+    pub(super) ready_waker: Waker,
+    /// Whether the last pass ended with more to do than its budget allowed.
+    pub(super) hurried: bool,
+    /// Set while a task that was given something is about to answer: it sends when it waits again, and the driver at this time
+    /// if it does not.
+    pub(super) answer_by: Option<Time>,
+    /// For when the driver's timer is set; it may be for earlier than needed, as setting it costs more than waking once for
+    /// nothing.
+    pub(super) timer_at: Option<Time>,
     /// What the socket counted, once it is closed.
     last_counts: SocketStatistics,
 }
@@ -84,6 +100,7 @@ pub(crate) enum Outflow {
 
 impl Shared {
     pub(crate) fn new(host: Host, clock: Clock, socket: Socket, sink: Sink, config: &Config) -> Shared {
+        let ready = Arc::new(Ready::new());
         Shared(Mutex::new(State {
             host,
             clock,
@@ -99,6 +116,11 @@ impl Shared {
             woken: Vec::new(),
             driver: None,
             touched: false,
+            ready_waker: ready.clone().into(),
+            ready,
+            hurried: false,
+            answer_by: None,
+            timer_at: None,
             last_counts: SocketStatistics::default(),
         }))
     }
@@ -108,11 +130,22 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// As [`with`](Shared::with), for a task: when it has to wait, what it has queued is sent first.
+    pub(crate) fn poll<R>(&self, act: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
+        self.with(|state| {
+            let result = act(state);
+            if result.is_pending() {
+                state.answered();
+            }
+            result
+        })
+    }
+
     /// Acts on the state, then wakes whom it concerns.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let result = act(&mut state);
-        let driver = if std::mem::take(&mut state.touched) {
+        let driver = if state.answer_by.is_none() && state.touched {
             state.driver.take()
         } else {
             None
@@ -131,6 +164,32 @@ impl State {
     /// Has the driver look: there may be something to send or to dispatch, or a new deadline.
     pub(crate) fn touch(&mut self) {
         self.touched = true;
+    }
+
+    /// Whether the driver has something to do at `now`: if not, the task that waits for events has done it.
+    pub(super) fn concerns_driver(&self, now: Time) -> bool {
+        let due = self.timer_at.is_none_or(|at| at <= now);
+        let busy = self.touched || self.hurried || self.ready.is_reported() || !self.outgoing.is_empty();
+        due || busy || !self.is_running()
+    }
+
+    /// The driver looks at everything now.
+    pub(super) fn begin_pass(&mut self) {
+        self.touched = false;
+        self.answer_by = None;
+    }
+
+    /// A task that may have been given something waits for more: what came of it is sent, together with the acknowledgement.
+    fn answered(&mut self) {
+        if self.answer_by.take().is_none() || !self.is_running() {
+            return;
+        }
+        let now = self.clock.now();
+        let outflow = self.transmit(now, ANSWER_BUDGET);
+        self.dispatch();
+        let due = self.host.poll_timeout();
+        let timer_will_do = due.is_none_or(|due| self.timer_at.is_some_and(|set| now < set && set <= due));
+        self.touched = outflow != Outflow::Idle || self.hurried || !timer_will_do || self.impairment.is_on();
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -194,12 +253,15 @@ impl State {
         }
     }
 
-    /// Moves the protocol's events to where the program finds them.
-    pub(crate) fn dispatch(&mut self) {
+    /// Moves the protocol's events to where the program finds them. True if all of them were packets.
+    pub(crate) fn dispatch(&mut self) -> bool {
         let State { host, sink, woken, .. } = self;
+        let mut packets = true;
+        let mut see = |event: &Event| packets &= matches!(event, Event::Received { .. });
         match sink {
             Sink::Connections(connections) => {
                 while let Some(event) = host.poll_event() {
+                    see(&event);
                     connections.dispatch(event, host, woken);
                 }
                 connections.wake_senders(host, woken);
@@ -207,10 +269,12 @@ impl State {
             Sink::Events(events) => {
                 while !events.is_full() {
                     let Some(event) = host.poll_event() else { break };
+                    see(&event);
                     events.push(event, woken);
                 }
             }
         }
+        packets
     }
 
     /// Begins to end the endpoint gracefully: what is queued is delivered, peers are told with `data` and may confirm, for as

@@ -21,6 +21,10 @@ impl Waiters {
         woken.append(&mut self.0);
     }
 
+    pub(crate) fn is_several(&self) -> bool {
+        self.0.len() > 1
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
