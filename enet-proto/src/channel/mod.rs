@@ -54,6 +54,11 @@ impl Channels {
     }
 
     fn index(&self, number: u8) -> Result<usize, usize> {
+        // Most connections use their first few channels, and those one after the other.
+        let likely = usize::from(number);
+        if self.0.get(likely).is_some_and(|(found, _)| *found == number) {
+            return Ok(likely);
+        }
         self.0.binary_search_by_key(&number, |(number, _)| *number)
     }
 }

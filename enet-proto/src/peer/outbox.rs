@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::channel::{ITEM_COST, Position, QueuedReliable};
+use crate::channel::{ITEM_COST, Payload, Position, QueuedReliable};
 use crate::time::Time;
 use crate::wire;
 
@@ -137,6 +137,26 @@ impl Outbox {
         });
     }
 
+    /// Takes what the next reliable command carries: a packet, or its next fragment of `step` bytes.
+    pub(crate) fn take_reliable(&mut self, step: usize) -> Option<Payload> {
+        let head = self.reliable.front_mut()?;
+        if head.count == 1 {
+            return self.reliable.pop_front().map(|packet| Payload::Whole(packet.data));
+        }
+        let payload = Payload::Fragment {
+            packet: head.data.clone(),
+            first: head.first.wire(),
+            number: head.next,
+            count: head.count,
+            step: step as u16,
+        };
+        head.next += 1;
+        if head.next == head.count {
+            self.reliable.pop_front();
+        }
+        Some(payload)
+    }
+
     pub(crate) fn push_unreliable(&mut self, channel: u8, data: Bytes, form: UnreliableForm) {
         let order = self.next_order();
         self.held += packet_cost(data.len());
@@ -150,18 +170,20 @@ impl Outbox {
 
     /// The queue to take from: the one whose head was queued first, of those that are not blocked.
     pub(crate) fn next(&self) -> Option<Next> {
-        let reliable = self
-            .reliable
-            .front()
-            .filter(|_| !self.reliable_blocked)
-            .map(|head| (head.order, Next::Reliable));
-        let control = self.control.front().map(|head| (head.order, Next::Control));
-        let unreliable = self.unreliable.front().map(|head| (head.order, Next::Unreliable));
-        [reliable, control, unreliable]
-            .into_iter()
-            .flatten()
-            .min_by_key(|(order, _)| *order)
-            .map(|(_, next)| next)
+        let mut first = None;
+        let mut consider = |order: Option<u64>, next| {
+            if let Some(order) = order
+                && first.is_none_or(|(earliest, _)| order < earliest)
+            {
+                first = Some((order, next));
+            }
+        };
+        if !self.reliable_blocked {
+            consider(self.reliable.front().map(|head| head.order), Next::Reliable);
+        }
+        consider(self.control.front().map(|head| head.order), Next::Control);
+        consider(self.unreliable.front().map(|head| head.order), Next::Unreliable);
+        first.map(|(_, next)| next)
     }
 
     /// Whether any reliable command waits for its first transmission.

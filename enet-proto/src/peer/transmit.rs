@@ -7,7 +7,7 @@ use super::outbox::{Control, Next, QueuedUnreliable, UnreliableForm, packet_cost
 use super::retransmission::CommandId;
 use super::throttle::THROTTLE_SCALE;
 use super::{Peer, PeerState};
-use crate::channel::{InFlight, Payload};
+use crate::channel::{InFlight, Payload, QueuedReliable};
 use crate::checksum;
 use crate::compress::Compressor;
 use crate::config::HostConfig;
@@ -233,28 +233,17 @@ impl Peer {
             }
             return Step::Done;
         }
-        let payload = if queued.count == 1 {
-            Payload::Whole(queued.data.clone())
-        } else {
-            Payload::Fragment {
-                packet: queued.data.clone(),
-                first: queued.first.wire(),
-                number: queued.next,
-                count: queued.count,
-                step: step as u16,
-            }
-        };
-        if self.in_flight + payload.len() > window {
+        let (length, size) = size_of_next(queued, step);
+        if self.in_flight + length > window {
             self.outbox.reliable_blocked = true;
             return Step::Done;
         }
-        if !datagram.has_room(size_of_payload(&payload)) {
+        if !datagram.has_room(size) {
             return Step::Full;
         }
-        queued.next += 1;
-        if queued.next == queued.count {
-            self.outbox.reliable.pop_front();
-        }
+        let Some(payload) = self.outbox.take_reliable(step) else {
+            return Step::Done;
+        };
         self.send_first(cx.now, id, payload, datagram);
         Step::Done
     }
@@ -379,6 +368,16 @@ fn size_of_payload(payload: &Payload) -> usize {
         Payload::Whole(data) => wire::RELIABLE_HEADER_SIZE + data.len(),
         Payload::Fragment { .. } => wire::FRAGMENT_HEADER_SIZE + payload.len(),
     }
+}
+
+/// The payload length and the size on the wire of the next command of a reliable packet.
+fn size_of_next(queued: &QueuedReliable, step: usize) -> (usize, usize) {
+    if queued.count == 1 {
+        let length = queued.data.len();
+        return (length, wire::RELIABLE_HEADER_SIZE + length);
+    }
+    let length = (queued.data.len() - queued.next as usize * step).min(step);
+    (length, wire::FRAGMENT_HEADER_SIZE + length)
 }
 
 fn emit_payload(out: &mut Vec<u8>, channel: u8, sequence: u16, payload: &Payload) {
