@@ -20,6 +20,8 @@ pub(crate) enum Implementation {
     RustyEnet,
     TokioEnet,
     Quinn,
+    /// Clients of ours with a socket each, the same for every server.
+    Swarm,
 }
 
 /// Who is at the two ends.
@@ -59,13 +61,12 @@ impl Implementation {
             Implementation::RustyEnet => "rusty_enet",
             Implementation::TokioEnet => "tokio-enet",
             Implementation::Quinn => "quinn",
+            Implementation::Swarm => "a swarm of clients",
         }
     }
 }
 
 impl Pair {
-    pub(crate) const C: Pair = Pair::both(Implementation::C);
-
     pub(crate) const fn both(implementation: Implementation) -> Pair {
         Pair {
             client: implementation,
@@ -74,9 +75,35 @@ impl Pair {
     }
 }
 
+impl Pair {
+    /// A server with the clients that all servers get.
+    pub(crate) const fn serving(server: Implementation) -> Pair {
+        Pair {
+            client: Implementation::Swarm,
+            server,
+        }
+    }
+
+    /// The window of reliable data in flight that they agree on, in bytes; for QUIC, which has no such, that of ENet.
+    pub(crate) fn window(self) -> u32 {
+        let ours = |end| matches!(end, Implementation::Ours | Implementation::Bare | Implementation::Swarm);
+        if ours(self.client) && ours(self.server) {
+            enet_proto::HostConfig::default().max_window
+        } else {
+            enet_proto::wire::MAXIMUM_WINDOW
+        }
+    }
+
+    /// Whether it is what others are compared with: C at all ends that differ between implementations.
+    pub(crate) fn is_base(self) -> bool {
+        let neutral = [Implementation::C, Implementation::Swarm];
+        self.server == Implementation::C && neutral.contains(&self.client)
+    }
+}
+
 impl fmt::Display for Pair {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.client == self.server {
+        if self.client == self.server || self.client == Implementation::Swarm {
             formatter.write_str(self.client.name())
         } else {
             write!(formatter, "{} → {}", self.client.name(), self.server.name())

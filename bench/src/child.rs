@@ -17,6 +17,7 @@ use crate::side::bare::Bare;
 use crate::side::c::C;
 use crate::side::quinn::Quinn;
 use crate::side::rusty::Rusty;
+use crate::side::swarm::Swarm;
 use crate::side::tokio::Tokio;
 use crate::side::tokio_enet::TokioEnet;
 use crate::workload::{Part, Stage, join, serve};
@@ -69,6 +70,7 @@ fn run_server(implementation: Implementation, stage: &Stage<'_>, listening: impl
         Implementation::RustyEnet => runtime.block_on(serve::<Rusty>(stage, listening)),
         Implementation::TokioEnet => runtime.block_on(serve::<TokioEnet>(stage, listening)),
         Implementation::Quinn => runtime.block_on(serve::<Quinn>(stage, listening)),
+        Implementation::Swarm => runtime.block_on(serve::<Swarm>(stage, listening)),
     }
 }
 
@@ -81,6 +83,7 @@ fn run_client(implementation: Implementation, stage: &Stage<'_>, to: SocketAddr)
         Implementation::RustyEnet => runtime.block_on(join::<Rusty>(stage, to)),
         Implementation::TokioEnet => runtime.block_on(join::<TokioEnet>(stage, to)),
         Implementation::Quinn => runtime.block_on(join::<Quinn>(stage, to)),
+        Implementation::Swarm => runtime.block_on(join::<Swarm>(stage, to)),
     }
 }
 

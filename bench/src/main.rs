@@ -125,7 +125,7 @@ fn run_all(arguments: &Arguments) -> io::Result<()> {
             .pairs
             .iter()
             .copied()
-            .filter(|pair| chosen(pair.client) && chosen(pair.server))
+            .filter(|pair| (chosen(pair.client) || pair.client == Implementation::Swarm) && chosen(pair.server))
             .collect();
         let runs = runner::run(&scenario, &pairs, arguments.rounds);
         report.add(scenario, runs);

@@ -40,7 +40,16 @@ pub(crate) enum Effort {
 }
 
 const OURS: Pair = Pair::both(Implementation::Ours);
+const C: Pair = Pair::both(Implementation::C);
 const BARE: Pair = Pair::both(Implementation::Bare);
+/// Every server of ENet, with the same clients.
+const SERVERS: &[Pair] = &[
+    Pair::serving(Implementation::C),
+    Pair::serving(Implementation::Ours),
+    Pair::serving(Implementation::Bare),
+    Pair::serving(Implementation::RustyEnet),
+    Pair::serving(Implementation::TokioEnet),
+];
 const OURS_TO_C: Pair = Pair {
     client: Implementation::Ours,
     server: Implementation::C,
@@ -61,7 +70,7 @@ impl Scenario {
             title: title.into(),
             workload,
             network: None,
-            pairs: vec![Pair::C, OURS, BARE],
+            pairs: vec![C, OURS, BARE],
             shows: Vec::new(),
             limit: Duration::from_secs(30),
             point: None,
@@ -129,23 +138,13 @@ pub(crate) fn scenarios(effort: Effort) -> Vec<Scenario> {
             (4000, 100),
         ],
     };
-    scenarios.extend(fan_outs.iter().map(|&(peers, rounds)| {
-        let scenario = fan_out(peers, rounds);
-        if peers == 1000 {
-            scenario.and(&[
-                Pair::both(Implementation::RustyEnet),
-                Pair::both(Implementation::TokioEnet),
-            ])
-        } else {
-            scenario
-        }
-    }));
-    for peers in [1000, 4000] {
-        if full || peers == 1000 {
-            scenarios.push(idle(peers, 2, if full { 10.0 } else { 3.0 }));
-        }
+    scenarios.extend(fan_outs.iter().map(|&(peers, rounds)| fan_out(peers, rounds)));
+    for peers in if full { vec![1000, 4000] } else { vec![1000] } {
+        scenarios.push(idle(peers, if full { 10.0 } else { 3.0 }));
     }
-    scenarios.push(idle(if full { 1000 } else { 300 }, 255, 1.0));
+    for channels in [2, 255] {
+        scenarios.push(memory(1000, channels));
+    }
     scenarios.push(few_among_many(
         if full { 4000 } else { 1000 },
         if full { 5.0 } else { 2.0 },
@@ -238,6 +237,7 @@ fn fan_out(peers: usize, rounds: usize) -> Scenario {
         format!("Fan-out: {SMALL} B, reliable, to {peers} peers, {rounds} rounds"),
         workload,
     )
+    .pairs(SERVERS)
     .shows(&[
         Figure::ServerCpuPerMessage,
         Figure::TimePerRound,
@@ -248,24 +248,34 @@ fn fan_out(peers: usize, rounds: usize) -> Scenario {
     .point(Curve::Peers, peers)
 }
 
-fn idle(peers: usize, channels: usize, seconds: f64) -> Scenario {
+fn idle(peers: usize, seconds: f64) -> Scenario {
     let workload = Workload::Idle {
         peers,
-        channels,
+        channels: 2,
         seconds,
     };
     Scenario::new(
-        format!("idle-{peers}-{channels}"),
-        format!("Idle: {peers} peers with {channels} channels"),
+        format!("idle-{peers}"),
+        format!("Idle: {peers} peers, for {seconds} s"),
         workload,
     )
-    .shows(&[
-        Figure::ServerCpu,
-        Figure::ServerSyscalls,
-        Figure::HeapPerPeer,
-        Figure::ServerHeapPerPeer,
-        Figure::ResidentPerPeer,
-    ])
+    .pairs(SERVERS)
+    .shows(&[Figure::ServerCpu, Figure::ServerSyscalls, Figure::ServerHeapPerPeer])
+    .within(60)
+}
+
+fn memory(peers: usize, channels: usize) -> Scenario {
+    let workload = Workload::Idle {
+        peers,
+        channels,
+        seconds: 1.0,
+    };
+    Scenario::new(
+        format!("memory-{peers}-{channels}"),
+        format!("Memory of {peers} idle peers with {channels} channels"),
+        workload,
+    )
+    .shows(&[Figure::HeapPerPeer, Figure::ServerHeapPerPeer, Figure::ResidentPerPeer])
     .within(60)
 }
 
@@ -283,6 +293,7 @@ fn few_among_many(peers: usize, seconds: f64) -> Scenario {
         format!("Few among many: 100 of {peers} peers talk at 60 Hz and are answered"),
         workload,
     )
+    .pairs(SERVERS)
     .shows(&[Figure::ServerCpuPerMessage, Figure::ServerCpu, Figure::Delivered])
     .within(60)
 }
@@ -359,6 +370,7 @@ fn storm(peers: usize) -> Scenario {
         format!("Connect storm: {peers} at once"),
         Workload::Storm { peers },
     )
+    .pairs(SERVERS)
     .shows(&[Figure::JoinTime, Figure::CpuPerJoin])
     .within(60)
 }
@@ -375,7 +387,7 @@ fn in_flight_of(outstanding: usize) -> Scenario {
         format!("Small reliable messages, {outstanding} outstanding"),
         workload,
     )
-    .pairs(&[Pair::C, OURS])
+    .pairs(&[C, OURS])
     .shows(&[Figure::CpuPerMessage, Figure::MessagesPerSecond])
     .point(Curve::InFlight, outstanding)
 }

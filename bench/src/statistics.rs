@@ -86,6 +86,11 @@ fn lookup(figures: &Figures, figure: Figure) -> Option<f64> {
     }
 }
 
+/// The runs that others are compared with.
+pub(crate) fn base(runs: &[Runs]) -> Option<&Runs> {
+    runs.iter().find(|runs| runs.pair.is_base())
+}
+
 /// The runs of a pair.
 pub(crate) fn of_pair(runs: &[Runs], pair: Pair) -> Option<&Runs> {
     runs.iter().find(|runs| runs.pair == pair)

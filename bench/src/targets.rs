@@ -3,7 +3,7 @@
 use crate::case::{Implementation, Pair};
 use crate::figure::{Better, Figure};
 use crate::runner::Runs;
-use crate::statistics::of_pair;
+use crate::statistics::{base, of_pair};
 
 /// A bound on a figure.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,14 @@ const fn times(scenario: &'static str, figure: Figure, bound: f64) -> Target {
     }
 }
 
+/// Of a server, with the clients that all servers get.
+const fn served(scenario: &'static str, figure: Figure, bound: f64) -> Target {
+    Target {
+        pair: Pair::serving(Implementation::Ours),
+        ..times(scenario, figure, bound)
+    }
+}
+
 const fn plain(scenario: &'static str, pair: Pair, figure: Figure, bound: f64) -> Target {
     Target {
         scenario,
@@ -74,11 +82,11 @@ pub(crate) const TARGETS: &[Target] = &[
     times("ping-pong", Figure::Median, 0.85),
     times("ping-pong", Figure::Percentile99, 0.85),
     times("ping-pong", Figure::CpuPerRoundTrip, 0.65),
-    times("fan-out-1000", Figure::ServerCpuPerMessage, 0.65),
-    times("few-among", Figure::ServerCpu, 0.25),
-    times("idle-4000-2", Figure::ServerCpu, 0.7),
-    times("idle-1000-255", Figure::HeapPerPeer, 0.1),
-    times("idle-1000-2", Figure::HeapPerPeer, 1.0),
+    served("fan-out-1000", Figure::ServerCpuPerMessage, 0.65),
+    served("few-among", Figure::ServerCpu, 0.25),
+    served("idle-4000", Figure::ServerCpu, 0.7),
+    times("memory-1000-255", Figure::HeapPerPeer, 0.1),
+    times("memory-1000-2", Figure::HeapPerPeer, 1.0),
     plain("loss-2-bulk", OURS, Figure::ShareOfLimit, 95.0),
     plain("loss-2-bulk", OURS_TO_C, Figure::ShareOfLimit, 95.0),
     plain("loss-5-bulk", OURS, Figure::ShareOfLimit, 90.0),
@@ -99,10 +107,10 @@ impl Target {
 
     pub(crate) fn judge(&self, runs: &[Runs]) -> Option<Verdict> {
         let own = of_pair(runs, self.pair)?;
-        let compare = |other| Some(own.ratio(of_pair(runs, other)?, self.figure)?.median);
+        let compare = |other| Some(own.ratio(other?, self.figure)?.median);
         let value = match self.bound {
-            Bound::TimesC(_) => compare(Pair::C),
-            Bound::Times(other, _) => compare(Pair::both(other)),
+            Bound::TimesC(_) => compare(base(runs)),
+            Bound::Times(other, _) => compare(of_pair(runs, Pair::both(other))),
             Bound::Plain(_) => own.spread(self.figure).map(|spread| spread.median),
         };
         Some(Verdict { target: *self, value })

@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::compress::Compression;
 use crate::wire;
 
+/// The window that hosts of this crate agree on with each other.
+const DEFAULT_WINDOW: u32 = 4 * wire::MAXIMUM_WINDOW;
+
 /// The settings of a [`Host`](crate::Host).
 ///
 /// The defaults are those of a stock ENet host where it has the setting, and generous elsewhere.
@@ -51,7 +54,8 @@ pub struct HostConfig {
     /// timed out: it would hold the memory for as long as it likes. Default 60 s.
     pub slow_peer_timeout: Duration,
     /// The largest window of reliable data in flight to agree on, in bytes. Stock peers agree on 65536 at most; a larger value
-    /// takes effect between hosts of this crate. Default 65536.
+    /// takes effect between hosts of this crate. Default 262144: on a fast network the size of the window is what bounds the
+    /// throughput, and as much still fits the receive buffer that systems give a socket of themselves.
     pub max_window: u32,
     /// Whether datagrams carry a CRC-32. Both sides must agree; stock Godot never does. Default false.
     pub checksum: bool,
@@ -92,7 +96,7 @@ impl Default for HostConfig {
             max_queued_data: 32 * 1024 * 1024,
             max_held_data: 1024 * 1024 * 1024,
             slow_peer_timeout: Duration::from_secs(60),
-            max_window: wire::MAXIMUM_WINDOW,
+            max_window: DEFAULT_WINDOW,
             checksum: false,
             compression: Compression::None,
             accept: true,

@@ -3,11 +3,10 @@
 use std::fmt::Write;
 
 use super::Report;
-use crate::case::Pair;
 use crate::figure::{Better, Figure};
 use crate::runner::Runs;
 use crate::scenario::Scenario;
-use crate::statistics::{Spread, of_pair};
+use crate::statistics::{Spread, base};
 use crate::targets::{Bound, Verdict};
 
 pub(super) fn render(report: &Report) -> String {
@@ -61,7 +60,7 @@ fn table(scenario: &Scenario, runs: &[Runs]) -> String {
     text += "\n|---|";
     text += &"---|".repeat(scenario.shows.len());
     text += "\n";
-    let c = of_pair(runs, Pair::C);
+    let c = base(runs);
     for own in runs {
         let _ = write!(text, "| {} |", own.pair);
         for &figure in &scenario.shows {

@@ -4,6 +4,7 @@ pub(crate) mod bare;
 pub(crate) mod c;
 pub(crate) mod quinn;
 pub(crate) mod rusty;
+pub(crate) mod swarm;
 pub(crate) mod tokio;
 pub(crate) mod tokio_enet;
 

@@ -118,7 +118,7 @@ pub(super) async fn send<S: Side>(
         (Figure::Delivered, 100.0 * received as f64 / count as f64),
     ]);
     if let Some(network) = stage.case.network {
-        let limit = f64::from(1 << 16) / (network.round_trip as f64 / 1e3);
+        let limit = f64::from(stage.case.pair.window()) / (network.round_trip as f64 / 1e3);
         figures.insert(Figure::ShareOfLimit, 100.0 * bytes_per_second / limit);
     }
     Part {
