@@ -9,6 +9,8 @@ use bytes::Bytes;
 use enet_tokio::{Config, Event, EventEndpoint, Packet, PeerHandle, SendError};
 use interop_tests::cenet;
 
+use crate::memory::{self, Freed};
+
 /// Whose protocol a server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Implementation {
@@ -23,6 +25,9 @@ const POUR: u8 = b'P';
 
 /// The size of the packets that are poured out.
 const POURED: usize = 1000;
+
+/// For how long, in seconds.
+const POURING: u64 = 40;
 
 /// How often they are.
 const TICK: Duration = Duration::from_millis(10);
@@ -41,17 +46,17 @@ fn rate_asked_for(packet: &[u8]) -> Option<u32> {
     rate.try_into().ok().map(u32::from_be_bytes)
 }
 
-/// Serves on `address` until the process ends, after printing where.
+/// Serves on `address` until the process ends, after printing where, with room for so many peers as far as the protocol allows.
 ///
 /// # Errors
 /// If the address cannot be had.
-pub fn serve(implementation: Implementation, address: SocketAddrV4) -> io::Result<()> {
+pub fn serve(implementation: Implementation, address: SocketAddrV4, peers: usize) -> io::Result<()> {
     match implementation {
         Implementation::Ours => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?
-            .block_on(serve_ours(address)),
-        Implementation::C => serve_c(address),
+            .block_on(serve_ours(address, peers)),
+        Implementation::C => serve_c(address, peers),
     }
 }
 
@@ -61,30 +66,33 @@ fn announce(address: std::net::SocketAddr) -> io::Result<()> {
     stdout.flush()
 }
 
-async fn serve_ours(address: SocketAddrV4) -> io::Result<()> {
-    let server = EventEndpoint::bind(address, Config::default())
-        .await
-        .map_err(io::Error::other)?;
+async fn serve_ours(address: SocketAddrV4, peers: usize) -> io::Result<()> {
+    let config = Config::default().with_host(|host| host.max_peers = peers);
+    let server = EventEndpoint::bind(address, config).await.map_err(io::Error::other)?;
     announce(server.local_addr())?;
-    while let Some(event) = server.next_event().await {
-        let Event::Received { peer, channel, packet } = event else {
-            continue;
-        };
-        match rate_asked_for(&packet.data) {
-            Some(rate) => drop(tokio::spawn(pour_out(server.clone(), peer, rate))),
-            // Whoever does not take his answers goes without.
-            None => drop(server.send(peer, channel, packet)),
+    let mut freed = Freed::default();
+    loop {
+        tokio::select! {
+            event = server.next_event() => match event {
+                Some(Event::Received { peer, channel, packet }) => match rate_asked_for(&packet.data) {
+                    Some(rate) => drop(tokio::spawn(pour_out(server.clone(), peer, rate))),
+                    // Whoever does not take his answers goes without.
+                    None => drop(server.send(peer, channel, packet)),
+                },
+                Some(Event::Disconnected { .. }) => freed.note(),
+                Some(_) => {}
+                None => return Ok(()),
+            },
+            () = freed.due() => memory::give_back(),
         }
     }
-    Ok(())
 }
 
 async fn pour_out(server: EventEndpoint, peer: PeerHandle, rate: u32) {
-    let packet = Packet::reliable(vec![7; POURED]);
     let mut debt = Debt::new(rate);
     loop {
         for _ in 0..debt.packets() {
-            match server.send(peer, 0, packet.clone()) {
+            match server.send(peer, 0, Packet::reliable(vec![7; POURED])) {
                 Ok(()) => {}
                 // What finds no room is left out.
                 Err(SendError::QueueFull { .. }) => break,
@@ -95,10 +103,10 @@ async fn pour_out(server: EventEndpoint, peer: PeerHandle, rate: u32) {
     }
 }
 
-fn serve_c(address: SocketAddrV4) -> io::Result<()> {
+fn serve_c(address: SocketAddrV4, peers: usize) -> io::Result<()> {
     let mut host = cenet::Host::new(cenet::Options {
         address: Some(address),
-        peers: 4095,
+        peers: peers.min(4095),
         ..cenet::Options::default()
     })?;
     announce(host.local_addr())?;
@@ -148,7 +156,8 @@ impl Debt {
 
     /// How many packets are due.
     fn packets(&mut self) -> u64 {
-        let owed = (self.since.elapsed().as_secs_f64() * f64::from(self.rate)) as u64 / POURED as u64;
+        let seconds = self.since.elapsed().as_secs_f64().min(POURING as f64);
+        let owed = (seconds * f64::from(self.rate)) as u64 / POURED as u64;
         let due = owed - self.paid;
         self.paid = owed;
         due

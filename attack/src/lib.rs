@@ -10,12 +10,15 @@ mod echo;
 mod healthy;
 mod joining;
 mod loopback;
+#[path = "../../enet-cli/src/memory.rs"]
+mod memory;
 mod pace;
 mod puppet;
 mod report;
 mod run;
 mod server;
 mod sockets;
+mod target;
 
 pub use attacks::Attack;
 pub use echo::{Implementation, serve};
@@ -23,3 +26,4 @@ pub use healthy::Latency;
 pub use loopback::{Loopback, NotLoopback};
 pub use report::{Report, table};
 pub use run::{Scale, Subject, run};
+pub use target::Target;

@@ -27,6 +27,9 @@ enum Command {
         /// Where it listens.
         #[arg(default_value = "127.0.0.1:0")]
         address: SocketAddrV4,
+        /// How many peers it has room for; a C server has room for 4095 at most.
+        #[arg(long, default_value_t = 4095)]
+        peers: usize,
     },
 }
 
@@ -65,7 +68,8 @@ fn main() -> ExitCode {
         Command::Serve {
             implementation,
             address,
-        } => serve(implementation, address),
+            peers,
+        } => serve(implementation, address, peers),
     }
     .map_or_else(
         |error| {

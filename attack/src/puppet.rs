@@ -25,13 +25,16 @@ pub(crate) struct Puppet {
     pub(crate) peer_id: u16,
     pub(crate) session: u8,
     control: u16,
+    /// What the clock of the server was when it last sent something.
+    server_clock: u16,
 }
 
 /// What came from the server.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) commands: Vec<Command>,
-    pub(crate) bytes: usize,
+    /// The acknowledgements that those commands want.
+    pub(crate) acknowledgements: Vec<Command>,
 }
 
 impl Puppet {
@@ -48,6 +51,7 @@ impl Puppet {
             peer_id: NO_PEER,
             session: 0,
             control: 1,
+            server_clock: 0,
         };
         let connect = connect(0, connect_id, channels);
         let mut next = Instant::now();
@@ -114,6 +118,11 @@ impl Puppet {
         self.start.elapsed().as_millis() as u16
     }
 
+    /// The server's clock, as it was in its last datagram.
+    pub(crate) fn server_clock(&self) -> u16 {
+        self.server_clock
+    }
+
     /// The next number of a command of the connection itself.
     pub(crate) fn control_number(&mut self) -> u16 {
         self.control = self.control.wrapping_add(1);
@@ -123,18 +132,22 @@ impl Puppet {
     /// Takes what has come; with `acknowledge` as a proper client does.
     pub(crate) fn listen(&mut self, acknowledge: bool) -> Heard {
         let mut heard = Heard::default();
-        let mut acks = Vec::new();
+        let mut server_clock = self.server_clock;
         self.each_datagram(|datagram| {
+            server_clock = datagram.sent_time.unwrap_or(server_clock);
             for command in datagram.commands {
-                if let (true, true, Some(time)) = (acknowledge, command.acknowledge, datagram.sent_time) {
-                    acks.push(Command::acknowledgement(command.channel, command.number, time));
+                if let (true, Some(time)) = (command.acknowledge, datagram.sent_time) {
+                    let acknowledgement = Command::acknowledgement(command.channel, command.number, time);
+                    heard.acknowledgements.push(acknowledgement);
                 }
-                heard.bytes += command.payload().map_or(0, Bytes::len);
                 heard.commands.push(command);
             }
         });
-        for acks in acks.chunks(100) {
-            self.send(acks.to_vec());
+        self.server_clock = server_clock;
+        if acknowledge {
+            for acknowledgements in heard.acknowledgements.chunks(100) {
+                self.send(acknowledgements.to_vec());
+            }
         }
         heard
     }

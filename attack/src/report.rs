@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::healthy::Latency;
+use crate::target::Target;
 
 /// What one attack on one server came to.
 #[derive(Clone, Debug, Default)]
@@ -14,8 +15,8 @@ pub struct Report {
     pub server: String,
     /// What the attacker achieved, in words.
     pub achieved: String,
-    /// Figures of what the attacker achieved, each attack's own.
-    pub figure: f64,
+    /// What the server should have kept to, and whether it did.
+    pub targets: Vec<Target>,
     /// The healthy peers before the attack.
     pub quiet: Latency,
     /// The healthy peers during it.
@@ -32,12 +33,19 @@ pub struct Report {
     pub memory: Option<[u64; 3]>,
 }
 
+impl Report {
+    /// What the server should have kept to and did not.
+    pub fn missed(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().filter(|target| !target.is_met())
+    }
+}
+
 /// The reports as a table in Markdown.
 #[must_use]
 pub fn table(reports: &[Report]) -> String {
     let mut text = String::from(
-        "| attack | server | what came of it | p50 / p99 before | p50 / p99 meanwhile | lost | join meanwhile | join after | CPU | memory before, most, after |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        "| attack | server | what came of it | p50 / p99 before | p50 / p99 meanwhile | lost | join meanwhile | join after | CPU | memory before, most, after | targets |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for report in reports {
         let healthy = report.quiet.messages > 0;
@@ -45,7 +53,7 @@ pub fn table(reports: &[Report]) -> String {
         // Writing to a String does not fail.
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             report.attack,
             report.server,
             report.achieved,
@@ -58,9 +66,19 @@ pub fn table(reports: &[Report]) -> String {
                 .processor
                 .map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0)),
             report.memory.map_or("-".to_owned(), memory),
+            verdict(report),
         );
     }
     text
+}
+
+/// That all were met, or which were not.
+fn verdict(report: &Report) -> String {
+    let missed: Vec<String> = report.missed().map(ToString::to_string).collect();
+    match missed[..] {
+        [] => format!("all {} met", report.targets.len()),
+        _ => missed.join(", "),
+    }
 }
 
 fn joined(time: Option<Duration>) -> String {

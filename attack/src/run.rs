@@ -15,6 +15,7 @@ use crate::loopback::Loopback;
 use crate::report::Report;
 use crate::server::{Process, Server};
 use crate::sockets;
+use crate::target;
 
 /// What is attacked.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
             program,
             implementation,
         } => {
-            let server = started.insert(Server::start(program, *implementation)?);
+            let server = started.insert(Server::start(program, *implementation, attack.room())?);
             let name = match implementation {
                 Implementation::Ours => "ours",
                 Implementation::C => "C ENet",
@@ -97,7 +98,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
             attack: attack.name(),
             server: name,
             achieved: outcome.text,
-            figure: outcome.figure,
+            targets: outcome.targets,
             ..Report::default()
         });
     }
@@ -134,11 +135,11 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
     let during = healthy.latency(from, to);
     let most = watch.map(Watch::stop);
     let memory_after = process.and_then(Process::memory);
-    Ok(Report {
+    let mut report = Report {
         attack: attack.name(),
         server: name,
         achieved: outcome.text,
-        figure: outcome.figure,
+        targets: outcome.targets,
         quiet,
         during,
         lost: healthy.lost(),
@@ -149,7 +150,10 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
             .zip(most)
             .zip(memory_after)
             .map(|((before, most), after)| [before, most.max(before), after]),
-    })
+    };
+    let common = target::common(attack, &report);
+    report.targets.extend(common);
+    Ok(report)
 }
 
 /// Watches how much memory a process takes at most.

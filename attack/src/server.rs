@@ -18,17 +18,19 @@ pub(crate) struct Server {
     child: Child,
     program: std::path::PathBuf,
     implementation: Implementation,
+    room: usize,
     pub(crate) target: Loopback,
 }
 
 impl Server {
-    /// Starts `program`, which is this very program, as a server.
-    pub(crate) fn start(program: &std::path::Path, implementation: Implementation) -> io::Result<Server> {
-        let (child, target) = spawn(program, implementation, "127.0.0.1:0")?;
+    /// Starts `program`, which is this very program, as a server with room for so many peers.
+    pub(crate) fn start(program: &std::path::Path, implementation: Implementation, room: usize) -> io::Result<Server> {
+        let (child, target) = spawn(program, implementation, "127.0.0.1:0", room)?;
         Ok(Server {
             child,
             program: program.to_owned(),
             implementation,
+            room,
             target,
         })
     }
@@ -42,18 +44,23 @@ impl Server {
         self.child.kill()?;
         self.child.wait()?;
         let address = self.target.address().to_string();
-        (self.child, self.target) = spawn(&self.program, self.implementation, &address)?;
+        (self.child, self.target) = spawn(&self.program, self.implementation, &address, self.room)?;
         Ok(())
     }
 }
 
-fn spawn(program: &std::path::Path, implementation: Implementation, address: &str) -> io::Result<(Child, Loopback)> {
+fn spawn(
+    program: &std::path::Path,
+    implementation: Implementation,
+    address: &str,
+    room: usize,
+) -> io::Result<(Child, Loopback)> {
     let name = match implementation {
         Implementation::Ours => "ours",
         Implementation::C => "c",
     };
     let mut child = Command::new(program)
-        .args(["serve", name, address])
+        .args(["serve", name, address, "--peers", &room.to_string()])
         .stdout(Stdio::piped())
         .spawn()?;
     let mut line = String::new();

@@ -20,16 +20,38 @@ pub(crate) fn many(target: Loopback, count: usize) -> io::Result<Vec<UdpSocket>>
 
 /// The socket of the attacker of this number.
 pub(crate) fn one(target: Loopback, number: u32) -> io::Result<UdpSocket> {
+    let socket = bound(number)?;
+    socket.connect(target.address())?;
+    Ok(socket)
+}
+
+/// A socket of the attacker of this number that has no target yet.
+pub(crate) fn bound(number: u32) -> io::Result<UdpSocket> {
     let ip = Ipv4Addr::from(FIRST + number * STEP);
     let socket = UdpSocket::bind(SocketAddr::from((ip, 0)))?;
     socket.set_nonblocking(true)?;
-    socket.connect(target.address())?;
     Ok(socket)
 }
 
 /// Sends what the kernel takes; what it does not take is lost, as anywhere.
 pub(crate) fn send(socket: &UdpSocket, datagram: &[u8]) {
     let _ = socket.send(datagram);
+}
+
+/// Whether so many sockets can be opened.
+///
+/// # Errors
+/// If the system does not allow it.
+pub(crate) fn require(count: usize) -> io::Result<()> {
+    // Beside the sockets: standard streams, those of the healthy, what a runtime needs.
+    const OTHERS: usize = 200;
+    let limit = getrlimit(Resource::Nofile).current;
+    match limit {
+        Some(limit) if limit < (count + OTHERS) as u64 => Err(io::Error::other(format!(
+            "{count} sockets are needed, and {limit} open files are allowed (ulimit -Hn)"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Raises the limit of open files to what the system allows, as thousands of clients have thousands of sockets.

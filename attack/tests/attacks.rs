@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use attack::{Attack, Implementation, Report, Scale, Subject, run};
-
-const MIB: u64 = 1024 * 1024;
+use attack::{Attack, Implementation, Report, Scale, Subject, Target, run};
 
 /// What a twentieth of an attack on a server of ours comes to. No healthy peer may be lost, and stock clients join afterwards.
 fn twentieth(attack: Attack) -> Report {
@@ -22,57 +20,53 @@ fn twentieth(attack: Attack) -> Report {
     report
 }
 
-/// How much more memory the server had at most, and had at the end.
-fn growth(report: &Report) -> (u64, u64) {
-    let [before, most, after] = report.memory.expect("it can be measured here");
-    (most.saturating_sub(before), after.saturating_sub(before))
+/// What depends on the server alone must be as promised; how fast it goes depends on what else this machine does.
+#[track_caller]
+fn kept(report: &Report, promises: &[&str]) {
+    for promise in promises {
+        let target = report.targets.iter().find(|target| target.what == *promise);
+        assert!(target.is_some_and(Target::is_met), "{promise}: {report:?}");
+    }
 }
 
 #[test]
 fn a_flood_of_connects_harms_nobody() {
-    let report = twentieth(Attack::ConnectFlood);
-    assert!(growth(&report).0 < 16 * MIB, "{report:?}");
+    kept(&twentieth(Attack::ConnectFlood), &["memory taken"]);
 }
 
 #[test]
 fn unproven_addresses_get_no_more_than_they_sent() {
-    let report = twentieth(Attack::Amplification);
-    assert!(report.figure <= 1.0, "{report:?}");
+    kept(&twentieth(Attack::Amplification), &["bytes back for each"]);
 }
 
 #[test]
 fn nobody_is_connected_by_acknowledging_blindly() {
-    let report = twentieth(Attack::BlindProof);
-    assert_eq!(report.figure, 0.0, "{report:?}");
+    kept(&twentieth(Attack::BlindProof), &["connected blindly"]);
 }
 
 #[test]
 fn connections_that_fall_silent_are_freed() {
-    let report = twentieth(Attack::Silence);
-    assert!(report.figure < 10.0, "{report:?}");
+    kept(&twentieth(Attack::Silence), &["given up after"]);
 }
 
 #[test]
 fn garbage_harms_nobody_and_leaves_nothing() {
-    let report = twentieth(Attack::Garbage);
-    assert!(growth(&report).1 < 4 * MIB, "{report:?}");
+    kept(&twentieth(Attack::Garbage), &["memory kept"]);
 }
 
 #[test]
 fn announced_packets_hold_what_came_of_them() {
-    let report = twentieth(Attack::Announcements);
-    assert!(growth(&report).0 < 4 * MIB, "{report:?}");
+    kept(&twentieth(Attack::Announcements), &["memory taken", "memory kept"]);
 }
 
 #[test]
-fn empty_packets_ahead_are_bounded() {
-    let report = twentieth(Attack::EmptyAhead);
-    assert!(growth(&report).0 < 64 * MIB, "{report:?}");
+fn empty_packets_ahead_are_bounded_and_freed() {
+    kept(&twentieth(Attack::EmptyAhead), &["memory taken", "memory kept"]);
 }
 
 #[test]
 fn packets_in_descending_order_harm_nobody() {
-    twentieth(Attack::Descending);
+    kept(&twentieth(Attack::Descending), &["memory taken", "memory kept"]);
 }
 
 #[test]
@@ -82,38 +76,41 @@ fn acknowledgements_of_nothing_harm_nobody() {
 
 #[test]
 fn a_slow_reader_holds_a_bounded_amount() {
-    let report = twentieth(Attack::SlowReader);
-    assert!(growth(&report).0 < 48 * MIB, "{report:?}");
+    // It is too short to be given up.
+    kept(&twentieth(Attack::SlowReader), &["memory taken"]);
 }
 
 #[test]
 fn forged_commands_harm_nobody() {
-    let report = twentieth(Attack::Forgery);
-    assert_eq!(report.figure, 0.0, "{report:?}");
+    kept(&twentieth(Attack::Forgery), &["harmed"]);
 }
 
 #[test]
 fn a_forged_farewell_is_not_believed() {
-    let report = twentieth(Attack::ForgedDisconnect);
-    assert_eq!(report.figure, 0.0, "{report:?}");
+    kept(&twentieth(Attack::ForgedDisconnect), &["kicked"]);
 }
 
 #[test]
 fn data_of_a_former_run_is_not_taken_for_the_new_one() {
-    let report = twentieth(Attack::Restart);
-    assert_eq!(report.figure, 0.0, "{report:?}");
+    kept(&twentieth(Attack::Restart), &["harmed"]);
 }
 
 #[test]
 fn honest_clients_join_in_turn() {
-    let report = twentieth(Attack::JoinsInTurn);
-    assert_eq!(report.figure, 204.0, "{report:?}");
+    kept(&twentieth(Attack::JoinsInTurn), &["not in after 30 s", "gone again"]);
 }
 
 #[test]
 fn honest_clients_join_all_at_once() {
-    let report = twentieth(Attack::JoinsAtOnce);
-    assert_eq!(report.figure, 204.0, "{report:?}");
+    kept(&twentieth(Attack::JoinsAtOnce), &["not in after 30 s", "gone again"]);
+}
+
+#[test]
+fn ten_thousand_honest_clients_join_all_at_once() {
+    kept(
+        &twentieth(Attack::TenThousandJoins),
+        &["not in after 30 s", "gone again"],
+    );
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The `enet` command.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod address;
+mod journal;
 mod log;
+mod memory;
 mod screen;
 mod serve;
 mod signals;

@@ -13,7 +13,9 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing_subscriber::filter::ParseError;
 
 use crate::address::{AddressError, Listen};
+use crate::journal::Journal;
 use crate::log;
+use crate::memory::{self, Freed};
 use crate::screen::Screen;
 use crate::signals::Signals;
 use crate::status::Sampler;
@@ -135,15 +137,23 @@ async fn serve(arguments: &Arguments, listen: Listen, lines: Option<log::Lines>)
 
     let mut screen = lines.map(Screen::open).transpose().map_err(ServeError::System)?;
     let mut sampler = Sampler::new();
+    let (mut journal, mut freed) = (Journal::default(), Freed::default());
     let mut ticks = interval(if screen.is_some() { TABLE_PERIOD } else { LOG_PERIOD });
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = signals.next() => break,
             event = server.next_event() => match event {
-                Some(event) => report(&server, &event),
+                Some(event) => {
+                    if matches!(event, ServerEvent::PeerDisconnected { .. }) {
+                        freed.note();
+                    }
+                    report(&server, &event, &mut journal);
+                }
                 None => return Err(ServeError::Broken),
             },
+            () = freed.due() => memory::give_back(),
+            () = journal.due() => journal.sum_up(),
             _ = ticks.tick(), if arguments.status => {
                 let snapshot = sampler.sample(&server);
                 match &mut screen {
@@ -154,6 +164,7 @@ async fn serve(arguments: &Arguments, listen: Listen, lines: Option<log::Lines>)
         }
     }
     drop(screen);
+    journal.sum_up();
     Ok(stop(&server, &mut signals).await)
 }
 
@@ -195,13 +206,16 @@ fn announce(address: SocketAddr) {
     let _ = writeln!(stdout, "listening on {address}").and_then(|()| stdout.flush());
 }
 
-fn report(server: &GodotServer, event: &ServerEvent) {
+fn report(server: &GodotServer, event: &ServerEvent, journal: &mut Journal) {
     match event {
         ServerEvent::PeerConnected { id } => match server.peer(*id) {
-            Some(peer) => tracing::info!("{id} joined from {}, {} channels", peer.address, peer.channels),
-            None => tracing::info!("{id} joined"),
+            Some(peer) => journal.joined(format_args!(
+                "{id} joined from {}, {} channels",
+                peer.address, peer.channels
+            )),
+            None => journal.joined(format_args!("{id} joined")),
         },
-        ServerEvent::PeerDisconnected { id, reason } => tracing::info!("{id} left: {reason}"),
+        ServerEvent::PeerDisconnected { id, reason } => journal.left(format_args!("{id} left: {reason}")),
         // A relay has no scene of its own.
         ServerEvent::Packet(packet) => {
             tracing::debug!(

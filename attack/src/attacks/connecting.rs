@@ -27,7 +27,7 @@ pub(super) fn flood(context: &Context<'_>) -> io::Result<Outcome> {
             sent += 1;
         }
     }
-    Outcome::new(sent as f64, format!("{sent} CONNECTs sent"))
+    Ok(Outcome::new(format!("{sent} CONNECTs sent")))
 }
 
 pub(super) fn amplification(context: &Context<'_>) -> io::Result<Outcome> {
@@ -48,7 +48,7 @@ pub(super) fn amplification(context: &Context<'_>) -> io::Result<Outcome> {
         thread::sleep(Duration::from_millis(5));
     }
     let factor = received as f64 / sent as f64;
-    Outcome::new(factor, format!("{factor:.2} bytes back for each"))
+    Ok(Outcome::new(format!("{received} bytes back for {sent}")).at_most("bytes back for each", factor, 1.0, ""))
 }
 
 pub(super) fn blind_proof(context: &Context<'_>) -> io::Result<Outcome> {
@@ -68,7 +68,8 @@ pub(super) fn blind_proof(context: &Context<'_>) -> io::Result<Outcome> {
         thread::sleep(Duration::from_millis(50));
         connected += usize::from(took_data(socket));
     }
-    Outcome::new(connected as f64, format!("{connected} of {ATTEMPTS} connected blindly"))
+    let text = format!("{connected} of {ATTEMPTS} connected blindly");
+    Ok(Outcome::new(text).at_most("connected blindly", connected as f64, 0.0, ""))
 }
 
 /// Whether the server has acknowledged or answered data sent on channel 0.
@@ -109,10 +110,8 @@ pub(super) fn silence(context: &Context<'_>) -> io::Result<Outcome> {
     }
     let freed = (last_heard - silent_since).as_secs_f64();
     let count = proven.len();
-    Outcome::new(
-        freed,
-        format!("{count} of {wanted} let in, the last word to them after {freed:.1} s"),
-    )
+    let text = format!("{count} of {wanted} let in, the last word to them after {freed:.1} s");
+    Ok(Outcome::new(text).at_most("given up after", freed, 6.5, "s"))
 }
 
 /// Acknowledges the VERIFYs that have come.

@@ -78,7 +78,7 @@ pub(super) fn from_elsewhere(context: &Context<'_>) -> io::Result<Outcome> {
         }
     }
     let harmed = count_dead(&mut victims);
-    Outcome::new(harmed as f64, format!("{harmed} of {VICTIMS} victims harmed"))
+    Ok(Outcome::new(format!("{harmed} of {VICTIMS} victims harmed")).at_most("harmed", harmed as f64, 0.0, ""))
 }
 
 /// With everything right.
@@ -99,7 +99,7 @@ pub(super) fn disconnect(context: &Context<'_>) -> io::Result<Outcome> {
         }
     }
     let harmed = count_dead(&mut victims);
-    Outcome::new(harmed as f64, format!("{harmed} of {VICTIMS} victims kicked"))
+    Ok(Outcome::new(format!("{harmed} of {VICTIMS} victims kicked")).at_most("kicked", harmed as f64, 0.0, ""))
 }
 
 /// The peers of the former run join again, from the same ports; then what was meant for the former run arrives.
@@ -137,10 +137,8 @@ pub(super) fn restart(context: &mut Context<'_>) -> io::Result<Outcome> {
         let taken = heard.commands.iter().any(|command| command.channel == 1);
         fooled += usize::from(taken || !victim.is_alive(PATIENCE));
     }
-    Outcome::new(
-        fooled as f64,
-        format!("{fooled} of {VICTIMS} new connections harmed by data of the former run"),
-    )
+    let text = format!("{fooled} of {VICTIMS} new connections harmed by data of the former run");
+    Ok(Outcome::new(text).at_most("harmed", fooled as f64, 0.0, ""))
 }
 
 fn count_dead(victims: &mut [Puppet]) -> usize {

@@ -36,7 +36,7 @@ pub(super) fn announcements(context: &Context<'_>) -> io::Result<Outcome> {
         )
     };
     let bytes = send_all(context, 1, (0..count).map(announce), 50)?;
-    Outcome::new(count as f64, format!("{count} announced in {:.1} MiB", mib(bytes)))
+    Ok(Outcome::new(format!("{count} announced in {:.1} MiB", mib(bytes))))
 }
 
 pub(super) fn empty_ahead(context: &Context<'_>) -> io::Result<Outcome> {
@@ -46,7 +46,7 @@ pub(super) fn empty_ahead(context: &Context<'_>) -> io::Result<Outcome> {
         (0..AHEAD).map(move |number| Command::reliable(channel as u8, number as u16 + 2, Body::Reliable(Bytes::new())))
     });
     let bytes = send_all(context, channels as u32, ahead.take(count), 220)?;
-    Outcome::new(count as f64, format!("{count} empty packets in {:.1} MiB", mib(bytes)))
+    Ok(Outcome::new(format!("{count} empty packets in {:.1} MiB", mib(bytes))))
 }
 
 pub(super) fn descending(context: &Context<'_>) -> io::Result<Outcome> {
@@ -58,7 +58,7 @@ pub(super) fn descending(context: &Context<'_>) -> io::Result<Outcome> {
             .map(move |number| Command::reliable(channel as u8, number as u16 + 2, Body::Reliable(Bytes::new())))
     });
     let bytes = send_all(context, channels as u32, ahead.take(count), 220)?;
-    Outcome::new(count as f64, format!("{count} empty packets in {:.1} MiB", mib(bytes)))
+    Ok(Outcome::new(format!("{count} empty packets in {:.1} MiB", mib(bytes))))
 }
 
 /// Joins, sends commands evenly over the time of the attack, and leaves when the server has worked through them. Returns how

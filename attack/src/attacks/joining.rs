@@ -10,9 +10,10 @@ use super::{Context, Outcome};
 use crate::healthy;
 use crate::loopback::Loopback;
 use crate::server::Process;
+use crate::sockets;
 
-/// All that a C server can have, with the healthy that are there already.
-const COUNT: usize = 4095 - healthy::COUNT;
+/// All that a C server can have, with the healthy that are there already and two that try whether one can join.
+const COUNT: usize = 4095 - healthy::COUNT - 2;
 
 /// Until when they have to be in.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -21,15 +22,20 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const STAY: u64 = 10;
 
 pub(super) fn in_turn(context: &Context<'_>) -> io::Result<Outcome> {
-    run(context, 1)
+    run(context, COUNT, 1)
 }
 
 pub(super) fn at_once(context: &Context<'_>) -> io::Result<Outcome> {
-    run(context, usize::MAX)
+    run(context, COUNT, usize::MAX)
 }
 
-fn run(context: &Context<'_>, at_a_time: usize) -> io::Result<Outcome> {
-    let count = context.scale.count(COUNT);
+pub(super) fn ten_thousand(context: &Context<'_>) -> io::Result<Outcome> {
+    run(context, 10_000, usize::MAX)
+}
+
+fn run(context: &Context<'_>, whole: usize, at_a_time: usize) -> io::Result<Outcome> {
+    let count = context.scale.count(whole);
+    sockets::require(count)?;
     let before = context.process.and_then(Process::memory);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -39,7 +45,7 @@ fn run(context: &Context<'_>, at_a_time: usize) -> io::Result<Outcome> {
         let mut begun = 0;
         while start.elapsed() < DEADLINE {
             while begun < count && joining.len() < at_a_time {
-                joining.spawn(join(context.target));
+                joining.spawn(join(context.target, begun as u32));
                 begun += 1;
             }
             let left = DEADLINE.saturating_sub(start.elapsed());
@@ -62,11 +68,19 @@ fn run(context: &Context<'_>, at_a_time: usize) -> io::Result<Outcome> {
             .map_or(f64::NAN, |(after, before)| {
                 after.saturating_sub(before) as f64 / 1024.0 / joined.len() as f64
             });
+        let stay = context.scale.seconds(STAY).as_secs_f64();
         let text = format!(
-            "{} of {count} in after {took:.1} s, {there} there {:.0} s later, {each:.1} KiB each",
-            joined.len(),
-            context.scale.seconds(STAY).as_secs_f64()
+            "{} of {count} in after {took:.1} s, {there} there {stay:.0} s later, {each:.1} KiB each",
+            joined.len()
         );
+        let outcome = Outcome::new(text)
+            .at_most("not in after 30 s", (count - joined.len()) as f64, 0.0, "")
+            .at_most("gone again", (joined.len() - there) as f64, 0.0, "");
+        // A few peers do not tell what one costs.
+        let outcome = match count {
+            1000.. => outcome.at_most("each", each, 4.0, "KiB"),
+            _ => outcome,
+        };
         for (_, connection) in &joined {
             connection.abort(0);
         }
@@ -74,15 +88,16 @@ fn run(context: &Context<'_>, at_a_time: usize) -> io::Result<Outcome> {
         for (endpoint, _) in &joined {
             endpoint.shutdown_now(0).await;
         }
-        Outcome::new(there as f64, text)
+        Ok(outcome)
     })
 }
 
-async fn join(target: Loopback) -> Option<(Endpoint, enet_tokio::Connection)> {
+async fn join(target: Loopback, number: u32) -> Option<(Endpoint, enet_tokio::Connection)> {
     let config = Config::default()
         .with_connect_timeout(DEADLINE)
         .with_batching(enet_tokio::Batching::Off);
-    let endpoint = Endpoint::client(config).ok()?;
+    let socket = sockets::bound(number).ok()?;
+    let endpoint = Endpoint::from_socket(socket, config).ok()?;
     let connection = endpoint.connect(target.address(), 2, 0).await.ok()?;
     Some((endpoint, connection))
 }

@@ -15,6 +15,7 @@ use clap::ValueEnum;
 use crate::loopback::Loopback;
 use crate::run::Scale;
 use crate::server::{Process, Server};
+use crate::target::{self, Target};
 
 /// A way to do harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
@@ -37,7 +38,7 @@ pub enum Attack {
     Descending,
     /// 1.7 million acknowledgements that match nothing, with 40 000 messages open.
     Acknowledgements,
-    /// A client that is sent 8 MB/s and acknowledges twenty commands a second.
+    /// A client that is sent 8 MB/s for 40 s and acknowledges twenty commands a second.
     SlowReader,
     /// Forged commands from other addresses and ports, with wrong ids and sessions.
     Forgery,
@@ -49,6 +50,8 @@ pub enum Attack {
     JoinsInTurn,
     /// As many honest clients, all at once.
     JoinsAtOnce,
+    /// 10 000 honest clients from as many addresses, all at once, on a server with room for them if its protocol can have that many.
+    TenThousandJoins,
 }
 
 /// What an attack has to work with.
@@ -65,15 +68,22 @@ pub(crate) struct Context<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) text: String,
-    pub(crate) figure: f64,
+    /// What only this attack can judge.
+    pub(crate) targets: Vec<Target>,
 }
 
 impl Outcome {
-    fn new(figure: f64, text: impl Into<String>) -> io::Result<Outcome> {
-        Ok(Outcome {
+    fn new(text: impl Into<String>) -> Outcome {
+        Outcome {
             text: text.into(),
-            figure,
-        })
+            targets: Vec::new(),
+        }
+    }
+
+    /// Adds a figure and its limit.
+    fn at_most(mut self, what: &'static str, value: f64, limit: f64, unit: &'static str) -> Outcome {
+        self.targets.push(target::at_most(what, value, limit, unit));
+        self
     }
 }
 
@@ -97,6 +107,7 @@ impl Attack {
             Attack::Restart => "restart",
             Attack::JoinsInTurn => "joins-in-turn",
             Attack::JoinsAtOnce => "joins-at-once",
+            Attack::TenThousandJoins => "ten-thousand-joins",
         }
     }
 
@@ -105,12 +116,49 @@ impl Attack {
         self == Attack::Restart
     }
 
+    /// Whether it is nothing but many clients.
+    pub(crate) fn is_crowd(self) -> bool {
+        matches!(
+            self,
+            Attack::JoinsInTurn | Attack::JoinsAtOnce | Attack::TenThousandJoins
+        )
+    }
+
+    /// How many peers the server should have room for.
+    pub(crate) fn room(self) -> usize {
+        match self {
+            Attack::TenThousandJoins => 10_100,
+            _ => 4095,
+        }
+    }
+
+    /// How much more memory the server may take meanwhile, in MiB, where that is what the attack is about.
+    pub(crate) fn may_take(self) -> Option<f64> {
+        match self {
+            Attack::ConnectFlood => Some(8.0),
+            Attack::Announcements => Some(2.0),
+            Attack::EmptyAhead | Attack::Descending | Attack::SlowReader => Some(32.0),
+            _ => None,
+        }
+    }
+
+    /// How much more it may have a second after the attacker has left, in MiB.
+    pub(crate) fn may_keep(self) -> Option<f64> {
+        match self {
+            Attack::Garbage | Attack::Announcements | Attack::EmptyAhead | Attack::Descending | Attack::SlowReader => {
+                Some(1.0)
+            }
+            _ => None,
+        }
+    }
+
     /// About how long it takes.
     pub(crate) fn duration(self, scale: Scale) -> Duration {
         match self {
             Attack::Garbage => scale.seconds(17),
             Attack::Amplification => scale.seconds(30),
-            Attack::JoinsInTurn | Attack::JoinsAtOnce => scale.seconds(20),
+            Attack::JoinsInTurn | Attack::JoinsAtOnce | Attack::TenThousandJoins => scale.seconds(20),
+            Attack::SlowReader => scale.seconds(75),
             Attack::BlindProof | Attack::Forgery | Attack::ForgedDisconnect | Attack::Restart => scale.seconds(3),
             _ => scale.seconds(10),
         }
@@ -133,6 +181,7 @@ impl Attack {
             Attack::Restart => forging::restart(context),
             Attack::JoinsInTurn => joining::in_turn(context),
             Attack::JoinsAtOnce => joining::at_once(context),
+            Attack::TenThousandJoins => joining::ten_thousand(context),
         }
     }
 }

@@ -1,0 +1,127 @@
+//! What a server that stands an attack keeps to.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::attacks::Attack;
+use crate::report::Report;
+
+/// A figure and the most it may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// What was measured.
+    pub what: &'static str,
+    /// How much it was; infinite for what did not happen in time.
+    pub value: f64,
+    /// The most it may be.
+    pub limit: f64,
+    /// The unit of both.
+    pub unit: &'static str,
+}
+
+impl Target {
+    /// Whether the figure is within the limit. What could not be measured is not.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        self.value <= self.limit
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Target {
+            what,
+            value,
+            limit,
+            unit,
+        } = self;
+        let mark = if self.is_met() { "✓" } else { "✗" };
+        write!(f, "{mark} {what} ")?;
+        let separator = if unit.is_empty() { "" } else { " " };
+        match value.is_infinite() {
+            true => write!(f, "never (≤ {limit}{separator}{unit})"),
+            false => write!(f, "{}{separator}{unit} (≤ {})", Rounded(*value), Rounded(*limit)),
+        }
+    }
+}
+
+/// Whole numbers as they are, others with a digit or two behind the point.
+struct Rounded(f64);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            value if value.fract() == 0.0 => write!(f, "{value:.0}"),
+            value if value.abs() < 1.0 => write!(f, "{value:.2}"),
+            value => write!(f, "{value:.1}"),
+        }
+    }
+}
+
+/// What every attack has in common: how the healthy fared, who could join, and what memory there was.
+pub(crate) fn common(attack: Attack, report: &Report) -> Vec<Target> {
+    let mut targets = vec![at_most("healthy lost", report.lost as f64, 0.0, "")];
+    // Thousands of clients on the same machine take the time of the healthy as well.
+    if !attack.is_crowd() {
+        let quiet = report.quiet.p99;
+        let limit = (quiet * 2).max(quiet + Duration::from_millis(5));
+        targets.push(at_most("healthy p99", millis(report.during.p99), millis(limit), "ms"));
+    }
+    targets.push(at_most("join meanwhile", seconds(report.joined_during), 3.0, "s"));
+    targets.push(at_most("join after", seconds(report.joined_after), 0.6, "s"));
+    if let Some([before, most, after]) = report.memory {
+        let growth = |to: u64| to.saturating_sub(before) as f64 / 1_048_576.0;
+        if let Some(limit) = attack.may_take() {
+            targets.push(at_most("memory taken", growth(most), limit, "MiB"));
+        }
+        if let Some(limit) = attack.may_keep() {
+            targets.push(at_most("memory kept", growth(after), limit, "MiB"));
+        }
+    }
+    targets
+}
+
+pub(crate) fn at_most(what: &'static str, value: f64, limit: f64, unit: &'static str) -> Target {
+    Target {
+        what,
+        value,
+        limit,
+        unit,
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+fn seconds(time: Option<Duration>) -> f64 {
+    time.map_or(f64::INFINITY, |time| time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_met_up_to_its_limit() {
+        let target = |value| at_most("bytes back for each", value, 1.0, "");
+        assert!(target(0.0).is_met() && target(1.0).is_met());
+        assert!(!target(1.01).is_met() && !target(f64::NAN).is_met());
+    }
+
+    #[test]
+    fn a_target_tells_figure_limit_and_verdict() {
+        assert_eq!(
+            at_most("healthy p99", 0.31, 5.4, "ms").to_string(),
+            "✓ healthy p99 0.31 ms (≤ 5.4)"
+        );
+        assert_eq!(
+            at_most("healthy lost", 2.0, 0.0, "").to_string(),
+            "✗ healthy lost 2 (≤ 0)"
+        );
+        assert_eq!(
+            at_most("join after", f64::INFINITY, 0.6, "s").to_string(),
+            "✗ join after never (≤ 0.6 s)"
+        );
+    }
+}

@@ -1,0 +1,47 @@
+//! Memory that goes back to the system.
+//!
+//! What a client held is free as soon as it has left. glibc keeps much of that for later use though, and a server that was
+//! attacked once would look as big ever after.
+
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+/// How long after a departure: those of many clients are one occasion.
+const DELAY: Duration = Duration::from_millis(500);
+
+/// When to give back memory next.
+#[derive(Debug, Default)]
+pub(crate) struct Freed {
+    due: Option<Instant>,
+}
+
+impl Freed {
+    /// A client has left.
+    pub(crate) fn note(&mut self) {
+        self.due.get_or_insert_with(|| Instant::now() + DELAY);
+    }
+
+    /// Waits until a client has left some time ago; for ever if none has.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it waits for the same moment when called again.
+    pub(crate) async fn due(&mut self) {
+        match self.due {
+            Some(due) => sleep_until(due).await,
+            None => pending().await,
+        }
+        self.due = None;
+    }
+}
+
+/// Gives free memory back to the system, where the allocator does not do so by itself.
+pub(crate) fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "glibc has this function only in C")]
+    // SAFETY: it may be called at any time, from any thread, and changes nothing that is in use.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
