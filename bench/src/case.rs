@@ -20,6 +20,10 @@ pub(crate) enum Implementation {
     RustyEnet,
     TokioEnet,
     Quinn,
+    /// Bare UDP, a call for each datagram.
+    Udp,
+    /// Bare UDP with segmentation and receive offload.
+    UdpOffload,
     /// Clients of ours with a socket each, the same for every server.
     Swarm,
 }
@@ -61,6 +65,8 @@ impl Implementation {
             Implementation::RustyEnet => "rusty_enet",
             Implementation::TokioEnet => "tokio-enet",
             Implementation::Quinn => "quinn",
+            Implementation::Udp => "UDP",
+            Implementation::UdpOffload => "UDP with GSO and GRO",
             Implementation::Swarm => "a swarm of clients",
         }
     }
@@ -104,7 +110,7 @@ impl Pair {
 impl fmt::Display for Pair {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.client == self.server || self.client == Implementation::Swarm {
-            formatter.write_str(self.client.name())
+            formatter.write_str(self.server.name())
         } else {
             write!(formatter, "{} → {}", self.client.name(), self.server.name())
         }

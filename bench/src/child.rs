@@ -20,6 +20,7 @@ use crate::side::rusty::Rusty;
 use crate::side::swarm::Swarm;
 use crate::side::tokio::Tokio;
 use crate::side::tokio_enet::TokioEnet;
+use crate::side::udp::Udp;
 use crate::workload::{Part, Stage, join, serve};
 
 /// Runs the case and tells what was measured. Whatever goes wrong ends the process.
@@ -70,6 +71,8 @@ fn run_server(implementation: Implementation, stage: &Stage<'_>, listening: impl
         Implementation::RustyEnet => runtime.block_on(serve::<Rusty>(stage, listening)),
         Implementation::TokioEnet => runtime.block_on(serve::<TokioEnet>(stage, listening)),
         Implementation::Quinn => runtime.block_on(serve::<Quinn>(stage, listening)),
+        Implementation::Udp => runtime.block_on(serve::<Udp<false>>(stage, listening)),
+        Implementation::UdpOffload => runtime.block_on(serve::<Udp<true>>(stage, listening)),
         Implementation::Swarm => runtime.block_on(serve::<Swarm>(stage, listening)),
     }
 }
@@ -83,6 +86,8 @@ fn run_client(implementation: Implementation, stage: &Stage<'_>, to: SocketAddr)
         Implementation::RustyEnet => runtime.block_on(join::<Rusty>(stage, to)),
         Implementation::TokioEnet => runtime.block_on(join::<TokioEnet>(stage, to)),
         Implementation::Quinn => runtime.block_on(join::<Quinn>(stage, to)),
+        Implementation::Udp => runtime.block_on(join::<Udp<false>>(stage, to)),
+        Implementation::UdpOffload => runtime.block_on(join::<Udp<true>>(stage, to)),
         Implementation::Swarm => runtime.block_on(join::<Swarm>(stage, to)),
     }
 }

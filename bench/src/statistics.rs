@@ -79,8 +79,6 @@ impl Outcome {
 /// Some figures are others in another unit.
 fn lookup(figures: &Figures, figure: Figure) -> Option<f64> {
     match figure {
-        // A message of the bulk scenario is a mebibyte.
-        Figure::CpuPerMebibyte => figures.get(&Figure::CpuPerMessage).map(|micros| micros / 1e3),
         Figure::CpuPerRoundTrip => figures.get(&Figure::CpuPerMessage).copied(),
         figure => figures.get(&figure).copied(),
     }

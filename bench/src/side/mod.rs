@@ -7,6 +7,7 @@ pub(crate) mod rusty;
 pub(crate) mod swarm;
 pub(crate) mod tokio;
 pub(crate) mod tokio_enet;
+pub(crate) mod udp;
 
 use std::fmt::Debug;
 use std::hash::Hash;

@@ -150,6 +150,10 @@ impl Workload {
                 each(parts().map(|part| part.usage.cpu()).sum()) * 1e6,
             );
             figures.insert(Figure::ServerCpuPerMessage, each(server.usage.cpu()) * 1e6);
+            if let Workload::Stream { size, .. } = self {
+                let mebibyte = each(parts().map(|part| part.usage.cpu()).sum()) * f64::from(1 << 20) / *size as f64;
+                figures.insert(Figure::CpuPerMebibyte, mebibyte * 1e3);
+            }
         }
         if server.usage.wall > 0.0 {
             figures.insert(Figure::ServerCpu, server.usage.cpu() / server.usage.wall * 1e3);
