@@ -44,13 +44,14 @@ pub struct LimitsStruck {
     pub slow_peers: u64,
 }
 
-/// What was dropped, by cause. A datagram may count in one of them at most.
+/// What was dropped, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
     /// Datagrams too short for a header, too long for ENet, or that cannot be opened: a bad checksum, a bad compressed block.
     pub malformed_datagrams: u64,
-    /// Datagrams for a peer that is not there, at least not at that address.
+    /// Datagrams for a peer that is not there, at least not at that address. Those of a peer that has left count as well, although
+    /// its DISCONNECT is answered.
     pub unknown_peer: u64,
     /// Datagrams with the session of another connection.
     pub wrong_session: u64,
@@ -64,9 +65,9 @@ pub struct Dropped {
     pub refused_connects: u64,
     /// Connections in the making that gave way to newer ones.
     pub evicted_half_open: u64,
-    /// Acknowledgements from an unproven address that did not return the secret.
+    /// Datagrams from an unproven address that did not return the secret.
     pub failed_proofs: u64,
-    /// Acknowledgements of nothing that is on its way.
+    /// Acknowledgements of nothing that is on its way. A datagram can hold several, and count elsewhere too.
     pub unmatched_acknowledgements: u64,
 }
 

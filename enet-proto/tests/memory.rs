@@ -157,10 +157,47 @@ fn unproven_connections_have_a_fixed_place() {
     assert!(held <= 8 << 20, "{held} bytes for {table} unproven connections");
 }
 
+/// Packets of a byte, each in a datagram that is padded to the largest size, for a program that does not take them.
+fn small_packets_do_not_keep_large_datagrams() {
+    for receiving in [true, false] {
+        let now = Time::from_millis(1);
+        let mut host = Host::new(HostConfig::default(), [1; 32], now);
+        let mut buffer = Vec::new();
+        let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
+        let connect = Command::control(1, Body::Connect(Connect::default()));
+        host.handle_datagram(now, from, Datagram::to(NO_PEER, 0).sent_at(0).with(connect).encode());
+        host.poll_transmit(now, 1, &mut buffer).expect("an answer");
+        let answer = Datagram::parse(&Bytes::copy_from_slice(&buffer)).expect("a datagram");
+        let Body::Verify(verify) = answer.commands[0].body else {
+            panic!("no VERIFY")
+        };
+        let datagram = || Datagram::to(verify.peer_id, verify.outgoing_session);
+        let proof = Body::Acknowledge {
+            number: answer.commands[0].number,
+            sent_time: answer.sent_time.expect("a time"),
+        };
+        host.handle_datagram(now, from, datagram().with(Command::control(0, proof)).encode());
+        let (peer, _) = host.peers().next().expect("a peer");
+        host.peer_mut(peer).expect("a peer").set_receiving(receiving);
+        for number in 1..=20_000u16 {
+            let command = Command::reliable(0, number, Body::Reliable(vec![1].into()));
+            let mut padded = datagram().sent_at(0).with(command).encode().to_vec();
+            padded.resize(4096, 0);
+            host.handle_datagram(now, from, padded.into());
+            while host.poll_transmit(now, 1, &mut buffer).is_some() {}
+        }
+        let said = host.peer(peer).expect("a peer").waiting_data() as isize;
+        let held = weigh(host);
+        println!("20 000 packets of a byte are counted for {said} bytes and hold {held}");
+        assert!(held < 2 * said, "{held} bytes for what is counted as {said}");
+    }
+}
+
 #[test]
 fn memory_follows_the_peers() {
     // One after the other: the allocator counts for all threads.
     an_idle_peer_is_small();
     ten_thousand_come_and_go();
     unproven_connections_have_a_fixed_place();
+    small_packets_do_not_keep_large_datagrams();
 }

@@ -2,10 +2,13 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
 use crate::config::HostConfig;
 use crate::event::Event;
 use crate::host::PeerHandle;
 use crate::packet::Packet;
+use crate::wire;
 
 /// What storing one packet or fragment is counted for beside its bytes: an allocation's header, a tree node's share, the entry.
 pub(crate) const ITEM_COST: usize = 128;
@@ -120,9 +123,17 @@ pub(crate) struct Delivery<'a> {
     pub(crate) channel: u8,
 }
 
+/// While more than this waits, in bytes, packets are freed from the datagrams they came in.
+const LOOSE: usize = 64 * 1024;
+
 impl Delivery<'_> {
-    pub(crate) fn deliver(&mut self, packet: Packet) {
+    pub(crate) fn deliver(&mut self, mut packet: Packet) {
         self.inbox.charge(packet.data.len() + ITEM_COST);
+        // What will wait for long must not keep more than it is charged for. Most packets are taken at once, and need no copy.
+        let waits = !self.inbox.receiving || self.inbox.waiting > LOOSE;
+        if waits && packet.data.len() <= wire::MAXIMUM_DATAGRAM {
+            packet.data = Bytes::copy_from_slice(&packet.data);
+        }
         if self.inbox.receiving {
             self.events.push_back(Event::Received {
                 peer: self.peer,

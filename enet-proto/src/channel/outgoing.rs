@@ -63,6 +63,17 @@ impl Outgoing {
         Some((self.reliable.wire(), self.unreliable))
     }
 
+    /// How many fragments the next packet may have. With more, the last of them would be too far ahead for a stock receiver, which
+    /// leaves such numbers unacknowledged and so never completes the packet.
+    pub(crate) fn most_fragments(&self) -> u32 {
+        self.reliable.reach() as u32
+    }
+
+    /// Whether unreliable packets go reliably until the next reliable one.
+    pub(crate) fn is_out_of_unreliable_numbers(&self) -> bool {
+        self.unreliable == u16::MAX
+    }
+
     /// Whether `position` may be sent for the first time now.
     pub(crate) fn may_send(&self, position: Position) -> bool {
         if !position.begins_window() {

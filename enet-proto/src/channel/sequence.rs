@@ -51,6 +51,11 @@ impl Position {
         self.0.is_multiple_of(WINDOW_SIZE)
     }
 
+    /// How many of the numbers behind this one are taken by a receiver that has delivered it.
+    pub(crate) fn reach(self) -> u64 {
+        (self.window() + ACCEPTED_WINDOWS) * WINDOW_SIZE - 1 - self.0
+    }
+
     /// Reads a number from the wire, as the receiver whose last delivered position this is.
     pub(crate) fn classify(self, wire: u16) -> Arrival {
         let distance = wire.wrapping_sub(self.wire());
@@ -119,6 +124,15 @@ mod tests {
         assert_eq!(at(8), Arrival::TooEarly);
         assert_eq!(at(9), Arrival::Behind);
         assert_eq!(last.classify(last.wire() - 1), Arrival::Behind);
+    }
+
+    #[test]
+    fn the_last_number_in_reach_is_taken_and_the_next_is_not() {
+        for last in [Position(0), Position(4095), Position(4096), Position(70_000)] {
+            let furthest = last + last.reach();
+            assert_eq!(last.classify(furthest.wire()), Arrival::Ahead(furthest));
+            assert_eq!(last.classify((furthest + 1).wire()), Arrival::TooEarly);
+        }
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Host {
     pub(super) fn handle_unaddressed(&mut self, arrived: &Arrived) {
         if !self.config.accept {
             self.statistics.dropped.refused_connects += 1;
-            return;
+            return self.log_drop(arrived.from, "nobody may connect");
         }
         let Some(block) = self.open(arrived, checksum::NO_SEED, LARGEST_UNADDRESSED) else {
             return;
@@ -103,9 +103,15 @@ impl Host {
         match wire::parse(&block, 0) {
             Ok((command, _)) => match command.body {
                 Body::Connect(connect) => self.handle_connect(arrived, &connect),
-                _ => self.statistics.dropped.unknown_peer += 1,
+                _ => {
+                    self.statistics.dropped.unknown_peer += 1;
+                    self.log_drop(arrived.from, "for no peer, and no CONNECT");
+                }
             },
-            Err(_) => self.statistics.dropped.malformed_commands += 1,
+            Err(_) => {
+                self.statistics.dropped.malformed_commands += 1;
+                self.log_drop(arrived.from, "for no peer, and malformed");
+            }
         }
     }
 
@@ -145,6 +151,7 @@ impl Host {
         let endpoint = entry.endpoint();
         if self.half_open.insert(entry, &mut self.random) {
             self.statistics.dropped.evicted_half_open += 1;
+            self.log_drop(from, "made room for: another connection in the making");
         }
         self.answer(endpoint);
     }
@@ -256,7 +263,7 @@ impl Host {
         entry.credit -= size;
         entry.answers += 1;
         entry.answered = now;
-        self.loose.push_back((endpoint.0, Bytes::from(datagram)));
+        self.reply(endpoint.0, datagram.into());
     }
 
     /// The other side has returned the secret: it becomes a peer. What else its datagram holds, from `next` on, is for it.
@@ -264,7 +271,7 @@ impl Host {
         if !self.joins.take(self.now) {
             // It will prove itself again when it asks for something.
             self.statistics.limits.joins_per_second += 1;
-            return;
+            return self.log_drop(endpoint.0, "too many connections in a second");
         }
         let Some(entry) = self.half_open.remove(&endpoint) else {
             return;
@@ -288,12 +295,12 @@ impl Host {
         peer.throttle.interval = verify.throttle_interval;
         peer.throttle.acceleration = verify.throttle_acceleration;
         peer.throttle.deceleration = verify.throttle_deceleration;
-        if !self.has_room_for(endpoint.0.ip()) {
-            // Others were faster. It believes to be connected, so it is told.
+        if !self.config.accept || !self.has_room_for(endpoint.0.ip()) {
+            // Others were faster, or the door was shut. It believes to be connected, so it is told.
             self.statistics.dropped.refused_connects += 1;
             let mut datagram = Vec::new();
             peer.notice(&mut self.sender(), 0, &mut datagram);
-            self.loose.push_back((endpoint.0, datagram.into()));
+            self.reply(endpoint.0, datagram.into());
             return;
         }
         peer.handshake_done(self.now, measured(entry.answers, entry.answered, self.now));

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use tracing::{debug, trace};
+use tracing::debug;
 
 use super::addresses::Endpoint;
 use super::{Host, PeerHandle};
@@ -11,6 +11,9 @@ use crate::checksum;
 use crate::peer::{Context, largest_header, seal};
 use crate::time::Time;
 use crate::wire::{self, Body, Header, PeerId};
+
+/// How many answers to those who are no peers may wait to be sent. What is left out is asked for again.
+const MAXIMUM_REPLIES: usize = 4096;
 
 impl Host {
     /// Takes a datagram that came from `from`. Whatever is wrong with it, it is dropped and counted, and no peer but its
@@ -44,9 +47,21 @@ impl Host {
             self.handle_departed(endpoint, &arrived);
         } else {
             self.statistics.dropped.unknown_peer += 1;
-            if self.drop_log.admits(self.now) {
-                debug!(%from, id = header.peer_id.value(), "dropped: for no peer");
-            }
+            self.log_drop(from, "for no peer");
+        }
+    }
+
+    /// Sends a datagram to someone who is no peer, unless more of them wait already than the socket takes.
+    pub(super) fn reply(&mut self, to: SocketAddr, datagram: Bytes) {
+        if self.loose.len() < MAXIMUM_REPLIES {
+            self.loose.push_back((to, datagram));
+        }
+    }
+
+    /// Tells that something from an address was dropped, unless too much is told already.
+    pub(super) fn log_drop(&mut self, from: SocketAddr, why: &'static str) {
+        if self.drop_log.admits(self.now) {
+            debug!(%from, "dropped: {why}");
         }
     }
 
@@ -66,10 +81,7 @@ impl Host {
         let known = identity.outgoing_id != PeerId::NONE;
         if known && arrived.header.session != identity.incoming_session {
             self.statistics.dropped.wrong_session += 1;
-            if self.drop_log.admits(self.now) {
-                debug!(from = %arrived.from, "dropped: another session");
-            }
-            return;
+            return self.log_drop(arrived.from, "another session");
         }
         let seed = identity.connect_id.to_bytes();
         let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM) else {
@@ -107,7 +119,10 @@ impl Host {
                 // Anyone may put what only they understand behind such a byte.
                 Err(wire::ParseError::UnknownCommand(number)) => {
                     cx.statistics.dropped.unknown_commands += 1;
-                    trace!(from = %arrived.from, number, "the rest is for others");
+                    // Zeros are mostly padding, as Godot's FastLZ has it.
+                    if number != 0 && drop_log.admits(*now) {
+                        debug!(from = %arrived.from, number, "the rest is for others: unknown command");
+                    }
                     break;
                 }
                 Err(wire::ParseError::Truncated) => {
@@ -161,9 +176,7 @@ impl Host {
         let opened = self.open_uncounted(arrived, seed, limit);
         if opened.is_none() {
             self.statistics.dropped.malformed_datagrams += 1;
-            if self.drop_log.admits(self.now) {
-                debug!(from = %arrived.from, "dropped: bad checksum or compressed block");
-            }
+            self.log_drop(arrived.from, "bad checksum or compressed block");
         }
         opened
     }
@@ -207,7 +220,7 @@ impl Host {
         };
         if arrived.header.session != entry.identity.incoming_session {
             self.statistics.dropped.wrong_session += 1;
-            return;
+            return self.log_drop(arrived.from, "another session");
         }
         entry.credit += arrived.datagram.len();
         let seed = entry.identity.connect_id.to_bytes();
@@ -235,17 +248,16 @@ impl Host {
             return self.prove(endpoint, arrived, &block, next);
         }
         self.statistics.dropped.failed_proofs += 1;
-        if self.drop_log.admits(self.now) {
-            debug!(from = %arrived.from, "dropped: not connected yet");
-        }
         // Its acknowledgement may have been lost.
         entry.keep(&arrived.datagram);
         self.remind(endpoint);
+        self.log_drop(arrived.from, "not connected yet");
     }
 
     /// For who has left: its DISCONNECT is acknowledged again.
     fn handle_departed(&mut self, endpoint: Endpoint, arrived: &Arrived) {
         self.statistics.dropped.unknown_peer += 1;
+        self.log_drop(arrived.from, "has left");
         let Some(identity) = self.departed.find(&endpoint) else {
             return;
         };
@@ -281,7 +293,7 @@ impl Host {
         );
         let gap = wire::HEADER_SIZE_WITH_TIME - header.len();
         seal(&mut header, seed, &mut self.sender(), 0, gap, &mut datagram);
-        self.loose.push_back((endpoint.0, datagram.into()));
+        self.reply(endpoint.0, datagram.into());
     }
 }
 

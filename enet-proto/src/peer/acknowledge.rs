@@ -20,29 +20,27 @@ impl Peer {
         sequence: u16,
         sent_time: u16,
     ) -> Result<(), Refusal> {
-        let Some(sent) = cx.now.extend_wire(sent_time) else {
+        // A CONNECT is answered by a VERIFY_CONNECT and by nothing else.
+        let connecting = self.state == PeerState::Connecting;
+        let found = cx.now.extend_wire(sent_time).filter(|_| !connecting).and_then(|sent| {
+            let acknowledged = self.outgoing_mut(channel)?.acknowledge(sequence)?;
+            Some((sent, acknowledged))
+        });
+        let Some((sent, (position, command))) = found else {
             cx.statistics.dropped.unmatched_acknowledgements += 1;
             return Ok(());
         };
-        let found = self
-            .outgoing_mut(channel)
-            .and_then(|outgoing| outgoing.acknowledge(sequence));
-        let Some((position, command)) = found else {
-            cx.statistics.dropped.unmatched_acknowledgements += 1;
-            return Ok(());
-        };
-        // The own record is finer than what travelled, unless the acknowledgement is for an earlier attempt.
-        let sent = if command.sent.wire() == sent_time {
-            command.sent
-        } else {
-            sent
-        };
+        // For an earlier attempt the own record says nothing: neither how long it took, nor what it has overtaken.
+        let is_latest = command.sent.wire() == sent_time;
+        // The own record is finer than what travelled.
+        let sent = if is_latest { command.sent } else { sent };
+        let overtaking = is_latest.then_some(command.datagram);
         self.measure(cx.now, cx.now.saturating_since(sent));
         self.last_acknowledged = cx.now;
         self.confirmed = true;
         self.doubt = self.doubt.filter(|doubt| command.sent < doubt.since);
         self.retransmission
-            .acknowledged(CommandId { channel, position }, command.datagram, command.resend_due);
+            .acknowledged(CommandId { channel, position }, overtaking, command.resend_due);
         self.trim_retransmission();
         self.in_flight = self.in_flight.saturating_sub(command.payload.len());
         self.release_queue(&command.payload);
@@ -104,7 +102,7 @@ impl Peer {
             position,
         };
         self.retransmission
-            .acknowledged(id, command.datagram, command.resend_due);
+            .acknowledged(id, Some(command.datagram), command.resend_due);
         self.trim_retransmission();
         self.last_acknowledged = now;
         self.confirmed = false;
@@ -134,9 +132,9 @@ impl Peer {
             if let Some(command) = self.in_flight_mut(id.channel, id.position) {
                 command.timeouts = command.timeouts.saturating_add(1);
                 command.resend_due = None;
-                let (sent, timeouts) = (command.sent, command.timeouts);
+                let sent = command.sent;
                 self.loss.lost();
-                self.retransmission.note_due(sent, timeouts);
+                self.retransmission.note_due(sent);
                 self.retransmission.queue(id);
             }
             self.trim_retransmission();
@@ -145,15 +143,12 @@ impl Peer {
 
     /// When the peer is dead if nothing is acknowledged until then.
     pub(super) fn given_up_at(&self) -> Option<Time> {
-        let (earliest, timeouts) = self.retransmission.overdue()?;
-        // Before the resend that is counted in `timeouts`, ENet compares 2^(attempts - 1).
-        let backoff = 1u32.checked_shl(u32::from(timeouts - 1)).unwrap_or(u32::MAX);
-        let patience = if backoff >= self.timeout.limit {
-            self.least_patience()
-        } else {
-            self.timeout.maximum
-        };
-        Some(earliest + patience)
+        let earliest = self.retransmission.overdue()?;
+        // ENet gives up after the minimum once the time-out has doubled until it is `limit` times the first: by then all time-outs
+        // together have taken that often the first, and the sum of those before. Ours double less far, and count the same.
+        let times = self.timeout.limit.checked_next_power_of_two().unwrap_or(u32::MAX);
+        let backed_off = self.round_trip.timeout().saturating_mul(times.saturating_mul(2) - 1);
+        Some(earliest + backed_off.max(self.least_patience()).min(self.timeout.maximum))
     }
 
     /// The least time without an acknowledgement after which the peer is dead.

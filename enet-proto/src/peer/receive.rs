@@ -54,7 +54,7 @@ impl Peer {
             // A peer that is known has been through this.
             Body::Connect(_) => return Err(Refusal),
             Body::VerifyConnect(verify) => self.verified(cx, verify)?,
-            Body::Disconnect { data } => self.disconnected(cx, *data, command.acknowledge),
+            Body::Disconnect { data } => self.disconnected(cx, *data, command.acknowledge, sent_time.is_some()),
             Body::Ping => self.require_live()?,
             Body::BandwidthLimit { incoming, outgoing } => {
                 self.require_live()?;
@@ -165,11 +165,16 @@ impl Peer {
         if !answers || self.outbox.acknowledgements.len() >= MAXIMUM_OWED {
             return;
         }
+        // A fragment is taken or not by where its packet begins, however far ahead its own number is.
+        let decisive = match &command.body {
+            Body::SendFragment(fragment) => fragment.start_sequence,
+            _ => command.sequence,
+        };
         let too_early = command.channel != wire::CONNECTION_CHANNEL
             && self
                 .channels
                 .get(command.channel)
-                .is_some_and(|c| !c.incoming.acknowledges(command.sequence));
+                .is_some_and(|channel| !channel.incoming.acknowledges(decisive));
         if too_early {
             return;
         }
@@ -222,10 +227,11 @@ impl Peer {
         Ok(())
     }
 
-    fn disconnected(&mut self, cx: &Context<'_>, data: u32, wants_acknowledgement: bool) {
+    /// Takes a DISCONNECT. One that wants an acknowledgement only gets it if it `can` be acknowledged.
+    fn disconnected(&mut self, cx: &Context<'_>, data: u32, wants_acknowledgement: bool, can: bool) {
         match self.state {
             PeerState::Disconnected | PeerState::Zombie | PeerState::AcknowledgingDisconnect => return,
-            PeerState::Connected | PeerState::DisconnectLater if wants_acknowledgement => {
+            PeerState::Connected | PeerState::DisconnectLater if wants_acknowledgement && can => {
                 self.state = PeerState::AcknowledgingDisconnect;
                 self.disconnect_data = data;
             }

@@ -36,8 +36,8 @@ pub(crate) struct Retransmission {
     queue: VecDeque<CommandId>,
     /// The number of the latest datagram of which something was acknowledged.
     latest_acknowledged: u64,
-    /// Since the last acknowledgement: the send time of the oldest command that was due, and how often any has been.
-    overdue: Option<(Time, u8)>,
+    /// Since the last acknowledgement: the send time of the oldest command that was due.
+    overdue: Option<Time>,
 }
 
 impl Retransmission {
@@ -51,12 +51,13 @@ impl Retransmission {
         self.resent.insert((due, id));
     }
 
-    /// A command that left in `datagram` was acknowledged; `resend_due` is when it would have been due again.
-    pub(crate) fn acknowledged(&mut self, id: CommandId, datagram: u64, resend_due: Option<Time>) {
+    /// A command was acknowledged that left in `datagram`, if that is known: the acknowledgement of an earlier attempt says nothing
+    /// about the latest. `resend_due` is when it would have been due again.
+    pub(crate) fn acknowledged(&mut self, id: CommandId, datagram: Option<u64>, resend_due: Option<Time>) {
         if let Some(due) = resend_due {
             self.resent.remove(&(due, id));
         }
-        self.latest_acknowledged = self.latest_acknowledged.max(datagram);
+        self.latest_acknowledged = self.latest_acknowledged.max(datagram.unwrap_or(0));
         self.overdue = None;
     }
 
@@ -115,14 +116,13 @@ impl Retransmission {
         !self.queue.is_empty()
     }
 
-    /// Notes that a command sent at `sent` was due for the `timeouts`th time.
-    pub(crate) fn note_due(&mut self, sent: Time, timeouts: u8) {
-        let (earliest, most) = self.overdue.unwrap_or((sent, timeouts));
-        self.overdue = Some((earliest.min(sent), most.max(timeouts)));
+    /// Notes that a command sent at `sent` was due.
+    pub(crate) fn note_due(&mut self, sent: Time) {
+        self.overdue = Some(self.overdue.map_or(sent, |earliest| earliest.min(sent)));
     }
 
-    /// Since the last acknowledgement: the send time of the oldest command that was due, and how often any has been.
-    pub(crate) fn overdue(&self) -> Option<(Time, u8)> {
+    /// Since the last acknowledgement: the send time of the oldest command that was due.
+    pub(crate) fn overdue(&self) -> Option<Time> {
         self.overdue
     }
 

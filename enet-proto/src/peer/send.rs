@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::outbox::{Control, UnreliableForm, packet_cost};
 use super::transmit::size_of_control;
 use super::{DEFAULT_PING_INTERVAL, Peer, PeerState, TimeoutLimits};
+use crate::channel::Outgoing;
 use crate::config::HostConfig;
 use crate::error::SendError;
 use crate::packet::{Packet, PacketMode};
@@ -35,11 +36,11 @@ impl Peer {
         let size = packet.data.len();
         let step = self.fragment_size(config);
         let count = u32::try_from(size.div_ceil(step)).unwrap_or(u32::MAX).max(1);
-        if size > config.max_packet_size || count > wire::MAXIMUM_FRAGMENT_COUNT {
-            let by_count = step.saturating_mul(wire::MAXIMUM_FRAGMENT_COUNT as usize);
+        let most = self.most_fragments(channel, &packet);
+        if size > config.max_packet_size || count > most {
             return Err(SendError::TooLarge {
                 size,
-                maximum: config.max_packet_size.min(by_count),
+                maximum: config.max_packet_size.min(step.saturating_mul(most as usize)),
             });
         }
         let queued = self.outbox.held();
@@ -50,6 +51,19 @@ impl Peer {
         }
         self.queue(channel, packet, count);
         Ok(())
+    }
+
+    /// How many fragments a packet may have.
+    fn most_fragments(&self, channel: u8, packet: &Packet) -> u32 {
+        let reliably = packet.mode == PacketMode::Reliable || !packet.unreliable_fragments;
+        match self.channels.get(channel) {
+            Some(channel) if reliably || channel.outgoing.is_out_of_unreliable_numbers() => {
+                channel.outgoing.most_fragments()
+            }
+            None if reliably => Outgoing::default().most_fragments(),
+            // They share one number.
+            _ => wire::MAXIMUM_FRAGMENT_COUNT,
+        }
     }
 
     fn queue(&mut self, channel: u8, packet: Packet, count: u32) {

@@ -94,6 +94,8 @@ impl Peer {
         let timed = datagram.timed;
         if out.len() == start + header_size {
             out.truncate(start);
+            // All that was queued may have been unreliable packets that the throttle dropped.
+            self.disconnect_if_drained();
             return 0;
         }
         self.datagram += 1;
@@ -278,15 +280,15 @@ impl Peer {
         let Some(queued) = self.outbox.unreliable.front_mut() else {
             return Step::Done;
         };
+        // Before the throttle is asked, which would be asked again for the next datagram.
+        if !datagram.has_room(size_of_unreliable(queued, step)) {
+            return Step::Full;
+        }
         let begun = matches!(queued.form, UnreliableForm::Fragments { next: 1.., .. });
         if !begun && self.throttle.drops(cx.random) {
             self.totals.packets_throttled += 1;
             self.drop_unreliable();
             return Step::Done;
-        }
-        let size = size_of_unreliable(queued, step);
-        if !datagram.has_room(size) {
-            return Step::Full;
         }
         self.loss.sent();
         if emit_unreliable(datagram.out, queued, step) {

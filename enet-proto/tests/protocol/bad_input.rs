@@ -1,11 +1,11 @@
 //! Whatever comes in, nothing breaks and nobody else notices.
 
 use bytes::Bytes;
-use enet_proto::{Event, HostConfig, Packet};
+use enet_proto::{DisconnectReason, Event, HostConfig, Packet};
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, Fragment, NO_PEER};
 use enet_sim::{Pair, Probe, Random, Remote};
 
-use crate::common::{acknowledged, address, ms, numbers, on_a_bad_link, payload, secs};
+use crate::common::{acknowledged, address, config, ms, numbers, on_a_bad_link, payload, secs};
 
 fn joined() -> (Probe, Remote) {
     let mut probe = Probe::new(HostConfig::default());
@@ -342,4 +342,50 @@ fn a_connect_padded_with_zeros_is_answered() {
     let mut bytes = connect.encode().to_vec();
     bytes.resize(650, 0);
     assert_eq!(probe.receive_bytes(address(1), bytes).len(), 1);
+}
+
+#[test]
+fn a_disconnect_that_cannot_be_acknowledged_leaves_no_peer_behind() {
+    for doubt in [true, false] {
+        let mut probe = Probe::new(config(|config| config.doubt_disconnects = doubt));
+        let mut remote = probe.join(address(1), Connect::default());
+        probe.events();
+        let farewell = remote.control(Body::Disconnect { data: 7 });
+        probe.receive(remote.address, &remote.datagram().with(farewell));
+        probe.advance(secs(2));
+        let events = probe.events();
+        assert!(
+            matches!(
+                events[..],
+                [Event::Disconnected {
+                    reason: DisconnectReason::Remote { data: 7 },
+                    ..
+                }]
+            ),
+            "{events:?}"
+        );
+        assert_eq!(probe.host.peers().count(), 0);
+    }
+}
+
+#[test]
+fn an_acknowledgement_of_a_connect_does_not_stop_the_attempt() {
+    let mut probe = Probe::new(HostConfig::default());
+    let mut peer = None;
+    let sent = probe.act(|host| peer = host.connect(address(1), 2, 0).ok());
+    let connect = &sent[0].datagram;
+    let Body::Connect(Connect { peer_id, .. }) = connect.commands[0].body else {
+        panic!("{connect:?}")
+    };
+    let answer = Datagram::to(peer_id, 0).with(Command::control(
+        0,
+        Body::Acknowledge {
+            number: 1,
+            sent_time: connect.sent_time.unwrap(),
+        },
+    ));
+    probe.receive(address(1), &answer);
+    assert!(!probe.advance(secs(40)).is_empty(), "it is asked again");
+    let events = probe.events();
+    assert!(matches!(events[..], [Event::Disconnected { .. }]), "{events:?}");
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use enet_proto::{HostConfig, Packet};
+use enet_proto::{HostConfig, Packet, SendError};
 use enet_sim::wire::{Body, Command, Connect, Datagram, Fragment};
 use enet_sim::{Observed, Pair, Probe, Remote};
 
@@ -381,6 +381,33 @@ fn the_largest_packet_allowed_arrives() {
     assert!(pair.run_until_quiet(secs(120)));
     let received = pair.server_received();
     assert!(matches!(&received[..], [(0, packet)] if packet.data == data));
+}
+
+#[test]
+fn a_packet_of_more_fragments_than_a_receiver_can_tell_apart_is_refused() {
+    let small = || config(|config| config.mtu = 576);
+    let mut pair = Pair::with(1, small(), small());
+    let step = 576 - 28;
+    // The first number of the channel is 1, so seven windows less the number 0 are in reach.
+    let most = (7 * 4096 - 1) * step;
+    let refused = pair.client_sends(0, Packet::reliable(payload(1, most + 1)));
+    assert_eq!(
+        refused,
+        Err(SendError::TooLarge {
+            size: most + 1,
+            maximum: most
+        })
+    );
+    let data = payload(1, most);
+    pair.client_sends(0, Packet::reliable(data.clone())).unwrap();
+    assert!(pair.run_until_quiet(secs(600)));
+    let received = pair.server_received();
+    assert!(matches!(&received[..], [(0, packet)] if packet.data == data));
+    // From anywhere in a window six more are in reach.
+    let sure = payload(2, 6 * 4096 * step);
+    pair.client_sends(0, Packet::reliable(sure.clone())).unwrap();
+    assert!(pair.run_until_quiet(secs(600)));
+    assert!(matches!(&pair.server_received()[..], [(0, packet)] if packet.data == sure));
 }
 
 #[test]

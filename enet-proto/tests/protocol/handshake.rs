@@ -515,6 +515,38 @@ fn a_host_that_does_not_accept_does_not_answer() {
 }
 
 #[test]
+fn who_was_answered_before_the_door_was_shut_is_told_and_stays_out() {
+    let mut probe = Probe::new(HostConfig::default());
+    let connect = connect_datagram(&probe, Connect::default());
+    let answered = probe.receive(address(1), &connect);
+    probe.act(|host| host.set_accepting(false));
+    let verify = &answered[0].datagram;
+    let Body::Verify(agreed) = verify.commands[0].body else {
+        panic!("{verify:?}")
+    };
+    let proof = Datagram::to(agreed.peer_id, agreed.outgoing_session).with(Command::control(
+        0,
+        Body::Acknowledge {
+            number: verify.commands[0].number,
+            sent_time: verify.sent_time.unwrap(),
+        },
+    ));
+    let told = probe.receive(address(1), &proof);
+    assert!(
+        matches!(
+            commands(&told)[..],
+            [Command {
+                body: Body::Disconnect { .. },
+                ..
+            }]
+        ),
+        "{told:?}"
+    );
+    assert!(probe.events().is_empty());
+    assert_eq!(probe.host.peers().count(), 0);
+}
+
+#[test]
 fn a_datagram_without_a_peer_may_only_begin_with_connect() {
     let mut probe = Probe::new(HostConfig::default());
     let bodies = [

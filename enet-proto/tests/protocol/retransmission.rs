@@ -245,3 +245,30 @@ fn fast_retransmission_beats_the_time_out() {
     let (fast, slow) = (spent(true), spent(false));
     assert!(fast < slow, "{fast:?} with, {slow:?} without");
 }
+
+#[test]
+fn a_longer_way_without_loss_is_not_taken_for_loss_for_ever() {
+    for (before, after) in [(25, 62), (50, 125), (100, 250)] {
+        let mut pair = Pair::new(1);
+        pair.set_conditions(&Conditions::default().delay(ms(before)));
+        let mut number = 0;
+        let mut talk = |pair: &mut Pair, packets: u32| {
+            for _ in 0..packets {
+                pair.client_sends(0, Packet::reliable(payload(number, 50))).unwrap();
+                number += 1;
+                pair.run_for(ms(20));
+            }
+        };
+        talk(&mut pair, 300);
+        pair.set_conditions(&Conditions::default().delay(ms(after)));
+        // What is under way when the way becomes longer may be resent, and until that is known more.
+        talk(&mut pair, 200);
+        let resent = |pair: &Pair| {
+            let peer = pair.network.host(pair.client).peer(pair.to_server).unwrap();
+            peer.statistics().commands_resent
+        };
+        let at_first = resent(&pair);
+        talk(&mut pair, 1000);
+        assert_eq!(resent(&pair), at_first, "{before} ms to {after} ms");
+    }
+}

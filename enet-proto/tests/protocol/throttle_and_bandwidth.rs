@@ -153,6 +153,28 @@ fn a_closed_throttle_drops_unreliable_packets_and_no_reliable_ones() {
 }
 
 #[test]
+fn the_throttle_is_asked_once_for_each_packet_although_few_fit_a_datagram() {
+    let mut probe = Probe::new(HostConfig::default());
+    let connect = Connect {
+        throttle_deceleration: 17,
+        ..Connect::default()
+    };
+    let remote = probe.join_slowly(address(1), connect, ms(100));
+    sample(&mut probe, &remote, ms(300));
+    assert_eq!(throttle(&probe.host, &remote), 15);
+    let peer = remote.peer;
+    let sent = probe.act(|host| {
+        for number in 0..2000 {
+            let packet = Packet::unreliable(payload(number, 1300));
+            host.peer_mut(peer).unwrap().send(0, packet).unwrap();
+        }
+    });
+    // 16 of 32 draws let a packet pass.
+    let passed = count_payloads(&sent);
+    assert!((850..1150).contains(&passed), "{passed} of 2000");
+}
+
+#[test]
 fn a_throttled_packet_takes_all_its_fragments_along() {
     let mut probe = Probe::new(HostConfig::default());
     let connect = Connect {

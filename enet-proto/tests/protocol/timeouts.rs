@@ -342,3 +342,21 @@ fn the_clock_on_the_wire_may_wrap() {
     );
     assert_eq!(statistics.commands_resent, 0);
 }
+
+#[test]
+fn an_outage_is_survived_for_as_long_as_by_stock_hosts() {
+    // With doubling time-outs a stock host has asked six times after 63 of them, and gives up no earlier than that.
+    for (round_trip, outage) in [(50, 4), (100, 6), (200, 11), (400, 23)] {
+        let mut pair = Pair::new(1);
+        pair.set_conditions(&Conditions::default().delay(ms(round_trip / 2)));
+        pair.run_for(secs(20));
+        pair.network.partition(pair.client, pair.server);
+        pair.client_sends(0, Packet::reliable(payload(1, 100))).unwrap();
+        pair.server_sends(0, Packet::reliable(payload(2, 100))).unwrap();
+        pair.run_for(secs(outage));
+        pair.network.heal(pair.client, pair.server);
+        assert!(pair.run_until_quiet(secs(10)), "{round_trip} ms");
+        assert_eq!(pair.server_received().len(), 1, "{round_trip} ms");
+        assert_eq!(pair.client_received().len(), 1, "{round_trip} ms");
+    }
+}
