@@ -306,8 +306,9 @@ impl Connection {
         self.act(|mut peer| peer.set_ping_interval(interval));
     }
 
-    /// Sets when the connection counts as lost: when something has been unacknowledged for `minimum` and was resent so often
-    /// that the waiting time has grown by the factor `limit`, or for `maximum` in any case. Zero for the defaults: 32, 5 s, 30 s.
+    /// Sets when the connection counts as lost: when something has been unacknowledged for `minimum`, and for as long as it takes a
+    /// waiting time that doubles with each resend to grow by the factor `limit`; or for `maximum` in any case. Zero for the
+    /// defaults: 32, 5 s, 30 s.
     pub fn set_timeout(&self, limit: u32, minimum: Duration, maximum: Duration) {
         self.act(|mut peer| peer.set_timeout(limit, minimum, maximum));
     }

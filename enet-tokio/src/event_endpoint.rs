@@ -159,12 +159,13 @@ impl EventEndpoint {
     }
 
     /// Ends a connection: what is queued is lost, the other side is told with `data` and asked to confirm, then
-    /// [`Event::Disconnected`] comes.
+    /// [`Event::Disconnected`] comes. One that is still being made is given up at once, without an event.
     pub fn disconnect(&self, peer: PeerHandle, data: u32) {
         self.act_on(peer, |peer| peer.disconnect(data));
     }
 
-    /// Ends a connection after what is queued has been delivered; then [`Event::Disconnected`] comes.
+    /// Ends a connection after what is queued has been delivered; then [`Event::Disconnected`] comes. One that is still being made
+    /// is given up at once, without an event.
     pub fn disconnect_later(&self, peer: PeerHandle, data: u32) {
         self.act_on(peer, |peer| peer.disconnect_later(data));
     }
@@ -191,8 +192,9 @@ impl EventEndpoint {
         self.act_on(peer, |mut peer| peer.set_ping_interval(interval));
     }
 
-    /// Sets when a connection counts as lost: when something has been unacknowledged for `minimum` and was resent so often that
-    /// the waiting time has grown by the factor `limit`, or for `maximum` in any case. Zero for the defaults: 32, 5 s, 30 s.
+    /// Sets when a connection counts as lost: when something has been unacknowledged for `minimum`, and for as long as it takes a
+    /// waiting time that doubles with each resend to grow by the factor `limit`; or for `maximum` in any case. Zero for the
+    /// defaults: 32, 5 s, 30 s.
     pub fn set_timeout(&self, peer: PeerHandle, limit: u32, minimum: Duration, maximum: Duration) {
         self.act_on(peer, |mut peer| peer.set_timeout(limit, minimum, maximum));
     }

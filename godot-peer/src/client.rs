@@ -141,8 +141,8 @@ impl GodotClient {
     }
 
     /// Sets when the server counts as lost, as `get_peer(1).set_timeout` in Godot: when something has been unacknowledged for
-    /// `minimum` and was resent so often that the waiting time has grown by the factor `limit`, or for `maximum` in any case.
-    /// Zero for the defaults: 32, 5 s, 30 s.
+    /// `minimum`, and for as long as it takes a waiting time that doubles with each resend to grow by the factor `limit`; or for
+    /// `maximum` in any case. Zero for the defaults: 32, 5 s, 30 s.
     pub fn set_timeout(&self, limit: u32, minimum: Duration, maximum: Duration) {
         self.endpoint.set_timeout(self.server, limit, minimum, maximum);
     }

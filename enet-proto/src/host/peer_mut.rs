@@ -101,8 +101,9 @@ impl<'a> PeerMut<'a> {
         self.host.touch(self.handle);
     }
 
-    /// Sets when an unanswered peer is given up: when its oldest unacknowledged command is `maximum` old, or `minimum` old and
-    /// the time-out of a command has grown `limit`-fold. Zeros stand for the defaults: 32, 5 s, 30 s.
+    /// Sets when an unanswered peer is given up: when its oldest unacknowledged command is `maximum` old, or `minimum` old and old
+    /// enough for a time-out that doubles each time, as that of stock hosts, to have grown `limit`-fold. Zeros stand for the
+    /// defaults: 32, 5 s, 30 s.
     pub fn set_timeout(&mut self, limit: u32, minimum: Duration, maximum: Duration) {
         self.peer().set_timeout(TimeoutLimits {
             limit,
