@@ -106,8 +106,8 @@ impl Outgoing {
         self.in_flight.get_mut(position)
     }
 
-    pub(crate) fn is_in_flight(&self, position: Position) -> bool {
-        self.in_flight.contains(position)
+    pub(crate) fn in_flight(&self, position: Position) -> Option<&InFlight> {
+        self.in_flight.get(position)
     }
 
     /// Forgets everything queued and on its way; numbers go on.

@@ -114,12 +114,11 @@ impl Peer {
     /// After the acknowledgements of a datagram: commands that later ones have overtaken are sent again.
     pub(crate) fn detect_losses(&mut self) {
         while let Some(id) = self.retransmission.next_overtaken() {
-            if self
-                .outgoing_mut(id.channel)
-                .is_some_and(|outgoing| outgoing.is_in_flight(id.position))
-            {
+            if let Some(command) = self.in_flight_mut(id.channel, id.position) {
+                let resend_due = command.resend_due.take();
+                command.datagram = 0;
                 self.loss.lost();
-                self.retransmission.queue(id);
+                self.retransmission.queue(id, resend_due);
             }
             self.trim_retransmission();
         }
@@ -132,10 +131,11 @@ impl Peer {
             if let Some(command) = self.in_flight_mut(id.channel, id.position) {
                 command.timeouts = command.timeouts.saturating_add(1);
                 command.resend_due = None;
+                command.datagram = 0;
                 let sent = command.sent;
                 self.loss.lost();
                 self.retransmission.note_due(sent);
-                self.retransmission.queue(id);
+                self.retransmission.queue(id, None);
             }
             self.trim_retransmission();
         }
@@ -175,13 +175,11 @@ impl Peer {
             ..
         } = self;
         retransmission.trim(|id| {
-            if id.channel == wire::CONNECTION_CHANNEL {
-                control.is_in_flight(id.position)
-            } else {
-                channels
-                    .get(id.channel)
-                    .is_some_and(|channel| channel.outgoing.is_in_flight(id.position))
-            }
+            let outgoing = match id.channel {
+                wire::CONNECTION_CHANNEL => &*control,
+                channel => &channels.get(channel)?.outgoing,
+            };
+            outgoing.in_flight(id.position).map(|command| command.datagram)
         });
     }
 }

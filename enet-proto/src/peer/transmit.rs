@@ -194,7 +194,7 @@ impl Peer {
         command.sent = now;
         command.datagram = number;
         command.resend_due = Some(due);
-        self.retransmission.resent(id, due);
+        self.retransmission.resent(id, now, number, due);
         self.totals.commands_resent += 1;
         self.loss.sent();
         Step::Done
