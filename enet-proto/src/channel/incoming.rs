@@ -13,8 +13,10 @@ use crate::wire::Fragment;
 /// What to do with the command that was handed in, and with the rest of its datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// Done: delivered, kept, or a duplicate.
+    /// Done: delivered or kept.
     Yes,
+    /// Done before: a duplicate.
+    Again,
     /// Not acceptable: no acknowledgement, and the datagram ends here.
     Refused,
     /// Not acceptable now: too much waits already.
@@ -74,22 +76,25 @@ impl Incoming {
     /// Takes a `SEND_RELIABLE`.
     pub(crate) fn reliable(&mut self, sequence: u16, data: Bytes, delivery: &mut Delivery<'_>) -> Taken {
         let Arrival::Ahead(position) = self.reliable.classify(sequence) else {
-            return Taken::Yes;
+            return Taken::Again;
         };
+        if self.early_reliable.contains_key(&position) {
+            return Taken::Again;
+        }
         if !self.has_room(position, delivery) {
             return Taken::Full;
         }
         if position == self.reliable + 1 {
             self.deliver_reliable(1, data, delivery);
             self.release_followers(delivery);
-        } else if let std::collections::btree_map::Entry::Vacant(entry) = self.early_reliable.entry(position) {
+        } else {
             // What waits is copied, so that it does not hold on to the buffer it was received in.
             let waiting = Waiting::Whole {
                 data: Bytes::copy_from_slice(&data),
                 count: 1,
             };
             delivery.inbox.charge(waiting.charged());
-            entry.insert(waiting);
+            self.early_reliable.insert(position, waiting);
         }
         Taken::Yes
     }
@@ -97,7 +102,7 @@ impl Incoming {
     /// Takes a `SEND_FRAGMENT` with the bytes `data`.
     pub(crate) fn reliable_fragment(&mut self, fragment: &Fragment, data: &[u8], delivery: &mut Delivery<'_>) -> Taken {
         let Arrival::Ahead(position) = self.reliable.classify(fragment.start_sequence) else {
-            return Taken::Yes;
+            return Taken::Again;
         };
         let has_room = self.has_room(position, delivery);
         let is_next = position == self.reliable + 1;
@@ -105,7 +110,7 @@ impl Incoming {
             std::collections::btree_map::Entry::Occupied(mut entry) => match entry.get_mut() {
                 Waiting::Parts(assembly) => (join(assembly, fragment, data, delivery), assembly.count()),
                 // Complete already, unless the sender contradicts itself.
-                Waiting::Whole { count, .. } if *count == fragment.count => return Taken::Yes,
+                Waiting::Whole { count, .. } if *count == fragment.count => return Taken::Again,
                 Waiting::Whole { .. } => return Taken::Refused,
             },
             std::collections::btree_map::Entry::Vacant(entry) => {
@@ -123,6 +128,7 @@ impl Incoming {
             None => Taken::Full,
             Some(Joined::Mismatch) => Taken::Refused,
             Some(Joined::Incomplete) => Taken::Yes,
+            Some(Joined::Again) => Taken::Again,
             Some(Joined::Complete(packet)) => {
                 self.complete_reliable(position, count, packet, delivery);
                 Taken::Yes
@@ -196,6 +202,7 @@ impl Incoming {
             None => Taken::Full,
             Some(Joined::Mismatch) => Taken::Refused,
             Some(Joined::Incomplete) => Taken::Yes,
+            Some(Joined::Again) => Taken::Again,
             Some(Joined::Complete(packet)) => {
                 self.remove_unreliable(place, delivery);
                 if current {

@@ -135,6 +135,8 @@ pub struct Peer {
     confirmed: bool,
     /// When the last acknowledgement came, or the connection began.
     last_acknowledged: Time,
+    /// Until when acknowledgements are sent a second time.
+    repeat_until: Option<Time>,
     /// Until when acknowledgements may wait for company.
     acknowledge_by: Option<Time>,
     timeout: TimeoutLimits,
@@ -205,6 +207,7 @@ impl Peer {
             throttle: Throttle::default(),
             loss: PacketLoss::default(),
             last_acknowledged: now,
+            repeat_until: None,
             acknowledge_by: None,
             timeout: TimeoutLimits::default(),
             ping_interval: DEFAULT_PING_INTERVAL,
