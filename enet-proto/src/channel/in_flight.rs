@@ -103,6 +103,13 @@ impl InFlightRing {
         Some((position, command))
     }
 
+    /// Gives back the memory of a ring that is empty.
+    pub(crate) fn release(&mut self) {
+        if self.slots.is_empty() {
+            self.slots = VecDeque::new();
+        }
+    }
+
     /// Drops all commands.
     pub(crate) fn clear(&mut self) {
         self.base += self.slots.len() as u64;

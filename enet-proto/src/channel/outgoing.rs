@@ -110,6 +110,11 @@ impl Outgoing {
         self.in_flight.get(position)
     }
 
+    /// Gives back memory that nothing is in. Not for what is used again at once.
+    pub(crate) fn release(&mut self) {
+        self.in_flight.release();
+    }
+
     /// Forgets everything queued and on its way; numbers go on.
     pub(crate) fn clear(&mut self) {
         self.in_flight.clear();

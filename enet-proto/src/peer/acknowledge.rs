@@ -48,6 +48,10 @@ impl Peer {
         if self.outbox.parked > 0 {
             self.unpark(channel);
         }
+        if channel == wire::CONNECTION_CHANNEL {
+            // The next of these is a ping in half a second.
+            self.control.release();
+        }
         match (self.state, &command.payload) {
             (PeerState::Disconnecting, Payload::Control(Control::Disconnect { .. })) => {
                 self.end(DisconnectReason::Local);

@@ -256,7 +256,10 @@ impl Outbox {
             }
         }
         shrink(&mut self.acknowledgements);
-        shrink(&mut self.control);
+        // Commands of the connection itself are rare.
+        if self.control.is_empty() {
+            self.control = VecDeque::new();
+        }
         shrink(&mut self.reliable);
         shrink(&mut self.unreliable);
     }
