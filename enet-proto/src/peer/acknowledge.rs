@@ -51,6 +51,7 @@ impl Peer {
         if channel == wire::CONNECTION_CHANNEL {
             // The next of these is a ping in half a second.
             self.control.release();
+            self.retransmission.release();
         }
         match (self.state, &command.payload) {
             (PeerState::Disconnecting, Payload::Control(Control::Disconnect { .. })) => {

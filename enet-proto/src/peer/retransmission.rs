@@ -78,6 +78,13 @@ impl Retransmission {
         }
     }
 
+    /// Gives back memory that nothing is in. Not for what is used again at once.
+    pub(crate) fn release(&mut self) {
+        if self.sent_once.is_empty() {
+            self.sent_once = VecDeque::new();
+        }
+    }
+
     /// The next command that was overtaken by acknowledged ones, taken out of the order. Call [`trim`](Self::trim) after it.
     pub(crate) fn next_overtaken(&mut self) -> Option<CommandId> {
         let latest = self.latest_acknowledged;

@@ -12,6 +12,10 @@ use super::outgoing::Outgoing;
 /// How many buffers a socket begins with; it gets more when they fill up.
 const FIRST_BUFFERS: usize = 2;
 
+/// How many it gets at most. Each has 64 KiB, and more of them save next to nothing of a system call's cost for each datagram.
+const MOST_BUFFERS: usize = 8;
+const _: () = assert!(MOST_BUFFERS <= BATCH_SIZE);
+
 /// After so many calls of which none filled a quarter of the buffers, half of them are freed.
 const CALLS_TO_SHRINK: u32 = 128;
 
@@ -84,8 +88,8 @@ impl Batched {
         }
         let count = self.state.recv(socket.into(), &mut slices[..available], metas)?;
         let drained = count < available;
-        if !drained && available < BATCH_SIZE {
-            self.buffers.resize((available * 2).min(BATCH_SIZE));
+        if !drained && available < MOST_BUFFERS {
+            self.buffers.resize((available * 2).min(MOST_BUFFERS));
         }
         self.quiet_calls = if count * 4 <= available {
             self.quiet_calls + 1
