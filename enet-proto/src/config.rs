@@ -55,7 +55,8 @@ pub struct HostConfig {
     pub slow_peer_timeout: Duration,
     /// The largest window of reliable data in flight to agree on, in bytes. Stock peers agree on 65536 at most; a larger value
     /// takes effect between hosts of this crate. Default 262144: on a fast network the size of the window is what bounds the
-    /// throughput, and as much still fits the receive buffer that systems give a socket of themselves.
+    /// throughput. The receiver's socket needs a buffer for it: the 208 KiB that Linux gives a socket of itself hold some 90 full
+    /// datagrams, or 128 KB, and what a burst loses beyond that comes again.
     pub max_window: u32,
     /// Whether datagrams carry a CRC-32. Both sides must agree; stock Godot never does. Default false.
     pub checksum: bool,

@@ -20,3 +20,4 @@ mod sessions;
 mod soak;
 mod throttle_and_bandwidth;
 mod timeouts;
+mod windows;

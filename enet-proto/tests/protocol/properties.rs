@@ -66,6 +66,8 @@ struct Scenario {
     checksum: bool,
     compression: Compression,
     link: Link,
+    /// At first one side sends more reliable data than the largest window holds.
+    bulk: Option<(bool, usize)>,
     steps: Vec<Step>,
     ending: Ending,
 }
@@ -118,23 +120,29 @@ fn scenario() -> impl Strategy<Value = Scenario> {
         Just(Ending::Now),
         Just(Ending::Crash)
     ];
+    let bulk = prop_oneof![
+        15 => Just(None),
+        1 => (any::<bool>(), 300_000..400_000usize).prop_map(Some),
+    ];
     (
         any::<u64>(),
         (mtu(), mtu()),
         bandwidth,
         (any::<bool>(), compression),
         link(),
+        bulk,
         prop::collection::vec(step(), 1..120),
         ending,
     )
         .prop_map(
-            |(seed, mtus, bandwidth, (checksum, compression), link, steps, ending)| Scenario {
+            |(seed, mtus, bandwidth, (checksum, compression), link, bulk, steps, ending)| Scenario {
                 seed,
                 mtus,
                 bandwidth,
                 checksum,
                 compression,
                 link,
+                bulk,
                 steps,
                 ending,
             },
@@ -263,6 +271,48 @@ struct Watch {
     flights: [InFlight; 2],
 }
 
+/// The most that may be in flight, checked after everything that happens.
+struct Bounds {
+    watch: Rc<RefCell<Watch>>,
+    /// The window of the bandwidth; `None` if the datagrams cannot be read on the wire.
+    window: Option<usize>,
+    mtu: usize,
+    client: NodeId,
+    server: NodeId,
+}
+
+impl Bounds {
+    /// Lets time pass until `done` holds, at most `within`.
+    fn run_until(&self, network: &mut Network, within: Duration, done: impl Fn(&Network) -> bool) {
+        let deadline = network.now() + within;
+        while !done(network) && network.step(deadline) {
+            self.check(network);
+        }
+    }
+
+    fn run_for(&self, network: &mut Network, duration: Duration) {
+        self.run_until(network, duration, |_| false);
+    }
+
+    /// What was just sent for the first time was within the sender's window, and its throttle's part of it.
+    fn check(&self, network: &Network) {
+        let fresh = self.watch.borrow_mut().flights.each_mut().map(InFlight::take_fresh);
+        let Some(window) = self.window else { return };
+        for (node, fresh) in [self.client, self.server].into_iter().zip(fresh) {
+            let Some((peer, in_flight)) = network.host(node).peers().next().map(|(_, peer)| peer).zip(fresh) else {
+                continue;
+            };
+            assert!(peer.window() as usize <= window, "{} of {window}", peer.window());
+            let throttle = peer.statistics().packet_throttle as usize;
+            let usable = (peer.window() as usize * throttle / 32).max(self.mtu);
+            assert!(
+                in_flight <= usable,
+                "{in_flight} in flight of {usable}, throttle {throttle}"
+            );
+        }
+    }
+}
+
 /// Plays a scenario, checks everything, and returns the datagrams.
 fn play(scenario: &Scenario) -> Vec<Traced> {
     let settings = |mtu| {
@@ -293,12 +343,26 @@ fn play(scenario: &Scenario) -> Vec<Traced> {
         watch.flights.iter_mut().for_each(|flight| flight.observe(observed));
     });
     let (mut client, mut server) = (Side::new(client), Side::new(server));
+    let mtu = usize::from(scenario.mtus.0.min(scenario.mtus.1));
+    let readable = !scenario.checksum && scenario.compression == Compression::None;
+    let bounds = Bounds {
+        watch,
+        window: readable.then(|| window_of(scenario.bandwidth)),
+        mtu,
+        client: client.node,
+        server: server.node,
+    };
     network.connect(client.node, server.node, 3, 0);
-    network.run_until(secs(40), |network| {
+    bounds.run_until(&mut network, secs(40), |network| {
         network.event_count(client.node) > 0 && network.event_count(server.node) > 0
     });
     client.listen(&mut network);
     server.listen(&mut network);
+    if let Some((from_client, size)) = scenario.bulk {
+        let side = if from_client { &mut client } else { &mut server };
+        side.send(&mut network, 0, &Packet::reliable(payload(0, size)));
+        bounds.check(&network);
+    }
     for step in &scenario.steps {
         match step {
             Step::Send {
@@ -313,14 +377,15 @@ fn play(scenario: &Scenario) -> Vec<Traced> {
                 let side = if *from_client { &mut client } else { &mut server };
                 side.send(&mut network, *channel, &what);
             }
-            Step::Wait(millis) => network.run_for(ms(*millis)),
+            Step::Wait(millis) => bounds.run_for(&mut network, ms(*millis)),
             Step::Link(link) => network.set_conditions(link.conditions()),
             Step::Cut(millis) => {
                 network.partition(client.node, server.node);
-                network.run_for(ms(*millis));
+                bounds.run_for(&mut network, ms(*millis));
                 network.heal(client.node, server.node);
             }
         }
+        bounds.check(&network);
         client.listen(&mut network);
         server.listen(&mut network);
     }
@@ -329,26 +394,17 @@ fn play(scenario: &Scenario) -> Vec<Traced> {
             .iter()
             .all(|node| network.host(*node).peers().all(|(_, peer)| peer.queued_data() == 0))
     };
-    network.run_until(secs(120), quiet);
+    // Some have much to send, a datagram per round trip.
+    bounds.run_until(&mut network, secs(3600), quiet);
     // What was acknowledged last may still wait in no queue but on the wire.
-    network.run_for(secs(2));
+    bounds.run_for(&mut network, secs(2));
     client.listen(&mut network);
     server.listen(&mut network);
     let survived = !client.ended && !server.ended && client.peer.is_some() && server.peer.is_some();
     server.check(&client, survived);
     client.check(&server, survived);
-    let mtu = usize::from(scenario.mtus.0.min(scenario.mtus.1));
-    assert!(
-        watch.borrow().longest <= mtu,
-        "a datagram of {} bytes",
-        watch.borrow().longest
-    );
-    // Only such datagrams can be read on the wire.
-    if !scenario.checksum && scenario.compression == Compression::None {
-        let window = window_of(scenario.bandwidth).max(mtu);
-        let flights = watch.borrow().flights.each_ref().map(InFlight::most);
-        assert!(flights.iter().all(|&most| most <= window), "{flights:?} of {window}");
-    }
+    let longest = bounds.watch.borrow().longest;
+    assert!(longest <= mtu, "a datagram of {longest} bytes");
     if survived {
         assert_rests(&mut network, [client.node, server.node]);
     }
@@ -356,10 +412,10 @@ fn play(scenario: &Scenario) -> Vec<Traced> {
     network.trace().to_vec()
 }
 
-/// The window in bytes that ENet derives from a bandwidth.
+/// The window in bytes that hosts of this crate agree on, and that ENet derives from a bandwidth.
 fn window_of(bandwidth: u32) -> usize {
     match bandwidth {
-        0 => 65_536,
+        0 => 262_144,
         limited => (limited as usize / 65_536 * 4096).clamp(4096, 65_536),
     }
 }
