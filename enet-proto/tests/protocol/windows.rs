@@ -20,7 +20,7 @@ fn most_in_flight(client: HostConfig, server: HostConfig) -> (u32, usize) {
     // A window never shrinks by what the throttle makes of it.
     let to_server = pair.to_server;
     pair.network.with_host(pair.client, |host| {
-        host.peer_mut(to_server).unwrap().configure_throttle(secs(5), 2, 0)
+        host.peer_mut(to_server).unwrap().configure_throttle(secs(5), 2, 0);
     });
     pair.client_sends(0, Packet::reliable(payload(1, 2_000_000))).unwrap();
     assert!(pair.run_until_quiet(secs(60)));
