@@ -5,8 +5,11 @@
 mod common;
 
 mod bad_input;
+mod compressed;
 mod delivery;
 mod disconnect;
+mod drop_log;
+mod flood;
 mod fragments;
 mod handshake;
 mod host_limits;

@@ -505,10 +505,27 @@ proptest! {
             let after = at.saturating_since(enet_proto::Time::from_millis(1000));
             prop_assert!(after >= secs(5) && after <= secs(32), "given up after {after:?}");
         }
-        // Cut off for good, both forget the other within the bounds.
+        // Cut off for good, both notice within the longest time-out and the longest pause before something is sent; the one
+        // that was told of a connection is told of its end.
+        let told = [client, server].map(|node| {
+            let timed = if node == client { events.clone() } else { network.take_timed_events(node) };
+            timed.into_iter().fold(false, |_, (_, event)| !is_disconnect(&event))
+        });
         network.partition(client, server);
-        network.run_for(secs(100));
-        prop_assert_eq!(network.host(client).peers().count() + network.host(server).peers().count(), 0);
+        let cut = network.now();
+        network.run_for(secs(50));
+        for (node, told) in [client, server].into_iter().zip(told) {
+            // What was under way when the cable was cut may still have arrived.
+            let mut told = told;
+            for (at, event) in network.take_timed_events(node) {
+                prop_assert!(told == is_disconnect(&event), "{event:?}");
+                told = !told;
+                let after = at.saturating_since(cut);
+                prop_assert!(after <= secs(36), "{event:?} after {after:?}");
+            }
+            prop_assert!(!told, "connected, and never told of the end");
+            prop_assert_eq!(network.host(node).peers().count(), 0);
+        }
     }
 
     #[test]
