@@ -37,7 +37,8 @@ pub struct HostConfig {
     pub max_packet_size: usize,
     /// How much received data of one peer may wait: packets not yet polled, packets that came too early, and packets of which
     /// fragments are missing. Each also counts for what its bookkeeping costs. Beyond it new packets are refused and, if
-    /// reliable, come again. One packet in the making may exceed it, if the program has polled all before it. Default 32 MiB.
+    /// reliable, come again. What came too early does not keep out what it waits for, so that there may be as much again in order.
+    /// One packet in the making may exceed it, if the program has polled all before it. Default 32 MiB.
     pub max_waiting_data: usize,
     /// How many packets of one peer may be in the making, that is, lack fragments. A stock sender has no more than 120 reliable
     /// ones on their way. Beyond it only the packet that the others wait for may begin. Default 2048, which one peer can make

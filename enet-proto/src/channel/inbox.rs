@@ -95,16 +95,16 @@ impl Inbox {
     }
 
     /// Whether a packet that has begun, and was charged for `own` bytes, may go on growing. Beyond the limit one may at a time:
-    /// the next in order, or one that is alone.
+    /// the next in order when the program has taken all before it, or one that is alone.
     pub(crate) fn may_grow(&self, own: usize, is_next: bool) -> bool {
-        let single = is_next && self.passes_on() || own == self.waiting;
+        let single = is_next && self.receiving && self.delivered == 0 || own == self.waiting;
         self.has_room() || single && !self.strict && self.waiting < self.room().saturating_add(self.slack)
     }
 
-    /// Whether what is delivered leaves at once, so that the next packet in order may come although the others have taken all
-    /// room: the program has taken all there was, and what waits for that packet will follow it.
+    /// Whether the next packet in order may come although others that came too early have taken all room: they wait for it. Of
+    /// what the program has not polled there may be as much again.
     pub(crate) fn passes_on(&self) -> bool {
-        self.receiving && self.delivered == 0
+        self.receiving && (self.delivered == 0 || self.delivered < self.room())
     }
 
     pub(crate) fn charge(&mut self, cost: usize) {

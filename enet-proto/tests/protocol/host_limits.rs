@@ -298,3 +298,16 @@ fn acknowledgements_that_are_not_sent_are_limited() {
     let sent = probe.act(|_| {});
     assert_eq!(acknowledged(&sent).len(), 65_536);
 }
+
+#[test]
+fn what_came_too_early_keeps_nothing_out_that_it_waits_for() {
+    let mut probe = Probe::new(config(|config| config.max_waiting_data = 50_000));
+    let remote = probe.join(address(1), Connect::default());
+    let kept = (100..1000).filter(|number| early(&mut probe, &remote, *number)).count();
+    assert!((40..50).contains(&kept), "{kept} early packets were kept");
+    // Nobody polls meanwhile.
+    let taken = fill(&mut probe, &remote, 1, 99);
+    assert!((40..50).contains(&taken), "{taken} packets in order were taken");
+    assert_eq!(probe.received().len(), usize::from(taken));
+    assert_eq!(fill(&mut probe, &remote, 1 + taken, 30), 30);
+}
