@@ -311,3 +311,27 @@ fn what_came_too_early_keeps_nothing_out_that_it_waits_for() {
     assert_eq!(probe.received().len(), usize::from(taken));
     assert_eq!(fill(&mut probe, &remote, 1 + taken, 30), 30);
 }
+
+#[test]
+fn packets_in_the_making_of_all_peers_together_hold_no_more_than_twice_the_total() {
+    let mut probe = Probe::new(config(|config| config.max_held_data = 1 << 20));
+    let remotes: Vec<_> = (0..4).map(|at| probe.join(address(at), Connect::default())).collect();
+    for number in 0..2000u32 {
+        for remote in &remotes {
+            let fragment = Fragment {
+                start: 1,
+                count: 30_000,
+                number,
+                total: 30_000_000,
+                offset: number * 1000,
+                data: payload(number, 1000),
+            };
+            let command = Command::reliable(0, 1 + number as u16, Body::Fragment(fragment));
+            let datagram = remote.with(&probe, command);
+            probe.receive(remote.address, &datagram);
+        }
+    }
+    let held: usize = probe.host.peers().map(|(_, peer)| peer.waiting_data()).sum();
+    assert!((1 << 20..(2 << 20) + 4 * 4096).contains(&held), "{held} bytes are held");
+    assert!(probe.host.statistics().limits.held_data > 1000);
+}

@@ -529,6 +529,64 @@ proptest! {
     }
 
     #[test]
+    fn each_of_several_clients_gets_what_is_for_it_and_the_server_all_of_theirs(
+        seed: u64,
+        clients in 2..7usize,
+        loss in 0.0..0.1f64,
+        delay in 1..80u64,
+        // Who sends, on which channel, how many bytes; the server sends to everyone.
+        sends in prop::collection::vec((0..7usize, 0..2u8, prop_oneof![1 => Just(0usize), 3 => 0..3000usize]), 1..60),
+    ) {
+        let mut network = Network::new(seed);
+        network.set_conditions(Conditions::default().delay(ms(delay)).jitter(ms(delay / 3)).loss(loss));
+        let server = network.add_host(HostConfig::default());
+        let clients: Vec<NodeId> = (0..clients).map(|_| network.add_host(HostConfig::default())).collect();
+        let to_server: Vec<PeerHandle> = clients.iter().map(|client| network.connect(*client, server, 2, 0)).collect();
+        network.run_until(secs(60), |network| {
+            network.host(server).peers().count() == clients.len() && clients.iter().all(|client| network.event_count(*client) > 0)
+        });
+        prop_assert_eq!(network.host(server).peers().count(), clients.len());
+        let mut sent: Vec<Vec<(u8, bytes::Bytes)>> = vec![Vec::new(); clients.len() + 1];
+        for (number, &(who, channel, size)) in (0..).zip(&sends) {
+            let who = who % sent.len();
+            let packet = Packet::reliable(payload(number, size));
+            sent[who].push((channel, packet.data.clone()));
+            match who.checked_sub(1) {
+                None => prop_assert_eq!(network.with_host(server, |host| host.broadcast(channel, &packet)), clients.len()),
+                Some(at) => network.with_host(clients[at], |host| {
+                    host.peer_mut(to_server[at]).unwrap().send(channel, packet).unwrap();
+                }),
+            }
+            network.run_for(ms(7));
+        }
+        network.run_for(secs(60));
+        // By channel, as they do not wait for each other.
+        let sorted = |mut packets: Vec<(u8, bytes::Bytes)>| {
+            packets.sort_by_key(|(channel, _)| *channel);
+            packets
+        };
+        let packets = |events: Vec<Event>| {
+            let packet = |event| match event {
+                Event::Received { peer, channel, packet } => Some((peer, (channel, packet.data))),
+                _ => None,
+            };
+            events.into_iter().filter_map(packet).collect::<Vec<_>>()
+        };
+        for client in &clients {
+            let received = packets(network.take_events(*client)).into_iter().map(|(_, packet)| packet).collect();
+            prop_assert_eq!(sorted(received), sorted(sent[0].clone()));
+        }
+        let received = packets(network.take_events(server));
+        let peers: Vec<_> = network.host(server).peers().map(|(peer, it)| (peer, it.address())).collect();
+        prop_assert_eq!(peers.len(), clients.len());
+        for (peer, address) in peers {
+            let at = clients.iter().position(|client| network.address(*client) == address).unwrap();
+            let of_it = received.iter().filter(|(from, _)| *from == peer).map(|(_, packet)| packet.clone()).collect();
+            prop_assert_eq!(sorted(of_it), sorted(sent[at + 1].clone()));
+        }
+    }
+
+    #[test]
     fn a_host_survives_any_datagram(datagrams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 1..50)) {
         let mut pair = enet_sim::Pair::new(1);
         let stranger = crate::common::address(1);
