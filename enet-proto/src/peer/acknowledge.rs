@@ -38,7 +38,8 @@ impl Peer {
         self.measure(cx.now, cx.now.saturating_since(sent));
         self.last_acknowledged = cx.now;
         self.confirmed = true;
-        self.doubt = self.doubt.filter(|doubt| command.sent < doubt.since);
+        self.silent = false;
+        self.dispel_doubt(sent);
         self.retransmission
             .acknowledged(CommandId { channel, position }, overtaking, command.resend_due);
         self.trim_retransmission();
@@ -149,6 +150,10 @@ impl Peer {
     /// When the peer is dead if nothing is acknowledged until then.
     pub(super) fn given_up_at(&self) -> Option<Time> {
         let earliest = self.retransmission.overdue()?;
+        if self.silent {
+            // Its proof is all it ever said. It may be one of thousands that only came to be waited for.
+            return Some(earliest + self.timeout.minimum.min(self.timeout.maximum));
+        }
         // ENet gives up after the minimum once the time-out has doubled until it is `limit` times the first: by then all time-outs
         // together have taken that often the first, and the sum of those before. Ours double less far, and count the same.
         let times = self.timeout.limit.checked_next_power_of_two().unwrap_or(u32::MAX);

@@ -201,9 +201,13 @@ impl Peer {
         if self.state != PeerState::Connecting {
             return Ok(());
         }
+        if verify.connect_id != self.identity.connect_id {
+            // Of an earlier attempt, or forged: the connect id is what only the host that was asked knows.
+            return Err(Refusal);
+        }
+        self.doubt = None;
         let channels = usize::try_from(verify.channel_count).unwrap_or(usize::MAX);
         let fits = (wire::MINIMUM_CHANNELS..=wire::MAXIMUM_CHANNELS).contains(&channels)
-            && verify.connect_id == self.identity.connect_id
             && verify.throttle_interval == self.throttle.interval
             && verify.throttle_acceleration == self.throttle.acceleration
             && verify.throttle_deceleration == self.throttle.deceleration;
@@ -247,6 +251,8 @@ impl Peer {
             PeerState::Connected | PeerState::DisconnectLater if cx.config.doubt_disconnects => {
                 return self.doubt(cx.now, data);
             }
+            // Nor does this tell that it comes from who was asked.
+            PeerState::Connecting if cx.config.doubt_disconnects => return self.doubt_refusal(cx.now, data),
             _ => self.end(DisconnectReason::Remote { data }),
         }
         self.reset_queues();
