@@ -1,5 +1,7 @@
 //! What recorded sessions hold, datagram by datagram and to the last byte.
 
+mod blocks;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::net::SocketAddrV4;
@@ -129,14 +131,13 @@ impl Reader {
             self.contents.checksums += 1;
             written.extend(sum);
         }
-        // Of the compressed ones, only what ENet's own makes is the same to the byte.
-        if !header.compressed {
-            written.extend(commands);
-        } else if self.kind == Compression::RangeCoder {
+        if header.compressed {
+            // With what follows the commands, where FastLZ has put something there.
+            let whole = [&commands, &opened[commands.len()..]].concat();
             let compressor = self.compressor.as_deref_mut().ok_or("compressed")?;
-            compressor.compress(&commands, MAXIMUM_DATAGRAM, &mut written);
+            written.extend(blocks::compressed(self.kind, compressor, &whole, block).ok_or("it cannot be compressed")?);
         } else {
-            return Ok(());
+            written.extend(commands);
         }
         (written == bytes)
             .then_some(())
