@@ -4,11 +4,12 @@
 //! choices `miniz_oxide` does not share, so the original makes the block here. The choices of Godot's FastLZ, where to refer
 //! back and where not, are nobody else's: they are taken from the block, and everything else from what it opened to.
 
-use std::ffi::c_int;
 use std::iter;
 
 use enet_proto::compress::{Compression, Compressor};
 use enet_proto::wire::MAXIMUM_DATAGRAM;
+
+use crate::zlib;
 
 /// The shortest stretch that FastLZ refers back for.
 const SHORTEST_MATCH: usize = 3;
@@ -24,7 +25,7 @@ pub(super) fn compressed(
     recorded: &[u8],
 ) -> Option<Vec<u8>> {
     match kind {
-        Compression::Zlib => zlib(opened),
+        Compression::Zlib => zlib::compress(opened, MAXIMUM_DATAGRAM),
         Compression::FastLz => fast_lz(opened, recorded),
         _ => {
             let mut written = Vec::new();
@@ -33,25 +34,6 @@ pub(super) fn compressed(
                 .then_some(written)
         }
     }
-}
-
-/// By the original library, on its usual level.
-fn zlib(opened: &[u8]) -> Option<Vec<u8>> {
-    const USUAL: c_int = -1;
-    let mut written = vec![0; MAXIMUM_DATAGRAM];
-    let mut length = written.len().try_into().ok()?;
-    // SAFETY: both slices are as long as said.
-    let result = unsafe {
-        libz_sys::compress2(
-            written.as_mut_ptr(),
-            &raw mut length,
-            opened.as_ptr(),
-            opened.len().try_into().ok()?,
-            USUAL,
-        )
-    };
-    written.truncate(length.try_into().ok()?);
-    (result == libz_sys::Z_OK).then_some(written)
 }
 
 /// Takes from `recorded` no more than how long each run of bytes and each reference is, and how far back that goes.
