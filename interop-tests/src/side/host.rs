@@ -102,6 +102,8 @@ impl Host {
                 config.duplicate_peers = settings.duplicate_peers;
                 config.max_packet_size = settings.max_packet_size;
                 config.max_waiting_data = settings.max_waiting_data;
+                // The C library takes whatever there is memory for, also behind a packet of the largest size.
+                config.max_queued_data = 1 << 30;
                 let intercept = function.map(|function| {
                     enet_tokio::Intercept::new(move |from, datagram| match function(from, datagram) {
                         true => Verdict::Taken,
