@@ -266,6 +266,21 @@ impl Host {
         self.config.accept = accepting;
     }
 
+    /// Sets how many peers may come from one IP address. Those who have come stay.
+    pub fn set_duplicate_peers(&mut self, peers: usize) {
+        self.config.duplicate_peers = peers;
+    }
+
+    /// Sets how many bytes a packet may have that is sent or arrives from now on.
+    pub fn set_max_packet_size(&mut self, bytes: usize) {
+        self.config.max_packet_size = bytes.min(u32::MAX as usize);
+    }
+
+    /// Sets how much received data of one peer may wait, in bytes, on future connections.
+    pub fn set_max_waiting_data(&mut self, bytes: usize) {
+        self.config.max_waiting_data = bytes;
+    }
+
     /// A peer, to look at; `None` once it is gone.
     #[must_use]
     pub fn peer(&self, peer: PeerHandle) -> Option<&Peer> {
