@@ -46,7 +46,7 @@ impl Inbox {
             share: usize::MAX,
             incomplete: 0,
             max_incomplete: config.max_incomplete_packets,
-            slack: config.max_packet_size,
+            slack: config.max_packet_size.saturating_add(ITEM_COST + ASSEMBLY_COST),
             strict: false,
             receiving: true,
             held: VecDeque::new(),
