@@ -1,11 +1,13 @@
 //! A client that does what it is told, and nothing else: it joins properly and then sends whatever it likes.
 
+use std::fmt;
 use std::io;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, NO_PEER};
+use enet_tokio::{Compression, Compressor};
 
 use crate::loopback::Loopback;
 use crate::sockets;
@@ -27,6 +29,7 @@ pub(crate) struct Puppet {
     control: u16,
     /// What the clock of the server was when it last sent something.
     server_clock: u16,
+    opener: Opener,
 }
 
 /// What came from the server.
@@ -52,6 +55,7 @@ impl Puppet {
             session: 0,
             control: 1,
             server_clock: 0,
+            opener: Opener::default(),
         };
         let connect = connect(0, connect_id, channels);
         let mut next = Instant::now();
@@ -97,13 +101,13 @@ impl Puppet {
     }
 
     /// Sends commands in one datagram.
-    pub(crate) fn send(&self, commands: Vec<Command>) {
-        self.send_to(self.peer_id, self.session, commands);
+    pub(crate) fn send(&self, commands: Vec<Command>) -> bool {
+        self.send_to(self.peer_id, self.session, commands)
     }
 
     /// Sends commands under another id and session.
-    pub(crate) fn send_to(&self, peer_id: u16, session: u8, commands: Vec<Command>) {
-        sockets::send(&self.socket, &self.datagram(peer_id, session, commands));
+    pub(crate) fn send_to(&self, peer_id: u16, session: u8, commands: Vec<Command>) -> bool {
+        sockets::send(&self.socket, &self.datagram(peer_id, session, commands))
     }
 
     /// The bytes of a datagram.
@@ -152,24 +156,42 @@ impl Puppet {
         heard
     }
 
+    /// Takes what has come and acknowledges what the connection itself sends, pings for example, but no data.
+    pub(crate) fn stay(&mut self) -> Heard {
+        let heard = self.listen(false);
+        let control = heard.acknowledgements.iter().filter(|ack| ack.channel == CONTROL);
+        for acknowledgement in control {
+            self.send(vec![acknowledgement.clone()]);
+        }
+        heard
+    }
+
     /// Whether the server still answers, as it does to peers that are connected.
     pub(crate) fn is_alive(&mut self, patience: Duration) -> bool {
+        self.answered(patience).is_some()
+    }
+
+    /// What came until the server answered; nothing if it does not answer in time.
+    pub(crate) fn answered(&mut self, patience: Duration) -> Option<Vec<Command>> {
+        let mut heard = Vec::new();
         let end = Instant::now() + patience;
         while Instant::now() < end {
             let number = self.control_number();
             self.send(vec![Command::control(number, Body::Ping)]);
             let next = Instant::now() + Duration::from_millis(100);
             while Instant::now() < next.min(end) {
-                let answered = self.listen(true).commands.iter().any(
+                let commands = self.listen(true).commands;
+                let answered = commands.iter().any(
                     |command| matches!(command.body, Body::Acknowledge { number: acked, .. } if acked == number && command.channel == CONTROL),
                 );
+                heard.extend(commands);
                 if answered {
-                    return true;
+                    return Some(heard);
                 }
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        false
+        None
     }
 
     /// Leaves as Godot does: one notice, and gone.
@@ -180,14 +202,49 @@ impl Puppet {
         self.send(vec![notice]);
     }
 
-    fn each_datagram(&self, mut each: impl FnMut(Datagram)) {
+    fn each_datagram(&mut self, mut each: impl FnMut(Datagram)) {
         let mut buffer = [0; 4096];
         while let Ok(length) = self.socket.recv(&mut buffer) {
-            if let Some(datagram) = Datagram::parse(&Bytes::copy_from_slice(&buffer[..length])) {
+            if let Some(datagram) = self.opener.open(&buffer[..length]) {
                 each(datagram);
             }
         }
     }
+}
+
+/// Reads datagrams, those that ENet's range coder has compressed as well.
+#[derive(Default)]
+struct Opener(Option<Box<dyn Compressor>>);
+
+impl Opener {
+    fn open(&mut self, datagram: &[u8]) -> Option<Datagram> {
+        /// A header with a sent time, as all datagrams of a server have that hold what is waited for here.
+        const HEADER: usize = 4;
+        let parsed = Datagram::parse(&Bytes::copy_from_slice(datagram))?;
+        if !parsed.compressed {
+            return Some(parsed);
+        }
+        let (header, block) = datagram.split_at_checked(HEADER)?;
+        if self.0.is_none() {
+            self.0 = Compression::RangeCoder.compressor();
+        }
+        let mut plain = header.to_vec();
+        // The flag in the first byte that says so.
+        plain[0] &= !0x40;
+        let opened = self.0.as_mut()?.decompress(block, 4096, &mut plain);
+        opened.then(|| Datagram::parse(&plain.into()))?
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opener")
+    }
+}
+
+/// What clients ask for as their id in Godot's way, which a relay server wants: one each, and other ones than honest clients have.
+pub(crate) fn id_of(connect_id: u32) -> u32 {
+    connect_id & 0x3FFF_FFFF | 0x4000_0000
 }
 
 /// A CONNECT as a stock client on its first connection sends it.
@@ -196,6 +253,7 @@ pub(crate) fn connect(peer_id: u16, connect_id: u32, channels: u32) -> Vec<Comma
         peer_id,
         channels,
         connect_id,
+        data: id_of(connect_id),
         ..Connect::default()
     });
     vec![Command::control(1, body)]
