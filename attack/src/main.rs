@@ -76,10 +76,10 @@ fn main() -> ExitCode {
             compression,
         } => serve(implementation, address, peers, compression),
     }
-    .map_or_else(failed, |()| ExitCode::SUCCESS)
+    .map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 
-fn failed(error: std::io::Error) -> ExitCode {
+fn failed(error: &std::io::Error) -> ExitCode {
     eprintln!("attack: {error}");
     ExitCode::FAILURE
 }
@@ -92,7 +92,7 @@ fn attack(arguments: Run) -> ExitCode {
     };
     let program = match std::env::current_exe() {
         Ok(program) => program,
-        Err(error) => return failed(error),
+        Err(error) => return failed(&error),
     };
     let started = |implementation| Subject::Started {
         program: program.clone(),

@@ -1,7 +1,8 @@
 //! Every attack on a server of ours, a part of each: what is promised must hold.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -151,6 +152,31 @@ fn only_this_machine_can_be_attacked() {
             assert!(message.contains("is not a loopback address"), "{message}");
         }
     }
+}
+
+/// `path::name` of the tests that a text names.
+fn tests_named_in(text: &str) -> Vec<(&str, &str)> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted
+        .filter_map(|name| name.split_once("::"))
+        .filter(|(path, _)| path.ends_with(".rs"))
+        .collect()
+}
+
+#[test]
+fn every_promise_names_tests_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = fs::read_to_string(root.join("SECURITY.md")).expect("it is there");
+    let named = tests_named_in(&text);
+    assert!(named.len() > 50, "{named:?}");
+    let missing: Vec<_> = named
+        .into_iter()
+        .filter(|(path, name)| {
+            let source = fs::read_to_string(root.join(path)).unwrap_or_default();
+            !source.contains(&format!("fn {name}("))
+        })
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]
