@@ -77,27 +77,26 @@ impl<K: Copy + Eq + Hash> Charges<K> {
     /// Judges a packet of `length` bytes while `queued` bytes wait for the receiver, and charges the sender if it is to be sent.
     pub(crate) fn judge(&mut self, now: Time, from: PeerId, to: K, length: usize, queued: usize) -> Verdict {
         let QueueLimits { size, patience } = self.limits;
-        let cost = (length + PACKET_COST) as f64;
-        if queued <= size / LITTLE {
+        let cost = length + PACKET_COST;
+        if queued + cost <= size / LITTLE {
             self.backlogs.remove(&to);
             return Verdict::Send;
         }
+        // What is left for the others.
+        let free = size.checked_sub(queued + cost);
+        let cost = cost as f64;
         let backlog = self.backlogs.entry(to).or_insert_with(|| Backlog::new(now));
         backlog.settle(queued as f64);
         let part = backlog.part(from) + cost;
-        let free = size.saturating_sub(queued) as f64;
-        if part <= free {
-            backlog.add(from, cost);
-            return Verdict::Send;
-        }
-        if part <= (size / LITTLE) as f64 {
-            // So little is nobody's fault, and may still fit.
-            return if cost <= free {
+        // So little is nobody's fault.
+        let is_little = part <= (size / LITTLE) as f64;
+        match free {
+            Some(free) if is_little || part <= free as f64 => {
                 backlog.add(from, cost);
-                Verdict::Send
-            } else {
-                Verdict::ReceiverTooSlow
-            };
+                return Verdict::Send;
+            }
+            None if is_little => return Verdict::ReceiverTooSlow,
+            _ => {}
         }
         let waited = now.saturating_since(backlog.since).as_secs_f64();
         let due = (size / SLOW_SHARE) as f64 * waited / patience.as_secs_f64();
@@ -249,6 +248,15 @@ mod tests {
         let (from, verdict, _) = queue.until_a_fault(&[(3, 100), (2, 10_000), (4, 100)]);
         assert_eq!((from, verdict), (2, Verdict::SenderTooFast));
         // There is still room for the others.
+        assert_eq!(queue.send(3, 100), Verdict::Send);
+    }
+
+    #[test]
+    fn one_packet_takes_half_of_a_queue_at_most() {
+        let mut queue = Queue::taking(0);
+        assert_eq!(queue.send(2, SIZE / 2), Verdict::SenderTooFast);
+        assert_eq!(queue.send(2, SIZE / 2 - PACKET_COST), Verdict::Send);
+        assert_eq!(queue.send(2, 100), Verdict::SenderTooFast);
         assert_eq!(queue.send(3, 100), Verdict::Send);
     }
 

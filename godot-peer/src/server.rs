@@ -31,8 +31,8 @@ use crate::{PeerId, SendError, ServerOptions, Target};
 /// A client whose queue ([`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data)) has no room for a reliable packet
 /// would never know what it has missed, so someone has to go:
 ///
-/// - A client may have as much waiting for another one as is still free in the queue to it, a sixty-fourth of the queue in any case.
-///   One that sends more is disconnected: [`Departure::TooFast`].
+/// - A client may have as much waiting for another one as is then still free in the queue to it, that is half of the queue if it is
+///   the only one, and a sixty-fourth in any case. One that sends more is disconnected: [`Departure::TooFast`].
 /// - Unless the receiver has taken less than a sixteenth of the queue in
 ///   [`HostConfig::slow_peer_timeout`](enet_proto::HostConfig::slow_peer_timeout), or the queue is full of what nobody sent too much
 ///   of, the program's own packets for example. Then the receiver is disconnected: [`Departure::TooSlow`].
