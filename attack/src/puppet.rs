@@ -188,6 +188,15 @@ impl Puppet {
 
     /// What came until the server answered; nothing if it does not answer in time.
     pub(crate) fn answered(&mut self, patience: Duration) -> Option<Vec<Command>> {
+        self.ask(patience, true)
+    }
+
+    /// Whether the server still knows it, which is asked without acknowledging anything.
+    pub(crate) fn is_known(&mut self, patience: Duration) -> bool {
+        self.ask(patience, false).is_some()
+    }
+
+    fn ask(&mut self, patience: Duration, acknowledge: bool) -> Option<Vec<Command>> {
         let mut heard = Vec::new();
         let end = Instant::now() + patience;
         while Instant::now() < end {
@@ -195,7 +204,7 @@ impl Puppet {
             self.send(vec![Command::control(number, Body::Ping)]);
             let next = Instant::now() + Duration::from_millis(100);
             while Instant::now() < next.min(end) {
-                let commands = self.listen(true).commands;
+                let commands = self.listen(acknowledge).commands;
                 let answered = commands.iter().any(
                     |command| matches!(command.body, Body::Acknowledge { number: acked, .. } if acked == number && command.channel == CONTROL),
                 );

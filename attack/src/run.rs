@@ -126,6 +126,13 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
 
     let compression = attack.compression();
     let healthy = Healthy::join(target, compression)?;
+    // What a server needs for the first time is not what an attack makes it keep.
+    if joining::join(target, compression, Duration::from_secs(3)).is_none() {
+        return Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "a stock client cannot join, even before the attack",
+        ));
+    }
     let quiet_from = Instant::now();
     thread::sleep(scale.seconds(QUIET).max(Duration::from_secs(1)));
     let from = Instant::now();

@@ -104,15 +104,15 @@ impl Drop for Server {
 }
 
 impl Process {
-    /// The memory it holds, in bytes; `None` if it is not there, or this is no Linux.
+    /// The memory it holds, in bytes, without what is loaded of the program itself; `None` if it is not there, or this is no Linux.
     pub(crate) fn memory(self) -> Option<u64> {
-        let pages: u64 = fs::read_to_string(format!("/proc/{}/statm", self.0))
-            .ok()?
+        let text = fs::read_to_string(format!("/proc/{}/statm", self.0)).ok()?;
+        let mut pages = text
             .split_whitespace()
-            .nth(1)?
-            .parse()
-            .ok()?;
-        Some(pages * rustix::param::page_size() as u64)
+            .skip(1)
+            .map_while(|field| field.parse::<u64>().ok());
+        let (resident, shared) = (pages.next()?, pages.next()?);
+        Some(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
     }
 
     /// The processor time it has used.

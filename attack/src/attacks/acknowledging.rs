@@ -1,6 +1,6 @@
 //! Attacks by a peer that acknowledges badly.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,9 @@ use crate::echo::{REFUSALS, pour, refusals_in};
 use crate::pace::Pace;
 use crate::puppet::Puppet;
 use crate::server::Process;
+
+/// After how much silence a client asks whether it has been given up.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// What a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -88,16 +91,24 @@ pub(super) fn slow_reader(context: &Context<'_>) -> io::Result<Outcome> {
     let start = Instant::now();
     // Long enough to see when it is given up.
     let end = start + context.scale.seconds(75);
-    let silence = Duration::from_secs(8);
+    let mut given_up = false;
+    let mut seen = HashSet::new();
     let mut open: VecDeque<Command> = VecDeque::new();
     let mut acknowledged = 0;
     let mut last_heard = start;
-    while Instant::now() < end && last_heard.elapsed() < silence {
+    while Instant::now() < end && !given_up {
         let heard = puppet.listen(false);
         if !heard.commands.is_empty() {
             last_heard = Instant::now();
         }
-        open.extend(heard.acknowledgements);
+        // What comes again because it was not acknowledged in time is not acknowledged twice: each acknowledgement is for another
+        // packet. There are less than 65 536 of them.
+        let news = heard.acknowledgements.into_iter();
+        open.extend(news.filter(|ack| seen.insert((ack.channel, ack.number))));
+        if last_heard.elapsed() >= SILENCE {
+            given_up = !puppet.is_known(PATIENCE);
+            last_heard = if given_up { last_heard } else { Instant::now() };
+        }
         while f64::from(acknowledged) < start.elapsed().as_secs_f64() * ACKS {
             acknowledged += 1;
             if let Some(ack) = open.pop_front() {
@@ -109,7 +120,7 @@ pub(super) fn slow_reader(context: &Context<'_>) -> io::Result<Outcome> {
     let served = (last_heard - start).as_secs_f64();
     puppet.leave();
     // One that has not been given up and leaves by itself is doubted for as long as its answers took.
-    let outcome = match last_heard.elapsed() >= silence {
+    let outcome = match given_up {
         true => Outcome::new("").memory_kept(context),
         false => Outcome::new(""),
     };
