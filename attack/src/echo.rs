@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use enet_tokio::{Config, Event, EventEndpoint, Packet, PeerHandle, SendError};
+use enet_tokio::{Compression, Config, Event, EventEndpoint, Packet, PeerHandle, SendError};
 use interop_tests::cenet;
 
+use crate::loopback::Loopback;
 use crate::memory::{self, Freed};
 
 /// Whose protocol a server runs.
@@ -22,6 +25,10 @@ pub enum Implementation {
 
 /// A packet that begins so asks for data: the rate follows, in bytes per second.
 const POUR: u8 = b'P';
+
+/// This packet asks how many packets of those the server could not queue as too much waited already; the number comes back behind
+/// the first of its letters.
+pub(crate) const REFUSALS: &[u8] = b"Q?";
 
 /// The size of the packets that are poured out.
 const POURED: usize = 1000;
@@ -39,6 +46,19 @@ pub(crate) fn pour(bytes_per_second: u32) -> Bytes {
     request.into()
 }
 
+/// How many packets the server says it could not queue, if that is what the packet says.
+pub(crate) fn refusals_in(packet: &[u8]) -> Option<u64> {
+    let (&first, count) = packet.split_first()?;
+    (first == REFUSALS[0]).then_some(())?;
+    count.try_into().ok().map(u64::from_be_bytes)
+}
+
+fn refusals(count: u64) -> Vec<u8> {
+    let mut answer = vec![REFUSALS[0]];
+    answer.extend_from_slice(&count.to_be_bytes());
+    answer
+}
+
 fn rate_asked_for(packet: &[u8]) -> Option<u32> {
     let (&POUR, rate) = packet.split_first()? else {
         return None;
@@ -49,36 +69,52 @@ fn rate_asked_for(packet: &[u8]) -> Option<u32> {
 /// Serves on `address` until the process ends, after printing where, with room for so many peers as far as the protocol allows.
 ///
 /// # Errors
-/// If the address cannot be had.
-pub fn serve(implementation: Implementation, address: SocketAddrV4, peers: usize) -> io::Result<()> {
-    match implementation {
-        Implementation::Ours => tokio::runtime::Builder::new_current_thread()
+/// If the address cannot be had, or the C library does not have that compression.
+pub fn serve(
+    implementation: Implementation,
+    address: Loopback,
+    peers: usize,
+    compression: Compression,
+) -> io::Result<()> {
+    match (implementation, address.address()) {
+        (Implementation::Ours, address) => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?
-            .block_on(serve_ours(address, peers)),
-        Implementation::C => serve_c(address, peers),
+            .block_on(serve_ours(address, peers, compression)),
+        (Implementation::C, SocketAddr::V4(address)) => serve_c(address, peers, compression),
+        (Implementation::C, SocketAddr::V6(_)) => Err(io::ErrorKind::AddrNotAvailable.into()),
     }
 }
 
-fn announce(address: std::net::SocketAddr) -> io::Result<()> {
+fn announce(address: SocketAddr) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{address}")?;
     stdout.flush()
 }
 
-async fn serve_ours(address: SocketAddrV4, peers: usize) -> io::Result<()> {
-    let config = Config::default().with_host(|host| host.max_peers = peers);
+async fn serve_ours(address: SocketAddr, peers: usize, compression: Compression) -> io::Result<()> {
+    let config = Config::default()
+        .with_host(|host| host.max_peers = peers)
+        .with_compression(compression);
+    let refused = Arc::new(AtomicU64::new(0));
     let server = EventEndpoint::bind(address, config).await.map_err(io::Error::other)?;
     announce(server.local_addr())?;
     let mut freed = Freed::default();
     loop {
         tokio::select! {
             event = server.next_event() => match event {
-                Some(Event::Received { peer, channel, packet }) => match rate_asked_for(&packet.data) {
-                    Some(rate) => drop(tokio::spawn(pour_out(server.clone(), peer, rate))),
+                Some(Event::Received { peer, channel, packet }) => {
+                    if let Some(rate) = rate_asked_for(&packet.data) {
+                        tokio::spawn(pour_out(server.clone(), peer, rate, refused.clone()));
+                        continue;
+                    }
+                    let answer = match &packet.data[..] {
+                        REFUSALS => Packet::reliable(refusals(refused.load(Ordering::Relaxed))),
+                        _ => packet,
+                    };
                     // Whoever does not take his answers goes without.
-                    None => drop(server.send(peer, channel, packet)),
-                },
+                    let _ = server.send(peer, channel, answer);
+                }
                 Some(Event::Disconnected { .. }) => freed.note(),
                 Some(_) => {}
                 None => return Ok(()),
@@ -88,14 +124,17 @@ async fn serve_ours(address: SocketAddrV4, peers: usize) -> io::Result<()> {
     }
 }
 
-async fn pour_out(server: EventEndpoint, peer: PeerHandle, rate: u32) {
+async fn pour_out(server: EventEndpoint, peer: PeerHandle, rate: u32, refused: Arc<AtomicU64>) {
     let mut debt = Debt::new(rate);
     loop {
         for _ in 0..debt.packets() {
             match server.send(peer, 0, Packet::reliable(vec![7; POURED])) {
                 Ok(()) => {}
                 // What finds no room is left out.
-                Err(SendError::QueueFull { .. }) => break,
+                Err(SendError::QueueFull { .. }) => {
+                    refused.fetch_add(1, Ordering::Relaxed);
+                    break;
+                }
                 Err(_) => return,
             }
         }
@@ -103,15 +142,22 @@ async fn pour_out(server: EventEndpoint, peer: PeerHandle, rate: u32) {
     }
 }
 
-fn serve_c(address: SocketAddrV4, peers: usize) -> io::Result<()> {
+fn serve_c(address: SocketAddrV4, peers: usize, compression: Compression) -> io::Result<()> {
+    let range_coder = match compression {
+        Compression::None => false,
+        Compression::RangeCoder => true,
+        _ => return Err(io::Error::other(format!("C ENet has no {compression}"))),
+    };
     let mut host = cenet::Host::new(cenet::Options {
         address: Some(address),
         peers: peers.min(4095),
+        range_coder,
         ..cenet::Options::default()
     })?;
     announce(host.local_addr())?;
     let mut poured: HashMap<cenet::Peer, Debt> = HashMap::new();
     let mut next = Instant::now();
+    let mut refused = 0;
     loop {
         match host.service(Duration::from_millis(1)) {
             Some(cenet::Event::Received {
@@ -121,6 +167,7 @@ fn serve_c(address: SocketAddrV4, peers: usize) -> io::Result<()> {
                 flags,
             }) => match rate_asked_for(&data) {
                 Some(rate) => drop(poured.insert(peer, Debt::new(rate))),
+                None if data == REFUSALS => drop(host.send(peer, channel, &refusals(refused), flags)),
                 None => drop(host.send(peer, channel, &data, flags)),
             },
             Some(cenet::Event::Disconnected { peer, .. }) => drop(poured.remove(&peer)),
@@ -130,7 +177,8 @@ fn serve_c(address: SocketAddrV4, peers: usize) -> io::Result<()> {
             next = Instant::now() + TICK;
             for (peer, debt) in &mut poured {
                 for _ in 0..debt.packets() {
-                    host.send(*peer, 0, &[7; POURED], cenet::Flags::RELIABLE);
+                    let taken = host.send(*peer, 0, &[7; POURED], cenet::Flags::RELIABLE);
+                    refused += u64::from(!taken);
                 }
             }
         }

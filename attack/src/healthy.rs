@@ -1,4 +1,7 @@
 //! Honest peers, and how they fare.
+//!
+//! A message counts as answered when the server has sent it back or, with a server that does not send things back, when ENet has
+//! acknowledged it.
 
 use std::fmt;
 use std::io;
@@ -7,15 +10,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use enet_tokio::{Config, Connection, Endpoint, Packet};
+use enet_tokio::{Compression, Config, Connection, Endpoint, Packet};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::loopback::Loopback;
 
 /// How many there are.
 pub(crate) const COUNT: usize = 8;
+
+/// The id of the first of them in Godot's way.
+const FIRST_ID: u32 = 0x1000_0000;
+
+/// How long a server may take to send back the first message.
+const ECHO_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether messages have been acknowledged.
+const LOOKING: Duration = Duration::from_millis(1);
+
+/// What is sent to see whether it comes back.
+const PROBE: &[u8] = &[0xFF; 32];
 
 /// Time between two messages of one: 30 a second.
 const PERIOD: Duration = Duration::from_micros(33_333);
@@ -23,6 +38,8 @@ const PERIOD: Duration = Duration::from_micros(33_333);
 /// Peers on a thread of their own, each of which sends messages and waits for them to come back.
 #[derive(Debug)]
 pub(crate) struct Healthy {
+    /// Whether the server sends back what it gets.
+    pub(crate) echoes: bool,
     shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -55,16 +72,18 @@ pub struct Latency {
 
 impl Healthy {
     /// Has all of them join.
-    pub(crate) fn join(target: Loopback) -> io::Result<Healthy> {
+    pub(crate) fn join(target: Loopback, compression: Compression) -> io::Result<Healthy> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let connections = runtime.block_on(connect_all(target))?;
+        let connections = runtime.block_on(connect_all(target, compression))?;
+        let echoes = runtime.block_on(is_sent_back(&connections))?;
         let shared = Arc::new(Shared::default());
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn({
             let shared = shared.clone();
-            move || talk(&runtime, &connections, &shared, stopped)
+            move || talk(&runtime, &connections, echoes, &shared, stopped)
         });
         Ok(Healthy {
+            echoes,
             shared,
             stop: Some(stop),
             thread: Some(thread),
@@ -117,15 +136,26 @@ impl Shared {
     fn messages(&self) -> MutexGuard<'_, Vec<Message>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn answered(&self, indices: impl IntoIterator<Item = usize>) {
+        let mut messages = self.messages();
+        for index in indices {
+            if let Some(message) = messages.get_mut(index) {
+                message.answered = Some(Instant::now());
+            }
+        }
+    }
 }
 
-async fn connect_all(target: Loopback) -> io::Result<Vec<(Endpoint, Connection)>> {
+async fn connect_all(target: Loopback, compression: Compression) -> io::Result<Vec<(Endpoint, Connection)>> {
+    let config = Config::default()
+        .with_linger(Duration::from_millis(100))
+        .with_compression(compression);
     let mut connections = Vec::new();
-    for _ in 0..COUNT {
-        let endpoint =
-            Endpoint::client(Config::default().with_linger(Duration::from_millis(100))).map_err(io::Error::other)?;
+    for number in 0..COUNT {
+        let endpoint = Endpoint::client(config.clone()).map_err(io::Error::other)?;
         let connection = endpoint
-            .connect(target.address(), 2, 0)
+            .connect(target.address(), 2, FIRST_ID + number as u32)
             .await
             .map_err(io::Error::other)?;
         connections.push((endpoint, connection));
@@ -133,15 +163,34 @@ async fn connect_all(target: Loopback) -> io::Result<Vec<(Endpoint, Connection)>
     Ok(connections)
 }
 
+/// Whether the server sends back what it gets.
+async fn is_sent_back(connections: &[(Endpoint, Connection)]) -> io::Result<bool> {
+    let (_, connection) = &connections[0];
+    connection
+        .send(0, Packet::reliable(PROBE))
+        .await
+        .map_err(io::Error::other)?;
+    let echo = async {
+        while let Ok((_, packet)) = connection.recv().await {
+            if packet.data == PROBE {
+                return true;
+            }
+        }
+        false
+    };
+    Ok(timeout(ECHO_PATIENCE, echo).await.unwrap_or(false))
+}
+
 fn talk(
     runtime: &Runtime,
     connections: &[(Endpoint, Connection)],
+    echoes: bool,
     shared: &Arc<Shared>,
     stopped: oneshot::Receiver<()>,
 ) {
     runtime.block_on(async {
         for (_, connection) in connections {
-            tokio::spawn(send(connection.clone(), shared.clone()));
+            tokio::spawn(send(connection.clone(), echoes, shared.clone()));
             tokio::spawn(receive(connection.clone(), shared.clone()));
         }
         // Either way it is time to stop.
@@ -152,11 +201,21 @@ fn talk(
     });
 }
 
-async fn send(connection: Connection, shared: Arc<Shared>) {
+async fn send(connection: Connection, echoes: bool, shared: Arc<Shared>) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Those that are to be acknowledged.
+    let mut open = Vec::new();
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = sleep(LOOKING), if !open.is_empty() => {
+                if connection.statistics().is_some_and(|now| now.bytes_queued == 0) {
+                    shared.answered(open.drain(..));
+                }
+                continue;
+            }
+        }
         let number = {
             let mut messages = shared.messages();
             messages.push(Message {
@@ -170,6 +229,9 @@ async fn send(connection: Connection, shared: Arc<Shared>) {
         if connection.send(0, Packet::reliable(data.to_vec())).await.is_err() {
             return;
         }
+        if !echoes {
+            open.push(number as usize);
+        }
     }
 }
 
@@ -179,9 +241,7 @@ async fn receive(connection: Connection, shared: Arc<Shared>) {
         let index = number
             .map(u32::from_be_bytes)
             .map_or(usize::MAX, |number| number as usize);
-        if let Some(message) = shared.messages().get_mut(index) {
-            message.answered = Some(Instant::now());
-        }
+        shared.answered([index]);
     }
     shared.lost.fetch_add(1, Ordering::Relaxed);
 }

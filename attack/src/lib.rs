@@ -22,8 +22,9 @@ mod target;
 
 pub use attacks::Attack;
 pub use echo::{Implementation, serve};
+pub use enet_tokio::Compression;
 pub use healthy::Latency;
 pub use loopback::{Loopback, NotLoopback};
 pub use report::{Report, table};
 pub use run::{Scale, Subject, run};
-pub use target::Target;
+pub use target::{Bound, Target};

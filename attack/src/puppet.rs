@@ -1,11 +1,13 @@
 //! A client that does what it is told, and nothing else: it joins properly and then sends whatever it likes.
 
+use std::fmt;
 use std::io;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, NO_PEER};
+use enet_tokio::{Compression, Compressor};
 
 use crate::loopback::Loopback;
 use crate::sockets;
@@ -15,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// When a CONNECT is sent again, as stock clients do.
 const AGAIN: Duration = Duration::from_millis(500);
+
+/// How often one that acknowledges next to nothing acknowledges something.
+const GIVING_IN: Duration = Duration::from_millis(100);
 
 /// A connection by hand.
 #[derive(Debug)]
@@ -27,6 +32,9 @@ pub(crate) struct Puppet {
     control: u16,
     /// What the clock of the server was when it last sent something.
     server_clock: u16,
+    /// When it last acknowledged data while it [stays](Puppet::stay).
+    gave_in: Instant,
+    opener: Opener,
 }
 
 /// What came from the server.
@@ -52,6 +60,8 @@ impl Puppet {
             session: 0,
             control: 1,
             server_clock: 0,
+            gave_in: Instant::now(),
+            opener: Opener::default(),
         };
         let connect = connect(0, connect_id, channels);
         let mut next = Instant::now();
@@ -97,13 +107,13 @@ impl Puppet {
     }
 
     /// Sends commands in one datagram.
-    pub(crate) fn send(&self, commands: Vec<Command>) {
-        self.send_to(self.peer_id, self.session, commands);
+    pub(crate) fn send(&self, commands: Vec<Command>) -> bool {
+        self.send_to(self.peer_id, self.session, commands)
     }
 
     /// Sends commands under another id and session.
-    pub(crate) fn send_to(&self, peer_id: u16, session: u8, commands: Vec<Command>) {
-        sockets::send(&self.socket, &self.datagram(peer_id, session, commands));
+    pub(crate) fn send_to(&self, peer_id: u16, session: u8, commands: Vec<Command>) -> bool {
+        sockets::send(&self.socket, &self.datagram(peer_id, session, commands))
     }
 
     /// The bytes of a datagram.
@@ -152,24 +162,60 @@ impl Puppet {
         heard
     }
 
+    /// Takes what has come and acknowledges what the connection itself sends, pings for example, but next to no data: as much as
+    /// keeps it from being given up.
+    pub(crate) fn stay(&mut self) {
+        let (control, data): (Vec<_>, Vec<_>) = self
+            .listen(false)
+            .acknowledgements
+            .into_iter()
+            .partition(|ack| ack.channel == CONTROL);
+        for acknowledgements in control.chunks(100) {
+            self.send(acknowledgements.to_vec());
+        }
+        if let Some(acknowledgement) = data.into_iter().next()
+            && self.gave_in.elapsed() >= GIVING_IN
+        {
+            self.gave_in = Instant::now();
+            self.send(vec![acknowledgement]);
+        }
+    }
+
     /// Whether the server still answers, as it does to peers that are connected.
     pub(crate) fn is_alive(&mut self, patience: Duration) -> bool {
+        self.answered(patience).is_some()
+    }
+
+    /// What came until the server answered; nothing if it does not answer in time.
+    pub(crate) fn answered(&mut self, patience: Duration) -> Option<Vec<Command>> {
+        self.ask(patience, true)
+    }
+
+    /// Whether the server still knows it, which is asked without acknowledging anything.
+    pub(crate) fn is_known(&mut self, patience: Duration) -> bool {
+        self.ask(patience, false).is_some()
+    }
+
+    fn ask(&mut self, patience: Duration, acknowledge: bool) -> Option<Vec<Command>> {
+        let mut heard = Vec::new();
         let end = Instant::now() + patience;
         while Instant::now() < end {
             let number = self.control_number();
             self.send(vec![Command::control(number, Body::Ping)]);
             let next = Instant::now() + Duration::from_millis(100);
             while Instant::now() < next.min(end) {
-                let answered = self.listen(true).commands.iter().any(
+                let commands = self.listen(acknowledge).commands;
+                let answered = commands.iter().any(
                     |command| matches!(command.body, Body::Acknowledge { number: acked, .. } if acked == number && command.channel == CONTROL),
                 );
+                heard.extend(commands);
                 if answered {
-                    return true;
+                    return Some(heard);
                 }
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        false
+        None
     }
 
     /// Leaves as Godot does: one notice, and gone.
@@ -180,14 +226,49 @@ impl Puppet {
         self.send(vec![notice]);
     }
 
-    fn each_datagram(&self, mut each: impl FnMut(Datagram)) {
+    fn each_datagram(&mut self, mut each: impl FnMut(Datagram)) {
         let mut buffer = [0; 4096];
         while let Ok(length) = self.socket.recv(&mut buffer) {
-            if let Some(datagram) = Datagram::parse(&Bytes::copy_from_slice(&buffer[..length])) {
+            if let Some(datagram) = self.opener.open(&buffer[..length]) {
                 each(datagram);
             }
         }
     }
+}
+
+/// Reads datagrams, those that ENet's range coder has compressed as well.
+#[derive(Default)]
+struct Opener(Option<Box<dyn Compressor>>);
+
+impl Opener {
+    fn open(&mut self, datagram: &[u8]) -> Option<Datagram> {
+        /// A header with a sent time, as all datagrams of a server have that hold what is waited for here.
+        const HEADER: usize = 4;
+        let parsed = Datagram::parse(&Bytes::copy_from_slice(datagram))?;
+        if !parsed.compressed {
+            return Some(parsed);
+        }
+        let (header, block) = datagram.split_at_checked(HEADER)?;
+        if self.0.is_none() {
+            self.0 = Compression::RangeCoder.compressor();
+        }
+        let mut plain = header.to_vec();
+        // The flag in the first byte that says so.
+        plain[0] &= !0x40;
+        let opened = self.0.as_mut()?.decompress(block, 4096, &mut plain);
+        opened.then(|| Datagram::parse(&plain.into()))?
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opener")
+    }
+}
+
+/// What clients ask for as their id in Godot's way, which a relay server wants: one each, and other ones than honest clients have.
+pub(crate) fn id_of(connect_id: u32) -> u32 {
+    connect_id & 0x3FFF_FFFF | 0x4000_0000
 }
 
 /// A CONNECT as a stock client on its first connection sends it.
@@ -196,6 +277,7 @@ pub(crate) fn connect(peer_id: u16, connect_id: u32, channels: u32) -> Vec<Comma
         peer_id,
         channels,
         connect_id,
+        data: id_of(connect_id),
         ..Connect::default()
     });
     vec![Command::control(1, body)]

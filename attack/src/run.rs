@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::attacks::{Attack, Context};
 use crate::echo::Implementation;
-use crate::healthy::Healthy;
+use crate::healthy::{Healthy, Latency};
 use crate::joining;
 use crate::loopback::Loopback;
 use crate::report::Report;
@@ -27,13 +27,27 @@ pub enum Subject {
         /// The kind of server.
         implementation: Implementation,
     },
-    /// A server that runs already and sends back what it gets, and its process if that is known.
+    /// A server that runs already, and its process if that is known.
     Running {
         /// Where it is.
         target: Loopback,
         /// Its process id.
         process: Option<u32>,
     },
+}
+
+impl Subject {
+    /// Whether it has to keep to the targets, which the C library does not.
+    #[must_use]
+    pub fn is_to_stand(&self) -> bool {
+        !matches!(
+            self,
+            Subject::Started {
+                implementation: Implementation::C,
+                ..
+            }
+        )
+    }
 }
 
 /// How much of an attack there is, from 0.0 to 1.0 for the whole of it.
@@ -62,7 +76,7 @@ impl Scale {
 /// How long the healthy are watched before.
 const QUIET: u64 = 4;
 
-/// How long after the attack memory is looked at.
+/// How long the last messages may be on their way.
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// Attacks a server and tells what came of it.
@@ -77,7 +91,12 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
             program,
             implementation,
         } => {
-            let server = started.insert(Server::start(program, *implementation, attack.room())?);
+            let server = started.insert(Server::start(
+                program,
+                *implementation,
+                attack.room(),
+                attack.compression(),
+            )?);
             let name = match implementation {
                 Implementation::Ours => "ours",
                 Implementation::C => "C ENet",
@@ -92,6 +111,8 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
             process,
             scale,
             server: started.as_mut(),
+            echoes: true,
+            memory_before: None,
         };
         let outcome = attack.run(&mut context)?;
         return Ok(Report {
@@ -103,7 +124,15 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
         });
     }
 
-    let healthy = Healthy::join(target)?;
+    let compression = attack.compression();
+    let healthy = Healthy::join(target, compression)?;
+    // What a server needs for the first time is not what an attack makes it keep.
+    if joining::join(target, compression, Duration::from_secs(3)).is_none() {
+        return Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "a stock client cannot join, even before the attack",
+        ));
+    }
     let quiet_from = Instant::now();
     thread::sleep(scale.seconds(QUIET).max(Duration::from_secs(1)));
     let from = Instant::now();
@@ -114,13 +143,15 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
     let watch = process.map(Watch::start);
     let joiner = thread::spawn(move || {
         thread::sleep(attack.duration(scale) / 3);
-        joining::join(target, Duration::from_secs(3))
+        joining::join(target, compression, Duration::from_secs(3))
     });
     let mut context = Context {
         target,
         process,
         scale,
         server: None,
+        echoes: healthy.echoes,
+        memory_before,
     };
     let outcome = attack.run(&mut context)?;
     let to = Instant::now();
@@ -128,11 +159,9 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
         .and_then(Process::processor_time)
         .zip(processor_before)
         .map(|(after, before)| after.saturating_sub(before).as_secs_f64() / (to - from).as_secs_f64());
-    let joined_after = joining::join(target, Duration::from_secs(30));
+    let joined_after = joining::join(target, compression, Duration::from_secs(30));
     let joined_during = joiner.join().unwrap_or_default();
-    // What was sent last may still be on its way.
-    thread::sleep(SETTLING);
-    let during = healthy.latency(from, to);
+    let during = settled(&healthy, from, to);
     let most = watch.map(Watch::stop);
     let memory_after = process.and_then(Process::memory);
     let mut report = Report {
@@ -154,6 +183,18 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
     let common = target::common(attack, &report);
     report.targets.extend(common);
     Ok(report)
+}
+
+/// How the messages fared, once none is on its way any more.
+fn settled(healthy: &Healthy, from: Instant, to: Instant) -> Latency {
+    let end = Instant::now() + SETTLING;
+    loop {
+        let latency = healthy.latency(from, to);
+        if latency.unanswered == 0 || Instant::now() > end {
+            return latency;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Watches how much memory a process takes at most.

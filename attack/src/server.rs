@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use enet_tokio::Compression;
 
 use crate::echo::Implementation;
 use crate::loopback::Loopback;
@@ -16,21 +19,28 @@ pub(crate) struct Process(pub(crate) u32);
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
-    program: std::path::PathBuf,
+    program: PathBuf,
     implementation: Implementation,
     room: usize,
+    compression: Compression,
     pub(crate) target: Loopback,
 }
 
 impl Server {
     /// Starts `program`, which is this very program, as a server with room for so many peers.
-    pub(crate) fn start(program: &std::path::Path, implementation: Implementation, room: usize) -> io::Result<Server> {
-        let (child, target) = spawn(program, implementation, "127.0.0.1:0", room)?;
+    pub(crate) fn start(
+        program: &Path,
+        implementation: Implementation,
+        room: usize,
+        compression: Compression,
+    ) -> io::Result<Server> {
+        let (child, target) = spawn(program, implementation, "127.0.0.1:0", room, compression)?;
         Ok(Server {
             child,
             program: program.to_owned(),
             implementation,
             room,
+            compression,
             target,
         })
     }
@@ -44,16 +54,23 @@ impl Server {
         self.child.kill()?;
         self.child.wait()?;
         let address = self.target.address().to_string();
-        (self.child, self.target) = spawn(&self.program, self.implementation, &address, self.room)?;
+        (self.child, self.target) = spawn(
+            &self.program,
+            self.implementation,
+            &address,
+            self.room,
+            self.compression,
+        )?;
         Ok(())
     }
 }
 
 fn spawn(
-    program: &std::path::Path,
+    program: &Path,
     implementation: Implementation,
     address: &str,
     room: usize,
+    compression: Compression,
 ) -> io::Result<(Child, Loopback)> {
     let name = match implementation {
         Implementation::Ours => "ours",
@@ -61,6 +78,7 @@ fn spawn(
     };
     let mut child = Command::new(program)
         .args(["serve", name, address, "--peers", &room.to_string()])
+        .args(["--compression", compression.name()])
         .stdout(Stdio::piped())
         .spawn()?;
     let mut line = String::new();
@@ -86,15 +104,15 @@ impl Drop for Server {
 }
 
 impl Process {
-    /// The memory it holds, in bytes; `None` if it is not there, or this is no Linux.
+    /// The memory it holds, in bytes, without what is loaded of the program itself; `None` if it is not there, or this is no Linux.
     pub(crate) fn memory(self) -> Option<u64> {
-        let pages: u64 = fs::read_to_string(format!("/proc/{}/statm", self.0))
-            .ok()?
+        let text = fs::read_to_string(format!("/proc/{}/statm", self.0)).ok()?;
+        let mut pages = text
             .split_whitespace()
-            .nth(1)?
-            .parse()
-            .ok()?;
-        Some(pages * rustix::param::page_size() as u64)
+            .skip(1)
+            .map_while(|field| field.parse::<u64>().ok());
+        let (resident, shared) = (pages.next()?, pages.next()?);
+        Some(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
     }
 
     /// The processor time it has used.

@@ -1,5 +1,6 @@
 //! Sockets of many addresses.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
@@ -33,9 +34,45 @@ pub(crate) fn bound(number: u32) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Sends what the kernel takes; what it does not take is lost, as anywhere.
-pub(crate) fn send(socket: &UdpSocket, datagram: &[u8]) {
-    let _ = socket.send(datagram);
+/// Sends a datagram; whether the kernel has taken it. What it does not take is lost, as anywhere.
+pub(crate) fn send(socket: &UdpSocket, datagram: &[u8]) -> bool {
+    socket.send(datagram).is_ok()
+}
+
+/// What became of many datagrams.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sent {
+    /// Those that the kernel took.
+    pub(crate) datagrams: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+    /// Those that it did not take.
+    pub(crate) refused: u64,
+}
+
+impl Sent {
+    /// Sends a datagram and counts it; whether the kernel has taken it.
+    pub(crate) fn send(&mut self, socket: &UdpSocket, datagram: &[u8]) -> bool {
+        let taken = send(socket, datagram);
+        if taken {
+            self.datagrams += 1;
+            self.bytes += datagram.len() as u64;
+        } else {
+            self.refused += 1;
+        }
+        taken
+    }
+}
+
+impl fmt::Display for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = self.bytes as f64 / 1_048_576.0;
+        write!(f, "{} datagrams of {mib:.1} MiB", self.datagrams)?;
+        if self.refused > 0 {
+            write!(f, " ({} more were refused by the system)", self.refused)?;
+        }
+        Ok(())
+    }
 }
 
 /// Whether so many sockets can be opened.

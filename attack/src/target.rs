@@ -6,24 +6,38 @@ use std::time::Duration;
 use crate::attacks::Attack;
 use crate::report::Report;
 
-/// A figure and the most it may be.
+/// A figure and what it has to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Target {
     /// What was measured.
     pub what: &'static str,
     /// How much it was; infinite for what did not happen in time.
     pub value: f64,
-    /// The most it may be.
+    /// The most or the least it may be.
     pub limit: f64,
+    /// Which of the two.
+    pub bound: Bound,
     /// The unit of both.
     pub unit: &'static str,
+}
+
+/// On which side of its limit a figure has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// It may not be more.
+    AtMost,
+    /// It may not be less.
+    AtLeast,
 }
 
 impl Target {
     /// Whether the figure is within the limit. What could not be measured is not.
     #[must_use]
     pub fn is_met(&self) -> bool {
-        self.value <= self.limit
+        match self.bound {
+            Bound::AtMost => self.value <= self.limit,
+            Bound::AtLeast => self.value >= self.limit,
+        }
     }
 }
 
@@ -33,14 +47,19 @@ impl fmt::Display for Target {
             what,
             value,
             limit,
+            bound,
             unit,
         } = self;
+        let sign = match bound {
+            Bound::AtMost => '≤',
+            Bound::AtLeast => '≥',
+        };
         let mark = if self.is_met() { "✓" } else { "✗" };
         write!(f, "{mark} {what} ")?;
         let separator = if unit.is_empty() { "" } else { " " };
         match value.is_infinite() {
-            true => write!(f, "never (≤ {limit}{separator}{unit})"),
-            false => write!(f, "{}{separator}{unit} (≤ {})", Rounded(*value), Rounded(*limit)),
+            true => write!(f, "never ({sign} {limit}{separator}{unit})"),
+            false => write!(f, "{}{separator}{unit} ({sign} {})", Rounded(*value), Rounded(*limit)),
         }
     }
 }
@@ -69,14 +88,9 @@ pub(crate) fn common(attack: Attack, report: &Report) -> Vec<Target> {
     }
     targets.push(at_most("join meanwhile", seconds(report.joined_during), 3.0, "s"));
     targets.push(at_most("join after", seconds(report.joined_after), 0.6, "s"));
-    if let Some([before, most, after]) = report.memory {
-        let growth = |to: u64| to.saturating_sub(before) as f64 / 1_048_576.0;
-        if let Some(limit) = attack.may_take() {
-            targets.push(at_most("memory taken", growth(most), limit, "MiB"));
-        }
-        if let Some(limit) = attack.may_keep() {
-            targets.push(at_most("memory kept", growth(after), limit, "MiB"));
-        }
+    if let (Some([before, most, _]), Some(limit)) = (report.memory, attack.may_take()) {
+        let taken = most.saturating_sub(before) as f64 / 1_048_576.0;
+        targets.push(at_most("memory taken", taken, limit, "MiB"));
     }
     targets
 }
@@ -86,7 +100,15 @@ pub(crate) fn at_most(what: &'static str, value: f64, limit: f64, unit: &'static
         what,
         value,
         limit,
+        bound: Bound::AtMost,
         unit,
+    }
+}
+
+pub(crate) fn at_least(what: &'static str, value: f64, limit: f64, unit: &'static str) -> Target {
+    Target {
+        bound: Bound::AtLeast,
+        ..at_most(what, value, limit, unit)
     }
 }
 
@@ -107,6 +129,8 @@ mod tests {
         let target = |value| at_most("bytes back for each", value, 1.0, "");
         assert!(target(0.0).is_met() && target(1.0).is_met());
         assert!(!target(1.01).is_met() && !target(f64::NAN).is_met());
+        let target = |value| at_least("served for", value, 5.0, "s");
+        assert!(target(5.0).is_met() && !target(4.9).is_met() && !target(f64::NAN).is_met());
     }
 
     #[test]
@@ -114,6 +138,10 @@ mod tests {
         assert_eq!(
             at_most("healthy p99", 0.31, 5.4, "ms").to_string(),
             "✓ healthy p99 0.31 ms (≤ 5.4)"
+        );
+        assert_eq!(
+            at_least("served for", 70.0, 5.0, "s").to_string(),
+            "✓ served for 70 s (≥ 5)"
         );
         assert_eq!(
             at_most("healthy lost", 2.0, 0.0, "").to_string(),

@@ -18,6 +18,8 @@ pub(crate) struct Snapshot {
     outgoing: f64,
     relayed: u64,
     dropped: u64,
+    /// How often limits of the configuration struck.
+    limited: u64,
     rows: Vec<Row>,
 }
 
@@ -97,9 +99,19 @@ impl Sampler {
             outgoing,
             relayed: statistics.scene.relayed_out,
             dropped: host.dropped.total() + statistics.scene.malformed + statistics.scene.unknown_targets,
+            limited: limited(statistics),
             rows,
         }
     }
+}
+
+/// How often limits struck, of the protocol and of the relay.
+fn limited(statistics: &ServerStatistics) -> u64 {
+    let limits = &statistics.endpoint.host.limits;
+    let of_connecting = limits.peers + limits.duplicate_peers + limits.joins_per_second;
+    let of_data = limits.waiting_data + limits.incomplete_packets + limits.held_data + limits.queued_data;
+    let of_slowness = limits.slow_peers + statistics.too_slow + statistics.too_fast;
+    of_connecting + of_data + of_slowness
 }
 
 /// Bytes per second, in and out. A counter below its former value is that of a new connection under the same id.
@@ -115,12 +127,13 @@ impl Snapshot {
     /// Writes it to the log.
     pub(crate) fn log(&self) {
         tracing::info!(
-            "{} clients, in {}, out {}, {} packets relayed, {} dropped",
+            "{} clients, in {}, out {}, {} packets relayed, {} dropped, {} limited",
             self.clients,
             Rate(self.incoming),
             Rate(self.outgoing),
             self.relayed,
-            self.dropped
+            self.dropped,
+            self.limited
         );
         for row in &self.rows {
             tracing::info!(
@@ -141,13 +154,15 @@ impl Snapshot {
         let width = self.rows.iter().map(|row| row.address.len()).fold(21, usize::max);
         let mut lines = vec![
             format!(
-                "{}  {} clients  in {}  out {}  relayed {}  dropped {}",
+                "{}  {} clients  in {}  out {}",
                 self.address,
                 self.clients,
                 Rate(self.incoming),
-                Rate(self.outgoing),
-                self.relayed,
-                self.dropped
+                Rate(self.outgoing)
+            ),
+            format!(
+                "relayed {}  dropped {}  limited {}",
+                self.relayed, self.dropped, self.limited
             ),
             format!(
                 "{:>10} {:<width$} {:>7} {:>6} {:>11} {:>11} {:>8}",
@@ -222,6 +237,7 @@ mod tests {
             outgoing: 5e6,
             relayed: 7,
             dropped: 1,
+            limited: 2,
             rows: (2..2 + clients).map(row).collect(),
         }
     }
@@ -229,13 +245,14 @@ mod tests {
     #[test]
     fn a_row_tells_all_of_a_client() {
         let lines = snapshot(1).lines(20);
-        assert_eq!(lines.len(), 3);
+        assert_eq!(lines.len(), 4);
+        assert_eq!(lines[1], "relayed 7  dropped 1  limited 2");
         assert!(
             lines[0].starts_with("[::]:7777  1 clients  in 0 B/s  out 4.8 MiB/s"),
             "{}",
             lines[0]
         );
-        let words: Vec<&str> = lines[2].split_whitespace().collect();
+        let words: Vec<&str> = lines[3].split_whitespace().collect();
         let expected = [
             "2",
             "[2001:db8::1]:50000",
@@ -266,14 +283,14 @@ mod tests {
         for line in snapshot.lines(20) {
             assert!(line.len() <= 80, "{line}");
         }
-        assert!(snapshot.lines(20)[2].ends_with(" 255"));
+        assert!(snapshot.lines(20)[3].ends_with(" 255"));
     }
 
     #[test]
     fn a_table_that_does_not_fit_says_how_many_are_left_out() {
         let lines = snapshot(100).lines(10);
         assert_eq!(lines.len(), 10);
-        assert!(lines[9].ends_with("and 93 more"), "{}", lines[9]);
+        assert!(lines[9].ends_with("and 94 more"), "{}", lines[9]);
     }
 
     #[test]

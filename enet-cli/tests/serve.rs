@@ -191,22 +191,47 @@ fn bad_addresses_are_one_clear_line() {
     assert!(line.contains("\"enet=loud\" is no log filter"), "{line}");
 }
 
+/// Within this of a signal all clients are told.
+const TOLD: Duration = Duration::from_millis(100);
+
+/// A machine that is busy with other tests may need to be asked again.
 fn ends_well_by(signal: Signal) {
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        let last = told_after(signal);
+        if last <= TOLD {
+            return;
+        }
+        told.push(last);
+    }
+    panic!("told after {told:?}");
+}
+
+/// How long after the signal the last of eight clients was told.
+fn told_after(signal: Signal) -> Duration {
     let mut serve = Serve::local();
-    runtime().block_on(async {
-        let clients = [join(serve.address).await, join(serve.address).await];
-        expect_peer(&clients[0], clients[1].id()).await;
-        expect_peer(&clients[1], clients[0].id()).await;
-        serve.signal(signal);
+    let last = runtime().block_on(async {
+        let mut clients = Vec::new();
+        for _ in 0..8 {
+            clients.push(join(serve.address).await);
+        }
+        for client in &clients {
+            while client.peers().len() < clients.len() {
+                assert!(matches!(next(client).await, ClientEvent::PeerConnected { .. }));
+            }
+        }
         let start = Instant::now();
+        serve.signal(signal);
+        let mut last = Duration::ZERO;
         for client in &clients {
             let reason = Departure::Remote { data: 0 };
             assert_eq!(next(client).await, ClientEvent::Disconnected { reason });
+            last = start.elapsed();
         }
-        // 100 ms are promised; the rest is for a machine that is busy with other tests.
-        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        last
     });
     assert_eq!(serve.wait().code(), Some(0));
+    last
 }
 
 async fn expect_peer(client: &GodotClient, id: PeerId) {
@@ -413,7 +438,8 @@ fn an_unknown_compression_is_answered_with_those_there_are() {
 #[test]
 fn without_a_terminal_figures_are_logged() {
     let serve = Serve::start(&["serve", "--bind", "127.0.0.1:0", "--status"]);
-    serve.logged("0 clients, in ");
+    let line = serve.logged("0 clients, in ");
+    assert!(line.ends_with("0 packets relayed, 0 dropped, 0 limited"), "{line}");
 }
 
 #[test]

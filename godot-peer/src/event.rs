@@ -85,9 +85,12 @@ pub enum Departure {
     /// The server's answer to the connection attempt did not fit.
     #[error("refused")]
     Refused,
-    /// It took reliable packets more slowly than they came, until its queue was full.
+    /// It took reliable packets more slowly than every client must, until its queue was full.
     #[error("too slow: its queue is full")]
     TooSlow,
+    /// It sent another client more than that one takes.
+    #[error("too fast: it sent another client more than that one takes")]
+    TooFast,
 }
 
 impl From<DisconnectReason> for Departure {

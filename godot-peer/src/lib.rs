@@ -12,10 +12,12 @@
 pub mod relay;
 pub mod scene;
 
+mod charges;
 mod client;
 mod error;
 mod event;
 mod guest;
+mod notes;
 mod options;
 mod paths;
 mod peer_id;

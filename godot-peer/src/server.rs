@@ -1,21 +1,25 @@
 //! A Godot server on tokio.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use enet_proto::compress::Compressor;
-use enet_proto::{Event, PacketMode, PeerHandle, PeerStatistics, SendError as ConnectionError, Time};
+use enet_proto::{Event, PacketMode, Peer, PeerHandle, PeerStatistics, SendError as ConnectionError, Time};
 use enet_tokio::{BindError, EndpointStatistics, EventEndpoint};
 use tokio::net::ToSocketAddrs;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::charges::{Charges, QueueLimits, Verdict};
 use crate::event::{Departure, ServerEvent};
+use crate::notes::is_worth_a_note;
 use crate::relay::{Output, SceneServer, SceneStatistics};
 use crate::scene;
-use crate::transfer::{TransferChannel, TransferMode};
+use crate::transfer::{Outgoing, TransferChannel, TransferMode};
 use crate::{PeerId, SendError, ServerOptions, Target};
 
 /// A server that stock Godot 4 projects join with `ENetMultiplayerPeer.create_client`.
@@ -24,9 +28,16 @@ use crate::{PeerId, SendError, ServerOptions, Target};
 /// [`next_event`](GodotServer::next_event) is waited for (connections are kept up in any case), so wait for it all the time.
 /// The other methods do not wait and can be called from any thread.
 ///
-/// A client that takes reliable packets more slowly than they come for it is disconnected when its queue is full
-/// ([`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data)), as it would never know what it has missed:
-/// [`Departure::TooSlow`].
+/// A client whose queue ([`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data)) has no room for a reliable packet
+/// would never know what it has missed, so someone has to go:
+///
+/// - A client may have as much waiting for another one as is then still free in the queue to it, that is half of the queue if it is
+///   the only one, and a sixty-fourth in any case. One that sends more is disconnected: [`Departure::TooFast`].
+/// - Unless the receiver has taken less than a sixteenth of the queue in
+///   [`HostConfig::slow_peer_timeout`](enet_proto::HostConfig::slow_peer_timeout), or the queue is full of what nobody sent too much
+///   of, the program's own packets for example. Then the receiver is disconnected: [`Departure::TooSlow`].
+///
+/// Unreliable packets are left out instead.
 ///
 /// ```no_run
 /// use godot_peer::{GodotServer, ServerEvent, ServerOptions};
@@ -53,11 +64,23 @@ pub struct GodotServer {
     changed: Notify,
 }
 
+/// How often newcomers are introduced to some more of the members, and how many newcomers at most.
+const INTRODUCING_PERIOD: Duration = Duration::from_millis(10);
+const NEWCOMERS_AT_A_TIME: usize = 64;
+
+/// How much may be queued for a newcomer that is introduced to more.
+const INTRODUCED_DATA: usize = 16 * 1024;
+
 #[derive(Debug)]
 struct State {
     scene: SceneServer<PeerHandle>,
+    charges: Charges<PeerHandle>,
     events: VecDeque<ServerEvent>,
+    /// When to see which newcomers have taken what they were sent; nothing if all are introduced.
+    introduce_at: Option<Time>,
     too_slow: u64,
+    too_fast: u64,
+    unsent: u64,
 }
 
 /// A client, as its server sees it.
@@ -86,6 +109,10 @@ pub struct ServerStatistics {
     pub clients: usize,
     /// Clients disconnected because they were [too slow](Departure::TooSlow).
     pub too_slow: u64,
+    /// Clients disconnected because they were [too fast](Departure::TooFast).
+    pub too_fast: u64,
+    /// Packets left out because their receiver's queue had no room, or its connection no such channel.
+    pub unsent: u64,
 }
 
 impl GodotServer {
@@ -100,11 +127,19 @@ impl GodotServer {
     /// Outside the context of a tokio runtime with I/O and time enabled, as everything in tokio does.
     pub async fn bind(address: impl ToSocketAddrs, options: ServerOptions) -> Result<GodotServer, BindError> {
         let relay = options.relay;
+        let limits = QueueLimits {
+            size: options.endpoint.host.max_queued_data,
+            patience: options.endpoint.host.slow_peer_timeout,
+        };
         let endpoint = EventEndpoint::bind(address, options.into_config()).await?;
         let state = State {
             scene: SceneServer::new(relay),
+            charges: Charges::new(limits),
             events: VecDeque::new(),
+            introduce_at: None,
             too_slow: 0,
+            too_fast: 0,
+            unsent: 0,
         };
         Ok(GodotServer {
             endpoint,
@@ -134,10 +169,16 @@ impl GodotServer {
                     state.scene.handle_timeout(now);
                     let _ = self.carry_out(&mut state, None);
                 }
+                if state.introduce_at.is_some_and(|due| due <= now) {
+                    self.introduce(&mut state, now);
+                }
                 if let Some(event) = state.events.pop_front() {
                     return Some(event);
                 }
-                state.scene.poll_timeout()
+                [state.scene.poll_timeout(), state.introduce_at]
+                    .into_iter()
+                    .flatten()
+                    .min()
             };
             // Overdue or not: the next round looks at the clock again.
             let due = due.and_then(|due| self.epoch.checked_add(due.saturating_since(Time::ZERO)));
@@ -247,6 +288,8 @@ impl GodotServer {
             endpoint,
             clients: state.scene.roster().len(),
             too_slow: state.too_slow,
+            too_fast: state.too_fast,
+            unsent: state.unsent,
         }
     }
 
@@ -291,33 +334,57 @@ impl GodotServer {
         let now = self.now();
         let mut state = self.lock();
         match event {
-            Event::Connected { peer, data } => state.scene.peer_connected(now, peer, data),
-            Event::Disconnected { peer, reason } => state.scene.peer_disconnected(now, peer, reason.into()),
+            Event::Connected { peer, data } => {
+                state.scene.peer_connected(now, peer, data);
+                state.introduce_at.get_or_insert(now + INTRODUCING_PERIOD);
+            }
+            Event::Disconnected { peer, reason } => state.leave(now, peer, reason.into()),
             Event::Received { peer, channel, packet } => state.scene.packet_received(peer, channel, packet),
         }
         // There is no single receiver, so nothing is reported.
         let _ = self.carry_out(&mut state, None);
     }
 
+    /// Goes on to introduce newcomers whose connection has taken what was queued.
+    fn introduce(&self, state: &mut State, now: Time) {
+        state.introduce_at = None;
+        for _ in 0..NEWCOMERS_AT_A_TIME {
+            let Some(key) = state.scene.next_newcomer() else { return };
+            state.introduce_at = Some(now + INTRODUCING_PERIOD);
+            if self.endpoint.inspect(key, Peer::queued_data).unwrap_or(0) <= INTRODUCED_DATA {
+                state.scene.introduce(key);
+                let _ = self.carry_out(state, None);
+            }
+        }
+    }
+
     /// Does what the session asks for. The last packet, if it is for that single receiver, is the program's own: its fate is
     /// reported.
     fn carry_out(&self, state: &mut State, single: Option<PeerHandle>) -> Result<(), ConnectionError> {
         let mut result = Ok(());
-        let mut too_slow = Vec::new();
+        let mut leaving = Vec::new();
         loop {
             while let Some(output) = state.scene.poll_output() {
                 match output {
-                    Output::Send { to, outgoing } => {
+                    Output::Send { to, outgoing, from } => {
                         let reliable = outgoing.packet.mode == PacketMode::Reliable;
-                        let Err(error) = self.endpoint.send(to, outgoing.channel, outgoing.packet) else {
-                            continue;
+                        let fault = match from {
+                            Some(from) => self.relay(state, from, to, outgoing),
+                            None => match self.endpoint.send(to, outgoing.channel, outgoing.packet) {
+                                Ok(()) => continue,
+                                Err(error) if single == Some(to) && !state.scene.has_output() => {
+                                    result = Err(error);
+                                    continue;
+                                }
+                                Err(ConnectionError::QueueFull { .. }) => Err(Unsent::NoRoom(to, Departure::TooSlow)),
+                                Err(error) => Err(Unsent::Refused(error)),
+                            },
                         };
-                        if single == Some(to) && !state.scene.has_output() {
-                            result = Err(error);
-                        } else if reliable && matches!(error, ConnectionError::QueueFull { .. }) {
-                            too_slow.push(to);
-                        } else {
-                            tracing::debug!(%error, "packet not sent");
+                        match fault {
+                            Ok(()) => {}
+                            Err(Unsent::NoRoom(key, reason)) if reliable => leaving.push((key, reason)),
+                            Err(Unsent::NoRoom(_, reason)) => state.note_unsent(reason),
+                            Err(Unsent::Refused(error)) => state.note_unsent(error),
                         }
                     }
                     Output::Reset(key) => self.endpoint.reset(key),
@@ -325,17 +392,44 @@ impl GodotServer {
                 }
             }
             // The others must be told of each, which makes for new outputs.
-            let Some(key) = too_slow.pop() else { return result };
-            self.drop_slow(state, key);
+            let Some((key, reason)) = leaving.pop() else {
+                return result;
+            };
+            self.drop_client(state, key, reason);
         }
     }
 
-    fn drop_slow(&self, state: &mut State, key: PeerHandle) {
+    /// Passes a packet on from a client to another one.
+    fn relay(&self, state: &mut State, from: PeerId, to: PeerHandle, outgoing: Outgoing) -> Result<(), Unsent> {
+        let Outgoing { channel, packet } = outgoing;
+        let length = packet.data.len();
+        let queued = self.endpoint.inspect(to, Peer::queued_data).unwrap_or(0);
+        let mut verdict = state.charges.judge(self.now(), from, to, length, queued);
+        if verdict == Verdict::Send {
+            match self.endpoint.send(to, channel, packet) {
+                Ok(()) => return Ok(()),
+                Err(ConnectionError::QueueFull { .. }) => verdict = state.charges.blame(from, to, length),
+                Err(error) => return Err(Unsent::Refused(error)),
+            }
+        }
+        Err(match (verdict, state.scene.roster().key(from)) {
+            (Verdict::SenderTooFast, Some(sender)) => Unsent::NoRoom(sender, Departure::TooFast),
+            _ => Unsent::NoRoom(to, Departure::TooSlow),
+        })
+    }
+
+    fn drop_client(&self, state: &mut State, key: PeerHandle, reason: Departure) {
         let Some(id) = state.scene.roster().id(key) else { return };
-        tracing::warn!(%id, "disconnected: it takes reliable packets more slowly than they come");
-        state.too_slow += 1;
+        let count = match reason {
+            Departure::TooFast => &mut state.too_fast,
+            _ => &mut state.too_slow,
+        };
+        *count += 1;
+        if is_worth_a_note(*count) {
+            tracing::warn!(%id, count = *count, "disconnected: {reason}");
+        }
         self.endpoint.disconnect_now(key, 0);
-        state.scene.peer_disconnected(self.now(), key, Departure::TooSlow);
+        state.leave(self.now(), key, reason);
     }
 
     fn now(&self) -> Time {
@@ -346,4 +440,30 @@ impl GodotServer {
         // A panic in between leaves packets unsent, nothing worse.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl State {
+    /// A connection is gone.
+    fn leave(&mut self, now: Time, key: PeerHandle, reason: Departure) {
+        if let Some(id) = self.scene.roster().id(key) {
+            self.charges.forget(key, id);
+        }
+        self.scene.peer_disconnected(now, key, reason);
+    }
+
+    fn note_unsent(&mut self, cause: impl Display) {
+        self.unsent += 1;
+        if is_worth_a_note(self.unsent) {
+            tracing::debug!(%cause, count = self.unsent, "packet not sent");
+        }
+    }
+}
+
+/// Why a packet was not sent.
+#[derive(Debug)]
+enum Unsent {
+    /// There is no room, and whose fault that is.
+    NoRoom(PeerHandle, Departure),
+    /// The connection does not take it.
+    Refused(ConnectionError),
 }

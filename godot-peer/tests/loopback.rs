@@ -1,5 +1,6 @@
 //! Servers and clients on loopback.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use godot_peer::scene::{Arguments, Message, MethodId, NodeId, NodeReference, Rpc, SimplifyPath};
+use enet_tokio::{Config, Event, EventEndpoint, PeerHandle};
+use godot_peer::scene::{Arguments, Message, MethodId, NodeId, NodeReference, Rpc, SimplifyPath, System};
 use godot_peer::{
     ClientEvent, ClientOptions, Departure, GodotClient, GodotServer, JoinError, PeerId, Received, SendError,
     ServerEvent, ServerOptions, Target, TransferChannel, TransferMode, UnknownTarget,
@@ -450,11 +452,10 @@ async fn without_the_relay_packets_are_bare() {
     assert_eq!(raw(&packet(&b).await), "first", "nobody was introduced");
 }
 
-#[tokio::test]
-async fn a_client_that_reads_too_slowly_is_dropped_and_the_others_are_told() {
+/// A client that takes 100 kB and no more, as its program never asks for events, at a server with room for twice as much.
+async fn slow_client() -> (Server, GodotClient) {
     let options = ServerOptions::default().with_endpoint(|endpoint| endpoint.host.max_queued_data = 200_000);
     let mut server = Server::with(options).await;
-    // Takes 100 kB and no more, as its program never asks for events.
     let slow = ClientOptions::default().with_endpoint(|endpoint| {
         endpoint.host.max_waiting_data = 100_000;
         endpoint.receive_queue_bytes = 1;
@@ -464,14 +465,68 @@ async fn a_client_that_reads_too_slowly_is_dropped_and_the_others_are_told() {
         .await
         .expect("the server answers");
     server.next().await;
+    (server, slow)
+}
+
+#[tokio::test]
+async fn who_outruns_a_slow_receiver_is_dropped_and_not_the_receiver() {
+    let (mut server, slow) = slow_client().await;
+    let fast = server.join().await;
+    expect(&fast, ClientEvent::PeerConnected { id: slow.id() }).await;
+    let moderate = server.join().await;
+    while !moderate.peers().contains(&slow.id()) {
+        next(&moderate).await;
+    }
+    let data = vec![7; 10_000];
+    let gone = soon(async {
+        loop {
+            // Their own queues are of no concern here.
+            let _ = fast.send_bytes(slow.id(), TransferChannel::ZERO, TransferMode::Reliable, &data);
+            match next_now(&mut server).await {
+                Some(ServerEvent::PeerDisconnected { id, reason }) => break (id, reason),
+                Some(other) => panic!("{other:?}"),
+                None => {}
+            }
+        }
+    })
+    .await;
+    assert_eq!(gone, (fast.id(), Departure::TooFast));
+    let statistics = server.server.statistics();
+    assert_eq!((statistics.too_fast, statistics.too_slow), (1, 0));
+    // The receiver is told of it, and others still reach it.
+    moderate
+        .send_bytes(slow.id(), TransferChannel::ZERO, TransferMode::Reliable, b"hello")
+        .expect("sent");
+    soon(async {
+        loop {
+            match next(&slow).await {
+                ClientEvent::Packet(packet) if packet.from == moderate.id() => break,
+                ClientEvent::Disconnected { reason } => panic!("{reason}"),
+                _ => {}
+            }
+        }
+    })
+    .await;
+    assert!(!slow.peers().contains(&fast.id()));
+}
+
+#[tokio::test]
+async fn a_client_that_takes_less_than_the_program_sends_is_dropped_and_the_others_are_told() {
+    let (mut server, slow) = slow_client().await;
     let quick = server.join().await;
     expect(&quick, ClientEvent::PeerConnected { id: slow.id() }).await;
     let data = vec![7; 10_000];
     let reason = soon(async {
         loop {
-            quick
-                .send_bytes(slow.id(), TransferChannel::ZERO, TransferMode::Reliable, &data)
-                .ok();
+            server
+                .server
+                .send_bytes(
+                    Target::AllBut(quick.id()),
+                    TransferChannel::ZERO,
+                    TransferMode::Reliable,
+                    &data,
+                )
+                .expect("there are clients");
             match next_now(&mut server).await {
                 Some(ServerEvent::PeerDisconnected { reason, .. }) => break reason,
                 Some(other) => panic!("{other:?}"),
@@ -481,7 +536,8 @@ async fn a_client_that_reads_too_slowly_is_dropped_and_the_others_are_told() {
     })
     .await;
     assert_eq!(reason, Departure::TooSlow);
-    assert_eq!(server.server.statistics().too_slow, 1);
+    let statistics = server.server.statistics();
+    assert_eq!((statistics.too_fast, statistics.too_slow), (0, 1));
     expect(&quick, ClientEvent::PeerDisconnected { id: slow.id() }).await;
 }
 
@@ -491,6 +547,98 @@ async fn next_now(server: &mut Server) -> Option<ServerEvent> {
         .await
         .ok()
         .flatten()
+}
+
+/// A thousand clients, all on one socket, that count who they are told of.
+struct Thousand {
+    endpoint: EventEndpoint,
+    known: HashMap<PeerHandle, HashSet<PeerId>>,
+    told: usize,
+}
+
+impl Thousand {
+    const COUNT: u32 = 1000;
+
+    fn new() -> Thousand {
+        let config = Config::default().with_host(|host| host.accept = false);
+        Thousand {
+            endpoint: EventEndpoint::client(config).expect("a free port"),
+            known: HashMap::new(),
+            told: 0,
+        }
+    }
+
+    fn join(&self, server: SocketAddr, number: u32) {
+        self.endpoint
+            .connect(server, 2, number + 2)
+            .expect("it can be asked for");
+    }
+
+    /// Waits until so many are in.
+    async fn enter(&mut self, count: u32) {
+        while self.known.len() < count as usize {
+            self.step().await;
+        }
+    }
+
+    /// Waits until all are in and know each other.
+    async fn meet(&mut self) {
+        self.enter(Thousand::COUNT).await;
+        while self.told < 1000 * 999 {
+            self.step().await;
+        }
+    }
+
+    async fn step(&mut self) {
+        match soon(self.endpoint.next_event()).await.expect("it goes on") {
+            Event::Connected { peer, .. } => drop(self.known.insert(peer, HashSet::new())),
+            Event::Received { peer, packet, .. } => match Message::parse(&packet.data) {
+                Ok(Message::System(System::AddPeer(id))) => {
+                    assert!(self.known.entry(peer).or_default().insert(id), "{id} twice");
+                    self.told += 1;
+                }
+                other => panic!("{other:?}"),
+            },
+            Event::Disconnected { reason, .. } => panic!("{reason:?}"),
+        }
+    }
+}
+
+/// A server where a thousand have room only if their introductions do not all wait at once: those take 128 MB.
+async fn narrow_server() -> Server {
+    Server::with(ServerOptions::default().with_endpoint(|endpoint| {
+        endpoint.host.max_queued_data = 200_000;
+        endpoint.host.max_held_data = 100_000_000;
+    }))
+    .await
+}
+
+#[tokio::test]
+async fn a_thousand_that_come_at_once_get_to_know_each_other_within_the_limits() {
+    let server = narrow_server().await;
+    let mut clients = Thousand::new();
+    for number in 0..Thousand::COUNT {
+        clients.join(server.server.local_addr(), number);
+    }
+    clients.meet().await;
+    let statistics = server.server.statistics();
+    assert_eq!((statistics.too_slow, statistics.too_fast, statistics.unsent), (0, 0, 0));
+    assert_eq!(statistics.endpoint.host.limits.held_data, 0);
+    assert_eq!(statistics.scene.announced, 1000 * 999);
+}
+
+#[tokio::test]
+async fn a_thousand_that_come_one_after_the_other_get_to_know_each_other_within_the_limits() {
+    let server = narrow_server().await;
+    let mut clients = Thousand::new();
+    for number in 0..Thousand::COUNT {
+        clients.join(server.server.local_addr(), number);
+        clients.enter(number + 1).await;
+    }
+    clients.meet().await;
+    let statistics = server.server.statistics();
+    assert_eq!((statistics.too_slow, statistics.too_fast, statistics.unsent), (0, 0, 0));
+    assert_eq!(statistics.scene.announced, 1000 * 999);
 }
 
 #[tokio::test]

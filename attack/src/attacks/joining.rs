@@ -98,6 +98,6 @@ async fn join(target: Loopback, number: u32) -> Option<(Endpoint, enet_tokio::Co
         .with_batching(enet_tokio::Batching::Off);
     let socket = sockets::bound(number).ok()?;
     let endpoint = Endpoint::from_socket(socket, config).ok()?;
-    let connection = endpoint.connect(target.address(), 2, 0).await.ok()?;
+    let connection = endpoint.connect(target.address(), 2, 0x3000_0000 + number).await.ok()?;
     Some((endpoint, connection))
 }

@@ -1,6 +1,7 @@
 //! What is done to servers. Each attack is bounded, and tells what it achieved.
 
 mod acknowledging;
+mod compressing;
 mod connecting;
 mod forging;
 mod garbage;
@@ -8,9 +9,10 @@ mod hoarding;
 mod joining;
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use enet_tokio::Compression;
 
 use crate::loopback::Loopback;
 use crate::run::Scale;
@@ -30,11 +32,13 @@ pub enum Attack {
     Silence,
     /// 20 000 datagrams of noise a second for 17 s: random, mutated from a true session, empty; from strangers and from peers.
     Garbage,
-    /// 25 500 packets of 32 MiB announced, of each of which one byte comes.
+    /// On a server that compresses: 4000 datagrams a second for 10 s that cost most to open, from strangers and from peers.
+    Compression,
+    /// 25 500 packets of 32 MiB announced, of each of which one byte comes: the first, as no honest sender cuts a packet, or the last.
     Announcements,
     /// 6 million empty packets ahead of one that never comes.
     EmptyAhead,
-    /// 500 000 packets ahead of one that never comes, the last of them first.
+    /// The same packets, the last of them first.
     Descending,
     /// 1.7 million acknowledgements that match nothing, with 40 000 messages open.
     Acknowledgements,
@@ -62,6 +66,40 @@ pub(crate) struct Context<'a> {
     pub(crate) scale: Scale,
     /// Only for those that restart it.
     pub(crate) server: Option<&'a mut Server>,
+    /// Whether the server sends back what it gets.
+    pub(crate) echoes: bool,
+    /// What memory the server had before, in bytes.
+    pub(crate) memory_before: Option<u64>,
+}
+
+/// How much memory a server may keep, in MiB, and how soon it has to be free, after an attacker has left.
+const KEPT: f64 = 1.0;
+const FREED_WITHIN: Duration = Duration::from_secs(1);
+
+impl Context<'_> {
+    /// An error if the server does not send back what it gets, or does what else is asked of it.
+    fn require_echo(&self) -> io::Result<()> {
+        match self.echoes {
+            true => Ok(()),
+            false => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "it needs a server that sends back what it gets",
+            )),
+        }
+    }
+
+    /// How much more memory the server has than before, in MiB, a second from now or as soon as it is no more than it may be.
+    fn memory_kept(&self) -> Option<f64> {
+        let (process, before) = self.process.zip(self.memory_before)?;
+        let end = Instant::now() + FREED_WITHIN;
+        loop {
+            let kept = process.memory()?.saturating_sub(before) as f64 / 1_048_576.0;
+            if kept <= KEPT || Instant::now() > end {
+                return Some(kept);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
 /// What an attack achieved.
@@ -85,6 +123,20 @@ impl Outcome {
         self.targets.push(target::at_most(what, value, limit, unit));
         self
     }
+
+    /// Adds a figure and the least it may be.
+    fn at_least(mut self, what: &'static str, value: f64, limit: f64, unit: &'static str) -> Outcome {
+        self.targets.push(target::at_least(what, value, limit, unit));
+        self
+    }
+
+    /// Adds what memory the server keeps. To be called right after the attacker has left.
+    fn memory_kept(self, context: &Context<'_>) -> Outcome {
+        match context.memory_kept() {
+            Some(kept) => self.at_most("memory kept", kept, KEPT, "MiB"),
+            None => self,
+        }
+    }
 }
 
 impl Attack {
@@ -97,6 +149,7 @@ impl Attack {
             Attack::BlindProof => "blind-proof",
             Attack::Silence => "silence",
             Attack::Garbage => "garbage",
+            Attack::Compression => "compression",
             Attack::Announcements => "announcements",
             Attack::EmptyAhead => "empty-ahead",
             Attack::Descending => "descending",
@@ -142,13 +195,11 @@ impl Attack {
         }
     }
 
-    /// How much more it may have a second after the attacker has left, in MiB.
-    pub(crate) fn may_keep(self) -> Option<f64> {
+    /// How the server is to compress.
+    pub(crate) fn compression(self) -> Compression {
         match self {
-            Attack::Garbage | Attack::Announcements | Attack::EmptyAhead | Attack::Descending | Attack::SlowReader => {
-                Some(1.0)
-            }
-            _ => None,
+            Attack::Compression => Compression::RangeCoder,
+            _ => Compression::None,
         }
     }
 
@@ -171,6 +222,7 @@ impl Attack {
             Attack::BlindProof => connecting::blind_proof(context),
             Attack::Silence => connecting::silence(context),
             Attack::Garbage => garbage::garbage(context),
+            Attack::Compression => compressing::costly(context),
             Attack::Announcements => hoarding::announcements(context),
             Attack::EmptyAhead => hoarding::empty_ahead(context),
             Attack::Descending => hoarding::descending(context),

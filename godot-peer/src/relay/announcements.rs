@@ -30,11 +30,12 @@ pub(super) struct Announcements {
     due: Option<Time>,
 }
 
+/// Who came or went, and how that is told.
 #[derive(Clone, Debug)]
-struct Change {
-    id: PeerId,
-    joined: bool,
-    message: Bytes,
+pub(super) struct Change {
+    pub(super) id: PeerId,
+    pub(super) joined: bool,
+    pub(super) message: Bytes,
 }
 
 impl Announcements {
@@ -85,21 +86,21 @@ impl Announcements {
     }
 
     /// What a member has to be told. Who came and went in between is not mentioned.
-    pub(super) fn since(&self, told: Told) -> Vec<Bytes> {
+    pub(super) fn since(&self, told: Told) -> Vec<Change> {
         let start = usize::try_from(told.0 - self.first).map_or(self.log.len(), |start| start.min(self.log.len()));
-        let mut messages: Vec<Option<&Bytes>> = Vec::with_capacity(self.log.len() - start);
+        let mut changes: Vec<Option<&Change>> = Vec::with_capacity(self.log.len() - start);
         let mut joined_at = HashMap::new();
         for change in &self.log[start..] {
             if change.joined {
-                joined_at.insert(change.id, messages.len());
-                messages.push(Some(&change.message));
+                joined_at.insert(change.id, changes.len());
+                changes.push(Some(change));
             } else if let Some(at) = joined_at.remove(&change.id) {
-                messages[at] = None;
+                changes[at] = None;
             } else {
-                messages.push(Some(&change.message));
+                changes.push(Some(change));
             }
         }
-        messages.into_iter().flatten().cloned().collect()
+        changes.into_iter().flatten().cloned().collect()
     }
 
     /// Everyone has been told.
@@ -116,6 +117,11 @@ mod tests {
 
     fn id(number: i32) -> PeerId {
         PeerId::new(number).expect("an id")
+    }
+
+    fn told_since(announcements: &Announcements, told: Told) -> Vec<Bytes> {
+        let changes = announcements.since(told).into_iter();
+        changes.map(|change| change.message).collect()
     }
 
     fn add(number: i32) -> Bytes {
@@ -141,7 +147,7 @@ mod tests {
         assert!(!announcements.take_due(soon, 100));
         assert!(announcements.take_due(Time::from_millis(10), 100));
         assert_ne!(told, announcements.told());
-        assert_eq!(announcements.since(Told(1)), [add(3), add(4)]);
+        assert_eq!(told_since(&announcements, Told(1)), [add(3), add(4)]);
         announcements.clear();
         assert_eq!(announcements.due(), None);
     }
@@ -161,6 +167,6 @@ mod tests {
         for (number, joined) in [(2, true), (3, true), (2, false), (4, false), (4, true), (5, false)] {
             announcements.push(Time::ZERO, 0, id(number), joined);
         }
-        assert_eq!(announcements.since(told), [add(3), del(4), add(4), del(5)]);
+        assert_eq!(told_since(&announcements, told), [add(3), del(4), add(4), del(5)]);
     }
 }

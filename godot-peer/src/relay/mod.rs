@@ -4,6 +4,9 @@
 //!
 //! A program's packet or a relayed one never overtakes the news of who is there: a receiver that has not been told yet is told
 //! first (on the same channel and if both are reliable; Godot promises no more).
+//!
+//! A newcomer to a large session is introduced to some of the members at once and to the others as its connection takes it
+//! ([`SceneServer::introduce`]), or else thousands who come at the same time would have millions of packets queued for them.
 
 mod announcements;
 #[cfg(test)]
@@ -16,12 +19,16 @@ use bytes::Bytes;
 use enet_proto::{Packet, Time};
 
 use crate::event::{Departure, Received, ServerEvent};
+use crate::notes::is_worth_a_note;
 use crate::paths::KnownPaths;
 use crate::scene::{Command, ConfirmPath, Message, System};
 use crate::transfer::{Outgoing, TransferChannel, TransferMode};
 use crate::{PeerId, Roster, Target, UnknownTarget};
 
-use announcements::{Announcements, Told};
+use announcements::{Announcements, Change, Told};
+
+/// How many members a newcomer is introduced to at a time.
+const INTRODUCTIONS: usize = 128;
 
 /// A server's state machine; `K` is whatever names a connection.
 #[derive(Debug)]
@@ -29,6 +36,8 @@ pub struct SceneServer<K> {
     relaying: bool,
     roster: Roster<K>,
     guests: HashMap<PeerId, Guest>,
+    /// Those who still have [strangers](Guest::strangers), and some who had.
+    newcomers: VecDeque<PeerId>,
     announcements: Announcements,
     outputs: VecDeque<Output<K>>,
     statistics: SceneStatistics,
@@ -43,6 +52,8 @@ pub enum Output<K> {
         to: K,
         /// The packet.
         outgoing: Outgoing,
+        /// The client whose packet is passed on; none for what the server itself sends.
+        from: Option<PeerId>,
     },
     /// Drop a connection without a word: it is not let in.
     Reset(K),
@@ -75,6 +86,8 @@ struct Guest {
     told: Told,
     /// Introduces this one to newcomers.
     introduction: Bytes,
+    /// Who was there before and has not been introduced yet.
+    strangers: Vec<PeerId>,
     paths: KnownPaths,
 }
 
@@ -87,6 +100,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             relaying,
             roster: Roster::default(),
             guests: HashMap::new(),
+            newcomers: VecDeque::new(),
             announcements: Announcements::default(),
             outputs: VecDeque::new(),
             statistics: SceneStatistics::default(),
@@ -139,28 +153,48 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         let id = match self.roster.admit(key, data) {
             Ok(id) => id,
             Err(refusal) => {
-                tracing::debug!(%refusal, "connection refused");
                 self.statistics.refused += 1;
+                if is_worth_a_note(self.statistics.refused) {
+                    tracing::debug!(%refusal, count = self.statistics.refused, "connection refused");
+                }
                 self.outputs.push_back(Output::Reset(key));
                 return;
             }
         };
+        let mut strangers = Vec::new();
         if self.relaying {
-            let others = self.roster.iter().filter(|&(other, _)| other != id);
-            for guest in others.filter_map(|(other, _)| self.guests.get(&other)) {
-                self.statistics.announced += 1;
-                let outgoing = Outgoing::system(guest.introduction.clone());
-                self.outputs.push_back(Output::Send { to: key, outgoing });
-            }
+            strangers.extend(self.roster.iter().map(|(other, _)| other).filter(|&other| other != id));
         }
         self.announce(now, id, true);
         let guest = Guest {
             told: self.announcements.told(),
             introduction: System::AddPeer(id).to_bytes(),
+            strangers,
             paths: KnownPaths::default(),
         };
         self.guests.insert(id, guest);
+        if self.introduce_some(id, INTRODUCTIONS) {
+            self.newcomers.push_back(id);
+        }
         self.outputs.push_back(Output::Event(ServerEvent::PeerConnected { id }));
+    }
+
+    /// A newcomer that is still to be introduced to members, each in turn.
+    pub fn next_newcomer(&mut self) -> Option<K> {
+        while let Some(id) = self.newcomers.pop_front() {
+            if self.guests.get(&id).is_some_and(|guest| !guest.strangers.is_empty()) {
+                self.newcomers.push_back(id);
+                return self.roster.key(id);
+            }
+        }
+        None
+    }
+
+    /// Introduces a newcomer to some more members: to be called when its connection has taken what was queued.
+    pub fn introduce(&mut self, key: K) {
+        if let Some(id) = self.roster.id(key) {
+            self.introduce_some(id, INTRODUCTIONS);
+        }
     }
 
     /// A connection is gone. Nothing happens if it had never been let in.
@@ -233,16 +267,15 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             && !self.roster.contains(id)
         {
             // It may just have left.
-            tracing::debug!(%from, to = %id, "packet for a peer that is not there");
             self.statistics.unknown_targets += 1;
+            if is_worth_a_note(self.statistics.unknown_targets) {
+                let count = self.statistics.unknown_targets;
+                tracing::debug!(%from, to = %id, count, "packet for a peer that is not there");
+            }
             return;
         }
         let outgoing = Outgoing::new(channel, mode, System::readdress(data, from.number()));
-        let except = match target {
-            Target::One(_) => None,
-            Target::All | Target::AllBut(_) => Some(from),
-        };
-        let receivers = self.send_to(target, except, &outgoing);
+        let receivers = self.send_to(target, Some(from), &outgoing);
         self.statistics.relayed_out += receivers;
         self.statistics.relayed_bytes += receivers * outgoing.packet.data.len() as u64;
 
@@ -274,8 +307,9 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
                             checksum_matched: true,
                             id: offer.id,
                         };
-                        let outgoing = Outgoing::system(answer.to_bytes());
-                        self.send_to(Target::One(received.from), None, &outgoing);
+                        if let Some(key) = self.roster.key(received.from) {
+                            self.push(key, answer.to_bytes());
+                        }
                     }
                 }
                 _ => self.malformed(received.from),
@@ -295,33 +329,83 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     }
 
     fn malformed(&mut self, from: PeerId) {
-        tracing::debug!(%from, "malformed message");
         self.statistics.malformed += 1;
+        if is_worth_a_note(self.statistics.malformed) {
+            tracing::debug!(%from, count = self.statistics.malformed, "malformed message");
+        }
     }
 
-    /// Queues a packet for each receiver, who is told first of who came and went; how many there are.
-    fn send_to(&mut self, target: Target, except: Option<PeerId>, outgoing: &Outgoing) -> u64 {
+    /// Queues a packet of a client or, without `from`, of the program for each receiver, who is told first of who came and went;
+    /// how many there are. A client that sends to all does not get it itself.
+    fn send_to(&mut self, target: Target, from: Option<PeerId>, outgoing: &Outgoing) -> u64 {
+        let send = |to| Output::Send {
+            to,
+            outgoing: outgoing.clone(),
+            from,
+        };
         if let Target::One(id) = target {
             let Some(key) = self.roster.key(id) else { return 0 };
             self.tell(id);
-            self.outputs.push_back(Output::Send {
-                to: key,
-                outgoing: outgoing.clone(),
-            });
+            self.acquaint(id, from);
+            self.outputs.push_back(send(key));
             return 1;
         }
         self.tell_all();
-        let mut receivers = 0;
-        for (id, key) in self.roster.iter() {
-            if Some(id) != except && target.includes(id) {
-                receivers += 1;
-                self.outputs.push_back(Output::Send {
-                    to: key,
-                    outgoing: outgoing.clone(),
-                });
+        for at in 0..self.newcomers.len() {
+            let id = self.newcomers[at];
+            if Some(id) != from && target.includes(id) {
+                self.acquaint(id, from);
             }
         }
-        receivers
+        let before = self.outputs.len();
+        let receivers = self
+            .roster
+            .iter()
+            .filter(|&(id, _)| Some(id) != from && target.includes(id));
+        self.outputs.extend(receivers.map(|(_, key)| send(key)));
+        (self.outputs.len() - before) as u64
+    }
+
+    /// Introduces a newcomer to the client it is about to hear from, or to all before it hears from the program, which may speak of
+    /// anyone.
+    fn acquaint(&mut self, id: PeerId, from: Option<PeerId>) {
+        let Some(from) = from else {
+            self.introduce_some(id, usize::MAX);
+            return;
+        };
+        let (Some(key), Some(guest)) = (self.roster.key(id), self.guests.get_mut(&id)) else {
+            return;
+        };
+        if let Some(at) = guest.strangers.iter().position(|&stranger| stranger == from) {
+            guest.strangers.swap_remove(at);
+            self.introduce_to(key, from);
+        }
+    }
+
+    /// Introduces a newcomer to so many members at most; whether there are more.
+    fn introduce_some(&mut self, id: PeerId, most: usize) -> bool {
+        let (Some(key), Some(guest)) = (self.roster.key(id), self.guests.get_mut(&id)) else {
+            return false;
+        };
+        let rest = guest.strangers.len().saturating_sub(most);
+        let strangers = guest.strangers.split_off(rest);
+        if rest == 0 {
+            guest.strangers = Vec::new();
+        }
+        for stranger in strangers {
+            self.introduce_to(key, stranger);
+        }
+        rest > 0
+    }
+
+    fn introduce_to(&mut self, to: K, stranger: PeerId) {
+        self.statistics.announced += 1;
+        // One who has left is introduced all the same, as the departure is still to be told.
+        let message = match self.guests.get(&stranger) {
+            Some(guest) => guest.introduction.clone(),
+            None => System::AddPeer(stranger).to_bytes(),
+        };
+        self.push(to, message);
     }
 
     fn announce(&mut self, now: Time, id: PeerId, joined: bool) {
@@ -335,16 +419,16 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             return;
         };
         if self.announcements.concern(guest.told) {
-            let messages = self.announcements.since(guest.told);
+            let changes = self.announcements.since(guest.told);
             guest.told = self.announcements.told();
-            self.queue(key, &messages);
+            self.tell_of(id, key, &changes);
         }
     }
 
     fn tell_all(&mut self) {
         let now_told = self.announcements.told();
         // Most have been told the same.
-        let mut last: Option<(Told, Vec<Bytes>)> = None;
+        let mut last: Option<(Told, Vec<Change>)> = None;
         let members: Vec<(PeerId, K)> = self.roster.iter().collect();
         for (id, key) in members {
             let Some(guest) = self.guests.get_mut(&id) else {
@@ -354,21 +438,38 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
                 continue;
             }
             let told = std::mem::replace(&mut guest.told, now_told);
-            let messages = match last.take() {
-                Some((same, messages)) if same == told => messages,
+            let changes = match last.take() {
+                Some((same, changes)) if same == told => changes,
                 _ => self.announcements.since(told),
             };
-            self.queue(key, &messages);
-            last = Some((told, messages));
+            self.tell_of(id, key, &changes);
+            last = Some((told, changes));
         }
         self.announcements.clear();
     }
 
-    fn queue(&mut self, to: K, messages: &[Bytes]) {
-        self.statistics.announced += messages.len() as u64;
-        for message in messages {
-            let outgoing = Outgoing::system(message.clone());
-            self.outputs.push_back(Output::Send { to, outgoing });
+    fn tell_of(&mut self, id: PeerId, key: K, changes: &[Change]) {
+        for change in changes {
+            let strangers = self.guests.get_mut(&id).map(|guest| &mut guest.strangers);
+            if let Some(strangers) = strangers
+                && !change.joined
+                && let Some(at) = strangers.iter().position(|&stranger| stranger == change.id)
+            {
+                // It was never introduced.
+                strangers.swap_remove(at);
+                continue;
+            }
+            self.statistics.announced += 1;
+            self.push(key, change.message.clone());
         }
+    }
+
+    /// Queues a message of the session itself.
+    fn push(&mut self, to: K, message: Bytes) {
+        self.outputs.push_back(Output::Send {
+            to,
+            outgoing: Outgoing::system(message),
+            from: None,
+        });
     }
 }

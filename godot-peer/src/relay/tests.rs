@@ -28,7 +28,7 @@ fn drain(server: &mut SceneServer<char>) -> Vec<Output<char>> {
 fn sent(server: &mut SceneServer<char>) -> Vec<(char, Bytes)> {
     let outputs = drain(server).into_iter();
     let packets = outputs.filter_map(|output| match output {
-        Output::Send { to, outgoing } => Some((to, outgoing.packet.data)),
+        Output::Send { to, outgoing, .. } => Some((to, outgoing.packet.data)),
         Output::Reset(_) | Output::Event(_) => None,
     });
     packets.collect()
@@ -38,7 +38,7 @@ fn split(outputs: Vec<Output<char>>) -> (Vec<(char, Outgoing)>, Vec<ServerEvent>
     let (mut packets, mut events) = (Vec::new(), Vec::new());
     for output in outputs {
         match output {
-            Output::Send { to, outgoing } => packets.push((to, outgoing)),
+            Output::Send { to, outgoing, .. } => packets.push((to, outgoing)),
             Output::Event(event) => events.push(event),
             Output::Reset(key) => panic!("{key} is reset"),
         }
@@ -70,8 +70,8 @@ fn a_newcomer_and_the_others_are_told_of_each_other() {
     assert_eq!(
         sent(&mut server),
         [
-            ('b', System::AddPeer(id(2)).to_bytes()),
-            ('a', System::AddPeer(id(3)).to_bytes())
+            ('a', System::AddPeer(id(3)).to_bytes()),
+            ('b', System::AddPeer(id(2)).to_bytes())
         ]
     );
     assert_eq!(server.statistics().announced, 2);
@@ -117,10 +117,11 @@ fn many_changes_in_a_row_are_told_together() {
 fn everyone_ends_up_knowing_everyone_whatever_the_order() {
     let mut server = SceneServer::new(true);
     let mut known: HashMap<char, std::collections::BTreeSet<PeerId>> = HashMap::new();
-    let keys: Vec<char> = ('a'..='p').collect();
+    // More than a newcomer is introduced to at once.
+    let keys: Vec<char> = ('\u{1000}'..'\u{1200}').collect();
     let mut now = NOW;
     let mut state = 1u32;
-    for step in 0..2000u64 {
+    for step in 0..6000u64 {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let at = (state >> 16) as usize % keys.len();
         let key = keys[at];
@@ -136,9 +137,17 @@ fn everyone_ends_up_knowing_everyone_whatever_the_order() {
         if server.poll_timeout().is_some_and(|due| due <= now) {
             server.handle_timeout(now);
         }
+        if step % 50 == 0
+            && let Some(key) = server.next_newcomer()
+        {
+            server.introduce(key);
+        }
         apply(&mut server, &mut known);
     }
     server.handle_timeout(now + std::time::Duration::from_secs(1));
+    while let Some(key) = server.next_newcomer() {
+        server.introduce(key);
+    }
     apply(&mut server, &mut known);
     for (key, known) in &known {
         let others: std::collections::BTreeSet<PeerId> = server
@@ -358,4 +367,135 @@ fn packets_of_strangers_are_ignored() {
     let mut server = session();
     server.packet_received('x', 0, Packet::reliable(relay(0, b"\x03hi")));
     assert_eq!(drain(&mut server), []);
+}
+
+/// A server with a thousand clients, the last of which has not been introduced to all of the others.
+fn crowd() -> (SceneServer<u32>, PeerId) {
+    let mut server = SceneServer::new(true);
+    for number in 2..1002 {
+        server.peer_connected(NOW, number, number);
+    }
+    server.handle_timeout(Time::from_millis(1000));
+    (server, id(1001))
+}
+
+/// What is sent to one of them, as messages.
+fn messages_to(server: &mut SceneServer<u32>, receiver: u32) -> Vec<Message> {
+    let outputs = std::iter::from_fn(|| server.poll_output());
+    let messages = outputs.filter_map(|output| match output {
+        Output::Send { to, outgoing, .. } if to == receiver => Message::parse(&outgoing.packet.data).ok(),
+        _ => None,
+    });
+    messages.collect()
+}
+
+#[test]
+fn a_newcomer_to_a_crowd_is_introduced_bit_by_bit() {
+    let (mut server, _) = crowd();
+    assert_eq!(messages_to(&mut server, 1001).len(), INTRODUCTIONS);
+    let mut met = INTRODUCTIONS;
+    while met < 999 {
+        server.introduce(1001);
+        let introductions = messages_to(&mut server, 1001);
+        assert!((1..=INTRODUCTIONS).contains(&introductions.len()));
+        met += introductions.len();
+    }
+    assert_eq!(met, 999);
+    server.introduce(1001);
+    assert_eq!(messages_to(&mut server, 1001), []);
+}
+
+#[test]
+fn whoever_speaks_to_a_newcomer_is_introduced_first_and_once() {
+    let (mut server, newcomer) = crowd();
+    messages_to(&mut server, 1001);
+    let relayed = |server: &mut SceneServer<u32>| {
+        server.packet_received(2, 0, Packet::reliable(relay(newcomer.number(), b"\x03hi")));
+        messages_to(server, 1001)
+    };
+    assert_eq!(relayed(&mut server)[0], Message::System(System::AddPeer(id(2))));
+    assert_eq!(relayed(&mut server).len(), 1);
+    server.packet_received(3, 0, Packet::reliable(relay(0, b"\x03hi")));
+    let broadcast = messages_to(&mut server, 1001);
+    assert_eq!(broadcast[0], Message::System(System::AddPeer(id(3))));
+    assert_eq!(broadcast.len(), 2);
+}
+
+#[test]
+fn a_newcomer_knows_all_before_the_program_speaks() {
+    let (mut server, newcomer) = crowd();
+    let channel = TransferChannel::ZERO;
+    server
+        .send(
+            newcomer.into(),
+            channel,
+            TransferMode::Reliable,
+            scene::raw(b"all here"),
+        )
+        .expect("it is there");
+    let messages = messages_to(&mut server, 1001);
+    assert_eq!(messages.len(), 999 + 1);
+    assert!(matches!(messages.last(), Some(Message::Raw(_))));
+    assert_eq!(
+        server.next_newcomer(),
+        Some(2 + INTRODUCTIONS as u32 + 1),
+        "the next one in turn"
+    );
+}
+
+#[test]
+fn who_leaves_before_being_introduced_is_never_mentioned() {
+    let (mut server, _) = crowd();
+    messages_to(&mut server, 1001);
+    // A thousand have come within the time that changes are gathered.
+    let now = Time::from_millis(3000);
+    server.peer_disconnected(now, 2, Departure::Local);
+    assert_eq!(messages_to(&mut server, 1001), []);
+    while let Some(key) = server.next_newcomer() {
+        server.introduce(key);
+    }
+    let introduced = messages_to(&mut server, 1001);
+    assert_eq!(introduced.len(), 999 - INTRODUCTIONS - 1);
+    assert!(!introduced.contains(&Message::System(System::AddPeer(id(2)))));
+}
+
+/// Counts what is logged.
+struct Records(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl tracing::Subscriber for Records {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn nonsense_floods_no_log() {
+    let records = std::sync::Arc::default();
+    tracing::subscriber::with_default(Records(std::sync::Arc::clone(&records)), || {
+        let mut server = session();
+        for _ in 0..10_000 {
+            server.packet_received('a', 0, Packet::reliable(&b"\x07"[..]));
+            server.packet_received('a', 0, Packet::reliable(relay(99, b"\x03hi")));
+            server.peer_connected(NOW, 'x', 0);
+            drain(&mut server);
+        }
+    });
+    let count = records.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((3..100).contains(&count), "{count}");
 }
