@@ -118,7 +118,7 @@ fn settings_take_effect_and_figures_are_those_of_stock() {
 #[test]
 #[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
 fn network_conditions_are_what_they_are_called_and_monitors_show_them() {
-    checks("conditions", 17);
+    checks("conditions", 18);
 }
 
 #[test]
