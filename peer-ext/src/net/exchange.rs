@@ -51,7 +51,7 @@ struct Departure {
 }
 
 /// Queue lengths, for monitors.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct NetStatistics {
     /// Packets that the main thread has not taken yet.
     pub(crate) waiting_packets: usize,
@@ -233,9 +233,12 @@ impl Exchange {
     }
 
     pub(super) fn statistics(&self) -> NetStatistics {
+        // Nothing is between the outbox and the endpoint meanwhile.
+        let _passing_on = self.passing_on.lock().unwrap_or_else(PoisonError::into_inner);
         let mut statistics = NetStatistics {
             waiting_packets: self.waiting(),
-            ..NetStatistics::default()
+            queued_bytes: self.outbox().iter().map(|departure| departure.packet.data.len()).sum(),
+            resent: 0,
         };
         for peer in self.endpoint.peers() {
             if let Some(peer) = self.endpoint.inspect(peer, enet_proto::Peer::statistics) {
