@@ -51,7 +51,7 @@ struct Departure {
 }
 
 /// Queue lengths, for monitors.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct NetStatistics {
     /// Packets that the main thread has not taken yet.
     pub(crate) waiting_packets: usize,
@@ -233,9 +233,12 @@ impl Exchange {
     }
 
     pub(super) fn statistics(&self) -> NetStatistics {
+        // Nothing is between the outbox and the endpoint meanwhile.
+        let _passing_on = self.passing_on.lock().unwrap_or_else(PoisonError::into_inner);
         let mut statistics = NetStatistics {
             waiting_packets: self.waiting(),
-            ..NetStatistics::default()
+            queued_bytes: self.outbox().iter().map(|departure| departure.packet.data.len()).sum(),
+            resent: 0,
         };
         for peer in self.endpoint.peers() {
             if let Some(peer) = self.endpoint.inspect(peer, enet_proto::Peer::statistics) {
@@ -271,5 +274,66 @@ fn size(arrival: &Arrival) -> usize {
     match arrival {
         Arrival::Received { packet, .. } => packet.data.len(),
         Arrival::Connected { .. } | Arrival::Disconnected { .. } => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use enet_proto::compress::Compressor;
+    use enet_tokio::Config;
+
+    use super::super::thread::NetThread;
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// Fails as a bug in the network would, once.
+    struct Broken {
+        failed: bool,
+    }
+
+    impl Compressor for Broken {
+        fn compress(&mut self, _: &[u8], _: usize, _: &mut Vec<u8>) -> bool {
+            assert!(std::mem::replace(&mut self.failed, true), "a bug, for this test");
+            false
+        }
+
+        fn decompress(&mut self, _: &[u8], _: usize, _: &mut Vec<u8>) -> bool {
+            false
+        }
+    }
+
+    fn exchange(thread: &NetThread) -> Arc<Exchange> {
+        let address = (Ipv4Addr::LOCALHOST, 0);
+        let bound = thread
+            .handle()
+            .block_on(EventEndpoint::bind(address, Config::default()));
+        let exchange = Arc::new(Exchange::new(bound.expect("an endpoint")));
+        thread.handle().spawn(exchange.clone().run());
+        exchange
+    }
+
+    #[test]
+    fn a_panic_in_the_network_ends_one_host_and_nothing_else() {
+        let thread = NetThread::acquire().expect("a thread");
+        let (broken, server) = (exchange(&thread), exchange(&thread));
+        let address = server.endpoint().local_addr();
+        broken.act(|endpoint| {
+            endpoint.set_compressor(Some(Box::new(Broken { failed: false })));
+            endpoint.connect(address, 1, 0).expect("room for a peer");
+        });
+        broken.wait(LONG);
+        assert!(broken.has_ended(), "the main thread is told");
+
+        let client = exchange(&thread);
+        client
+            .act(|endpoint| endpoint.connect(address, 1, 0))
+            .expect("room for a peer");
+        for host in [&client, &server] {
+            host.wait(LONG);
+            assert!(matches!(host.next(), Some(Arrival::Connected { .. })));
+        }
     }
 }

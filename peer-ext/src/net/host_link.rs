@@ -324,9 +324,12 @@ impl HostLink {
         self.fallen.take()
     }
 
-    /// Puts a departure back, to be told of next.
-    pub(crate) fn put_off(&self, peer: Departing) {
-        self.failed.borrow_mut().push_front(peer);
+    /// Puts departures back, to be told of next.
+    pub(crate) fn put_off(&self, peers: Vec<Departing>) {
+        let mut failed = self.failed.borrow_mut();
+        for peer in peers.into_iter().rev() {
+            failed.push_front(peer);
+        }
     }
 
     /// How many things have happened that were not taken yet, about.
@@ -397,14 +400,18 @@ impl HostLink {
     /// Sends what is queued before it returns.
     pub(crate) fn flush(&self) {
         self.released.set(true);
-        self.exchange.act(EventEndpoint::flush);
+        self.exchange.act(flush_all);
     }
 
     /// Sends a bare datagram; `false` if the name cannot be looked up now.
     pub(crate) fn send_raw(&self, address: &str, port: u16, datagram: Bytes) -> bool {
         if let Some(address) = parse_address(address) {
             self.run(Purpose::Raw(datagram), Some(SocketAddr::new(address, port)));
-            self.flush();
+            // A CONNECT that waits for the network to begin goes on waiting: scripts may not be done with the settings that hold
+            // for it. The datagram waits with it.
+            if self.released.get() || self.peers.borrow().is_empty() {
+                self.flush();
+            }
             return true;
         }
         let Some(lookup) = Lookup::begin(address) else {
@@ -454,9 +461,10 @@ impl HostLink {
     /// Ends the host: what is queued is sent as far as that needs no waiting, every peer is told once, the socket is closed.
     pub(crate) fn close(&self) {
         self.finish(|endpoint| endpoint.close_now(0));
+        self.fallen.take();
     }
 
-    /// Ends the host without a word to anybody.
+    /// Ends the host without a word to anybody. Its connections have fallen then.
     pub(crate) fn destroy(&self) {
         self.finish(|endpoint| {
             for peer in endpoint.peers() {
@@ -470,18 +478,16 @@ impl HostLink {
         let Some(thread) = self.thread.take() else { return };
         self.exchange.act(end);
         self.errands.take();
-        self.failed.take();
         self.by_handle.take();
+        let failed = self.failed.take();
         let peers = self.peers.take();
-        let ours = Farewell {
-            why: Why::ByUs,
-            data: 0,
-        };
+        let mut fallen = self.fallen.borrow_mut();
+        fallen.extend(failed);
         for peer in peers.into_values() {
-            peer.end(ours);
-            peer.let_go();
+            peer.end(Farewell::OURS);
+            fallen.push(Departing(peer));
         }
-        self.fallen.take();
+        drop(fallen);
         drop(thread);
     }
 
@@ -495,6 +501,18 @@ impl HostLink {
 impl Drop for HostLink {
     fn drop(&mut self) {
         self.destroy();
+    }
+}
+
+/// Sends all that can be sent without waiting. One flush of an endpoint leaves the rest to its task.
+pub(super) fn flush_all(endpoint: &EventEndpoint) {
+    let sent = || endpoint.statistics().host.datagrams_sent;
+    loop {
+        let before = sent();
+        endpoint.flush();
+        if sent() == before {
+            return;
+        }
     }
 }
 

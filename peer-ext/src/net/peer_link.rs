@@ -9,7 +9,7 @@ use std::time::Duration;
 use enet_tokio::{DisconnectReason, EventEndpoint, Packet, PeerHandle, PeerState, PeerStatistics, SendError};
 use godot::obj::Gd;
 
-use super::host_link::HostLink;
+use super::host_link::{HostLink, flush_all};
 use crate::api::RustENetPacketPeer;
 
 /// A connection, from when it is asked for or comes in until it is over; then what is known of its end.
@@ -31,6 +31,8 @@ pub(crate) struct PeerLink {
     farewell: Cell<Option<Farewell>>,
     /// The id in a multiplayer session, 0 while it has none.
     id: Cell<i32>,
+    /// The last poll of the session in which something of it was received.
+    heard_in: Cell<u64>,
     /// What scripts see of it. It refers to this, so it is let go when the connection is over.
     object: RefCell<Option<Gd<RustENetPacketPeer>>>,
 }
@@ -114,6 +116,7 @@ impl PeerLink {
             inbox: RefCell::default(),
             farewell: Cell::new(None),
             id: Cell::new(0),
+            heard_in: Cell::new(0),
             object: RefCell::new(None),
         }
     }
@@ -205,6 +208,15 @@ impl PeerLink {
 
     pub(crate) fn set_id(&self, id: i32) {
         self.id.set(id);
+    }
+
+    /// Something of it was received in a poll of the session.
+    pub(crate) fn hear_in(&self, poll: u64) {
+        self.heard_in.set(poll);
+    }
+
+    pub(crate) fn was_heard_in(&self, poll: u64) -> bool {
+        self.heard_in.get() == poll
     }
 
     pub(crate) fn is_active(&self) -> bool {
@@ -299,9 +311,12 @@ impl PeerLink {
     }
 
     /// Asks the other side to part; gone when it has agreed, or at once if it is not connected yet.
+    ///
+    /// What was queued leaves before, here and below, as stock sends each packet when it is put; it is not resent.
     pub(crate) fn disconnect(&self, data: u32) {
         self.leaving.set(true);
         if self.connected.get() {
+            self.flush();
             self.act_on_live(|endpoint, peer| endpoint.disconnect(peer, data));
         } else {
             self.disconnect_now(data);
@@ -320,12 +335,14 @@ impl PeerLink {
 
     /// Parts at once; the other side is told once.
     pub(crate) fn disconnect_now(&self, data: u32) {
+        self.flush();
         self.act_on_live(|endpoint, peer| endpoint.disconnect_now(peer, data));
         self.fall();
     }
 
     /// Parts at once, without a word.
     pub(crate) fn reset(&self) {
+        self.flush();
         self.act_on_live(EventEndpoint::reset);
         self.fall();
     }
@@ -358,14 +375,17 @@ impl PeerLink {
 
     /// Inactive by this side's doing, without an event to come.
     fn fall(&self) {
-        let ours = Farewell {
-            why: Why::ByUs,
-            data: 0,
-        };
         let peer = self.handle();
-        self.end(ours);
+        self.end(Farewell::OURS);
         if let Some(host) = self.host.upgrade() {
             host.fell(self.serial, peer);
+        }
+    }
+
+    /// Sends what is queued, if it is connected: a CONNECT waits for the network to begin.
+    fn flush(&self) {
+        if self.connected.get() {
+            self.act(flush_all);
         }
     }
 
@@ -385,6 +405,12 @@ impl PeerLink {
 }
 
 impl Farewell {
+    /// This side has ended it.
+    pub(crate) const OURS: Farewell = Farewell {
+        why: Why::ByUs,
+        data: 0,
+    };
+
     /// What a server passes along when it turns a newcomer away: "REFU" in ASCII. Stock Godot looks at the data of no notice.
     pub(crate) const REFUSAL: u32 = u32::from_be_bytes(*b"REFU");
 

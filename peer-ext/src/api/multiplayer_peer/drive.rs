@@ -51,42 +51,58 @@ impl RustENetMultiplayerPeer {
     pub(super) fn drive(&mut self) {
         let Some(session) = self.active() else { return };
         let generation = self.generation;
-        let hosts: Vec<(i32, Rc<HostLink>)> = session
+        let mut hosts: Vec<(i32, Rc<HostLink>)> = session
             .hosts
             .iter()
             .map(|(id, host)| (*id, host.link.clone()))
             .collect();
-        for (_, host) in &hosts {
+        for (key, host) in &hosts {
             if self.dismiss_fallen(host, generation).is_none() {
                 return;
             }
-        }
-        for (key, host) in hosts {
-            host.begin();
-            // What comes meanwhile has to wait: handlers of signals may send, and be answered, for ever.
-            let mut received = false;
-            for _ in 0..host.waiting() {
-                let happening = match host.next() {
-                    // What came before it has to be read first. The model acknowledges nothing between two polls, so there a
-                    // departure never comes with the packets before it.
-                    Some(Happening::Disconnected { peer }) if received => {
-                        host.put_off(peer);
-                        break;
-                    }
-                    Some(happening) => happening,
-                    None => break,
-                };
-                received |= matches!(happening, Happening::Received { .. });
-                self.handle(happening);
-                if self.generation != generation {
-                    return;
-                }
-            }
-            report_refused(&host);
-            if host.is_broken() && !self.lose_host(key) {
+            if !host.is_open() && !self.lose_host(*key, "was destroyed") {
                 return;
             }
         }
+        hosts.retain(|(_, host)| host.is_open());
+        self.polls += 1;
+        for (key, host) in hosts {
+            host.begin();
+            if !self.take_in(&host, generation) {
+                return;
+            }
+            report_refused(&host);
+            if host.is_broken() && !self.lose_host(key, "has failed") {
+                return;
+            }
+        }
+    }
+
+    /// Takes what a host has; returns whether the session goes on.
+    fn take_in(&mut self, host: &Rc<HostLink>, generation: u64) -> bool {
+        let mut put_off = Vec::new();
+        // What comes meanwhile has to wait: handlers of signals may send, and be answered, for ever.
+        for _ in 0..host.waiting() {
+            let happening = match host.next() {
+                // What it has sent before has to be read first. The model acknowledges nothing between two polls, so there a
+                // departure never comes with the packets before it.
+                Some(Happening::Disconnected { peer }) if peer.was_heard_in(self.polls) => {
+                    put_off.push(peer);
+                    continue;
+                }
+                Some(happening) => happening,
+                None => break,
+            };
+            if let Happening::Received { peer, .. } = &happening {
+                peer.hear_in(self.polls);
+            }
+            self.handle(happening);
+            if self.generation != generation {
+                return false;
+            }
+        }
+        host.put_off(put_off);
+        true
     }
 
     /// Those who were reset or disconnected at once, by a script, leave now. `None` if the session is over with that.
@@ -180,8 +196,8 @@ impl RustENetMultiplayerPeer {
     }
 
     /// A host whose socket is gone ends; returns whether the session goes on.
-    fn lose_host(&mut self, key: i32) -> bool {
-        godot_error!("The network of this multiplayer peer has failed.");
+    fn lose_host(&mut self, key: i32, how: &str) -> bool {
+        godot_error!("The connection of this multiplayer peer {how}.");
         match &mut self.session {
             Some(session) if session.mode == Mode::Mesh => {
                 session.hosts.remove(&key);
@@ -209,6 +225,7 @@ impl RustENetMultiplayerPeer {
             return;
         }
         session.strike(id);
+        self.farewells.note(id, Some(Farewell::OURS));
         match session.mode {
             Mode::Client => self.end(),
             Mode::Mesh => {
@@ -221,11 +238,22 @@ impl RustENetMultiplayerPeer {
     }
 
     pub(super) fn tell_connected(&mut self, id: i32) {
-        self.signals().peer_connected().emit(i64::from(id));
+        self.tell(|peer| peer.signals().peer_connected().emit(i64::from(id)));
     }
 
     fn tell_disconnected(&mut self, id: i32) {
-        self.signals().peer_disconnected().emit(i64::from(id));
+        self.tell(|peer| peer.signals().peer_disconnected().emit(i64::from(id)));
+    }
+
+    /// Emits a signal. If a handler drops the last reference to this object the session ends; the object itself goes when Godot
+    /// is idle, as it is in use here.
+    fn tell(&mut self, emit: impl FnOnce(&mut Self)) {
+        let mut kept = self.to_gd();
+        emit(self);
+        if kept.get_reference_count() == 1 {
+            self.end();
+            kept.run_deferred_gd(drop);
+        }
     }
 }
 

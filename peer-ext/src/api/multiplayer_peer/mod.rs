@@ -66,6 +66,7 @@ pub(crate) struct RustENetMultiplayerPeer {
     session: Option<Session>,
     /// Grows with each session that begins or ends, so that one notices that a signal's handler ended it.
     generation: u64,
+    polls: u64,
     bind_ip: Option<IpAddr>,
     target: i32,
     transfer_channel: i32,
@@ -219,6 +220,9 @@ impl RustENetMultiplayerPeer {
         let id = peer_id as i32;
         session.strike(id);
         session.admit(id, peer);
+        if let Ok(conditions) = conditions::read(&self.conditions) {
+            link.set_conditions(conditions);
+        }
         session.hosts.insert(id, SessionHost { link, object: host });
         self.tell_connected(id);
         Error::OK
@@ -295,8 +299,9 @@ impl RustENetMultiplayerPeer {
     ///
     /// [code]REASON_BY_PEER[/code]: it left, see [method get_disconnect_data]. [code]REASON_BY_US[/code]: this side ended the
     /// connection. [code]REASON_TIMED_OUT[/code]: it does not answer any more. [code]REASON_NO_ANSWER[/code]: it has never
-    /// answered; nobody is there, or the server is full. [code]REASON_REFUSED[/code]: the server takes nobody at present (only a
-    /// server of this class says so). [code]REASON_NO_ADDRESS[/code]: its name has no address.
+    /// answered; nobody is there, or the server is full, which it leaves unanswered as every ENet host does.
+    /// [code]REASON_REFUSED[/code]: the server takes nobody at present (only a server of this class says so).
+    /// [code]REASON_NO_ADDRESS[/code]: its name has no address.
     /// [code]REASON_NETWORK_FAILED[/code]: the socket is broken.
     #[func]
     fn get_disconnect_reason(&self, peer_id: i64) -> DisconnectReason {
@@ -390,6 +395,9 @@ impl RustENetMultiplayerPeer {
         self.refusing = false;
         for host in session.hosts.values() {
             host.link.close();
+        }
+        for (id, peer) in &session.members {
+            self.farewells.note(*id, peer.farewell());
         }
     }
 }
