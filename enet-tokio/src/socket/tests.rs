@@ -181,8 +181,7 @@ async fn a_port_that_refuses_is_an_error_in_receiving_and_no_end() {
     }
 }
 
-/// A stream that poses as a UDP socket, and its other end. On the loopback interface the send buffer of a true one is never full,
-/// and none fails at every attempt to receive; this one does, as what comes has no sender.
+/// A stream that poses as a UDP socket, and its other end. On the loopback interface the send buffer of a true one is never full.
 #[cfg(unix)]
 fn posing() -> (Socket, std::net::TcpStream) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -229,12 +228,31 @@ async fn a_datagram_that_the_kernel_has_no_room_for_waits_until_it_has() {
     assert_eq!(socket.statistics().send_errors, 0);
 }
 
-#[cfg(unix)]
+/// A socket that fails at every attempt to receive, as what comes has a sender that is no IP address, and the other end of it.
+#[cfg(target_os = "linux")]
+fn failing() -> (Socket, std::os::unix::net::UnixStream) {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+
+    let config = Config::default().with_batching(Batching::Off);
+    let mut socket = Socket::bind("127.0.0.1:0".parse().unwrap(), &config).unwrap();
+    let name = format!("enet-tokio-{}-{}", std::process::id(), socket.local_address().port());
+    let name = SocketAddr::from_abstract_name(name).unwrap();
+    let listener = UnixListener::bind_addr(&name).unwrap();
+    let end = UnixStream::connect_addr(&name).unwrap();
+    end.set_nonblocking(true).unwrap();
+    let (other, _) = listener.accept().unwrap();
+    let posing = std::net::UdpSocket::from(std::os::fd::OwnedFd::from(end));
+    socket.io = Io::new(posing).unwrap();
+    (socket, other)
+}
+
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn errors_without_end_in_receiving_keep_no_thread_busy() {
     use std::io::Write;
 
-    let (mut socket, mut other) = posing();
+    let (mut socket, mut other) = failing();
     let errors_at_once = |socket: &mut Socket, cx: &mut Context<'_>| {
         let before = socket.statistics().receive_errors;
         let more = socket.poll_receive(cx, false, usize::MAX, |_, _| panic!("it has no sender"));
