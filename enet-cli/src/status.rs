@@ -18,6 +18,8 @@ pub(crate) struct Snapshot {
     outgoing: f64,
     relayed: u64,
     dropped: u64,
+    /// Connections in the making.
+    joining: usize,
     /// How often limits of the configuration struck.
     limited: u64,
     rows: Vec<Row>,
@@ -99,19 +101,11 @@ impl Sampler {
             outgoing,
             relayed: statistics.scene.relayed_out,
             dropped: host.dropped.total() + statistics.scene.malformed + statistics.scene.unknown_targets,
-            limited: limited(statistics),
+            joining: statistics.endpoint.half_open,
+            limited: host.limits.total() + statistics.too_slow + statistics.too_fast,
             rows,
         }
     }
-}
-
-/// How often limits struck, of the protocol and of the relay.
-fn limited(statistics: &ServerStatistics) -> u64 {
-    let limits = &statistics.endpoint.host.limits;
-    let of_connecting = limits.peers + limits.duplicate_peers + limits.joins_per_second;
-    let of_data = limits.waiting_data + limits.incomplete_packets + limits.held_data + limits.queued_data;
-    let of_slowness = limits.slow_peers + statistics.too_slow + statistics.too_fast;
-    of_connecting + of_data + of_slowness
 }
 
 /// Bytes per second, in and out. A counter below its former value is that of a new connection under the same id.
@@ -127,8 +121,9 @@ impl Snapshot {
     /// Writes it to the log.
     pub(crate) fn log(&self) {
         tracing::info!(
-            "{} clients, in {}, out {}, {} packets relayed, {} dropped, {} limited",
+            "{} clients, {} joining, in {}, out {}, {} packets relayed, {} dropped, {} limited",
             self.clients,
+            self.joining,
             Rate(self.incoming),
             Rate(self.outgoing),
             self.relayed,
@@ -161,8 +156,8 @@ impl Snapshot {
                 Rate(self.outgoing)
             ),
             format!(
-                "relayed {}  dropped {}  limited {}",
-                self.relayed, self.dropped, self.limited
+                "joining {}  relayed {}  dropped {}  limited {}",
+                self.joining, self.relayed, self.dropped, self.limited
             ),
             format!(
                 "{:>10} {:<width$} {:>7} {:>6} {:>11} {:>11} {:>8}",
@@ -237,6 +232,7 @@ mod tests {
             outgoing: 5e6,
             relayed: 7,
             dropped: 1,
+            joining: 3,
             limited: 2,
             rows: (2..2 + clients).map(row).collect(),
         }
@@ -246,7 +242,7 @@ mod tests {
     fn a_row_tells_all_of_a_client() {
         let lines = snapshot(1).lines(20);
         assert_eq!(lines.len(), 4);
-        assert_eq!(lines[1], "relayed 7  dropped 1  limited 2");
+        assert_eq!(lines[1], "joining 3  relayed 7  dropped 1  limited 2");
         assert!(
             lines[0].starts_with("[::]:7777  1 clients  in 0 B/s  out 4.8 MiB/s"),
             "{}",

@@ -438,7 +438,7 @@ fn an_unknown_compression_is_answered_with_those_there_are() {
 #[test]
 fn without_a_terminal_figures_are_logged() {
     let serve = Serve::start(&["serve", "--bind", "127.0.0.1:0", "--status"]);
-    let line = serve.logged("0 clients, in ");
+    let line = serve.logged("0 clients, 0 joining, in ");
     assert!(line.ends_with("0 packets relayed, 0 dropped, 0 limited"), "{line}");
 }
 

@@ -46,6 +46,22 @@ pub struct LimitsStruck {
     pub slow_peers: u64,
 }
 
+impl LimitsStruck {
+    /// All of them together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.peers
+            + self.duplicate_peers
+            + self.joins_per_second
+            + self.waiting_data
+            + self.incomplete_packets
+            + self.held_data
+            + self.queued_data
+            + self.inflation
+            + self.slow_peers
+    }
+}
+
 /// What was dropped, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -12,6 +12,8 @@ pub struct EndpointStatistics {
     pub socket: SocketStatistics,
     /// Peers that are connected, connecting or leaving now.
     pub peers: usize,
+    /// Connections in the making: those that have asked, but not proven yet that they receive at their address.
+    pub half_open: usize,
 }
 
 /// System calls and errors of a socket.

@@ -172,7 +172,12 @@ impl Drop for Driver {
     /// The task was finished, or the runtime is going down: then peers are told as well as it can be done at once.
     fn drop(&mut self) {
         self.shared.with(|state| {
-            if !state.has_ended() {
+            if state.has_ended() {
+                return;
+            }
+            if std::thread::panicking() {
+                state.abandon();
+            } else {
                 state.host.disconnect_all_now(0);
                 let now = state.clock.now();
                 state.transmit(now, usize::MAX);

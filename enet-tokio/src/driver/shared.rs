@@ -205,6 +205,7 @@ impl State {
             host: *self.host.statistics(),
             socket: self.socket.as_ref().map_or(self.last_counts, Socket::statistics),
             peers: self.host.peers().count(),
+            half_open: self.host.half_open(),
         }
     }
 
@@ -345,6 +346,18 @@ impl State {
         }
         self.outgoing.clear();
         self.dispatch();
+        self.wake_all();
+    }
+
+    /// The end after a panic: the protocol may be in any state and is left alone, but nobody waits for ever.
+    pub(super) fn abandon(&mut self) {
+        self.phase = Phase::Ended;
+        self.socket = None;
+        self.wake_all();
+    }
+
+    /// Tells all tasks that nothing comes any more.
+    fn wake_all(&mut self) {
         match &mut self.sink {
             Sink::Connections(connections) => connections.end(&mut self.woken),
             Sink::Events(events) => events.waiting.wake(&mut self.woken),
