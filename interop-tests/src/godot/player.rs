@@ -44,6 +44,17 @@ pub struct Call {
     pub payload: Payload,
 }
 
+impl Class {
+    /// S for stock, R for ours, as casts are written.
+    #[must_use]
+    pub fn letter(self) -> char {
+        match self {
+            Class::Stock => 'S',
+            Class::Rust => 'R',
+        }
+    }
+}
+
 impl Player {
     /// Starts Godot with the project; it plays no part in a session yet.
     ///
