@@ -15,4 +15,4 @@ pub use deliver::{Mode, until_seen};
 pub use find::{Godot, GodotError};
 pub use guest::{Client, Guest};
 pub use player::{Call, Class, Player};
-pub use run::GodotRun;
+pub use run::{GodotRun, copy};
