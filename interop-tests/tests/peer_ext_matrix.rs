@@ -9,8 +9,15 @@ use std::path::Path;
 use interop_tests::peer_ext;
 use serde_json::Value;
 
+/// What an actor has seen, and why peers went as far as it knows, which is not compared.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    lines: Vec<String>,
+    reasons: Vec<String>,
+}
+
 /// What every actor has seen.
-type Log = BTreeMap<String, Vec<String>>;
+type Log = BTreeMap<String, Seen>;
 
 /// What went on in each cast.
 type Plays = BTreeMap<String, Log>;
@@ -33,7 +40,10 @@ fn play(scenarios: &str) {
     let mut differences = Vec::new();
     for (scenario, casts) in &plays {
         let (model, stock) = model(casts);
-        assert!(stock.values().any(|saw| saw.len() > 2), "nothing happens in {scenario}");
+        assert!(
+            stock.values().any(|seen| seen.lines.len() > 2),
+            "nothing happens in {scenario}"
+        );
         if table.is_empty() {
             let names: Vec<&str> = order(casts).collect();
             let _ = writeln!(table, "| {scenarios} | {} |", names.join(" | "));
@@ -67,10 +77,14 @@ fn run(scenarios: &str) -> BTreeMap<String, Plays> {
         if event["event"] == "end" {
             break;
         }
-        let saw = event["saw"].as_array().expect("lines").iter().map(text).collect();
+        let lines = |key: &str| event[key].as_array().expect("lines").iter().map(text).collect();
+        let seen = Seen {
+            lines: lines("saw"),
+            reasons: lines("reasons"),
+        };
         let casts = plays.entry(text(&event["scenario"])).or_default();
         let log = casts.entry(text(&event["cast"])).or_default();
-        log.insert(text(&event["actor"]), saw);
+        log.insert(text(&event["actor"]), seen);
     }
     assert!(godot.wait().success());
     plays
@@ -94,19 +108,18 @@ fn compare(stock: &Log, log: &Log) -> Option<String> {
     let mut text = String::new();
     let actors: BTreeSet<&String> = stock.keys().chain(log.keys()).collect();
     for actor in actors {
-        let (wanted, found) = (log_of(stock, actor), log_of(log, actor));
+        let nothing = Seen::default();
+        let [wanted, seen] = [stock, log].map(|log| log.get(actor).unwrap_or(&nothing));
+        let (wanted, found) = (&wanted.lines, &seen.lines);
         for failure in found.iter().filter(|line| line.starts_with(FAILURE)) {
             let _ = write!(text, "\n  {actor} {failure}");
         }
         if wanted.len() != found.len() || !wanted.iter().zip(found).all(|(wanted, found)| alike(wanted, found)) {
             let _ = write!(text, "\n  {actor} saw {found:#?}\n  and not {wanted:#?}");
+            let _ = write!(text, "\n  where {:?}", seen.reasons);
         }
     }
     (!text.is_empty()).then_some(text)
-}
-
-fn log_of<'a>(log: &'a Log, actor: &str) -> &'a [String] {
-    log.get(actor).map_or(&[], Vec::as_slice)
 }
 
 /// Whether a line says the same as that of the stock peers, or a figure that comes near theirs.
@@ -180,7 +193,14 @@ fn connections_and_meshes_work_as_with_stock_peers() {
 
 #[test]
 fn failures_and_other_figures_are_differences() {
-    let log = |lines: &[&str]| Log::from([("server".to_owned(), lines.iter().map(ToString::to_string).collect())]);
+    let log = |lines: &[&str]| {
+        let lines = lines.iter().map(ToString::to_string).collect();
+        let seen = Seen {
+            lines,
+            ..Seen::default()
+        };
+        Log::from([("server".to_owned(), seen)])
+    };
     let stock = log(&["came", "measured bytes: 20000.0"]);
     assert_eq!(compare(&stock, &log(&["came", "measured bytes: 35000.0"])), None);
     for other in [
