@@ -151,7 +151,9 @@ pub(crate) fn scenarios(effort: Effort) -> Vec<Scenario> {
         if full { 5.0 } else { 2.0 },
     ));
     for &loss in if full { &[2, 5][..] } else { &[5] } {
-        scenarios.push(lossy_bulk(loss, if full { 12 } else { 3 }));
+        // The others take very long for it.
+        let bulk = lossy_bulk(loss, if full { 12 } else { 6 });
+        scenarios.push(if full { bulk.and_others() } else { bulk });
         scenarios.push(lossy_small(loss, if full { 20.0 } else { 4.0 }));
     }
     scenarios.push(storm(if full { 4000 } else { 1000 }));
@@ -370,7 +372,6 @@ fn lossy_bulk(percent: u32, mebibytes: u64) -> Scenario {
     .shows(&[Figure::ShareOfLimit, Figure::MebibytesPerSecond])
     .over(f64::from(percent) / 100.0, 40)
     .and(&[OURS_TO_C])
-    .and_others()
     .within(30)
 }
 

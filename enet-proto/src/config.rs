@@ -27,16 +27,18 @@ pub struct HostConfig {
     /// The largest datagram to send, in bytes of UDP payload, 576 to 4096. A connection uses the smaller one of both sides.
     /// Default 1392.
     pub mtu: u16,
-    /// How many peers may come from one IP address. Default 4095, as in C.
+    /// How many peers may come from one IP address, or one /64 of IPv6, which is what one machine has. Default 4095, as in C.
     pub duplicate_peers: usize,
     /// How many connections may come to be in a second; in a single moment as many. Those beyond it come to be later, if their
-    /// clients are as patient as stock ones. Default 10 000.
+    /// clients are as patient as stock ones. When it is nearly used up, address prefixes (/24 of IPv4, /56 of IPv6) get even
+    /// shares. Default 10 000.
     pub max_joins_per_second: u32,
     /// The largest packet to send or accept, in bytes. Default 32 MiB.
     pub max_packet_size: usize,
     /// How much received data of one peer may wait: packets not yet polled, packets that came too early, and packets of which
     /// fragments are missing. Each also counts for what its bookkeeping costs. Beyond it new packets are refused and, if
-    /// reliable, come again. One packet in the making may exceed it. Default 32 MiB.
+    /// reliable, come again. What came too early does not keep out what it waits for, so that there may be as much again in order.
+    /// One packet in the making may exceed it, if the program has polled all before it. Default 32 MiB.
     pub max_waiting_data: usize,
     /// How many packets of one peer may be in the making, that is, lack fragments. A stock sender has no more than 120 reliable
     /// ones on their way. Beyond it only the packet that the others wait for may begin. Default 2048, which one peer can make
@@ -47,7 +49,9 @@ pub struct HostConfig {
     /// with nothing queued takes a packet of any allowed size. Default 32 MiB.
     pub max_queued_data: usize,
     /// How much data of all peers together, waiting and queued, this host may hold before the heaviest are refused more: each
-    /// may then only go beyond an even share of this if it is the first of its packets. Default 1 GiB.
+    /// may then only go beyond an even share of this if it is the first of its packets, and no packet in fragments may at twice
+    /// this. Packets that the program has not polled count also when their sender has left; when they alone are as much, nobody
+    /// may join. Default 1 GiB.
     pub max_held_data: usize,
     /// When the queue to a peer is full and a packet was refused for it, how long the peer has to acknowledge a sixteenth of
     /// [`max_queued_data`](Self::max_queued_data). One that takes longer, less than 35 KB/s by default, is disconnected as
@@ -55,13 +59,19 @@ pub struct HostConfig {
     pub slow_peer_timeout: Duration,
     /// The largest window of reliable data in flight to agree on, in bytes. Stock peers agree on 65536 at most; a larger value
     /// takes effect between hosts of this crate. Default 262144: on a fast network the size of the window is what bounds the
-    /// throughput, and as much still fits the receive buffer that systems give a socket of themselves.
+    /// throughput. The receiver's socket needs a buffer for it: the 208 KiB that Linux gives a socket of itself hold some 90 full
+    /// datagrams, or 128 KB, and what a burst loses beyond that comes again.
     pub max_window: u32,
     /// Whether datagrams carry a CRC-32. Both sides must agree; stock Godot never does. Default false.
     pub checksum: bool,
     /// How datagrams are compressed. Both sides must agree. For a kind of one's own there is
     /// [`Host::set_compressor`](crate::Host::set_compressor). Default [`Compression::None`].
     pub compression: Compression,
+    /// How many bytes per second one peer may have this host make of compressed datagrams beyond 16 times their own size; as many
+    /// at once. A few bytes that open to thousands cost a hundred times the work of any other datagram. Beyond it those that are
+    /// small enough to open to so much are dropped, as if lost; larger ones never are. Those who are no peers share one such
+    /// allowance. Default 2 MiB.
+    pub max_inflation_per_second: u32,
     /// Whether others may connect to this host. Default true.
     pub accept: bool,
     /// Whether a reliable command is resent as soon as later ones have been acknowledged, rather than only after its time-out.
@@ -70,13 +80,14 @@ pub struct HostConfig {
     /// How long acknowledgements may wait for something to travel with. The other side measures a round trip time longer by as
     /// much. Default 0: they leave with the next transmission.
     pub ack_delay: Duration,
-    /// Whether a DISCONNECT that wants no acknowledgement, as `close()` of Godot sends it, is only believed when a PING stays
-    /// unanswered for twice the time-out of a command. Without checksums nothing else protects a player from a forged one; a
-    /// true one is noticed by as much later. Default true.
+    /// Whether a DISCONNECT that wants no acknowledgement, as `close()` of Godot sends it, is only believed when PINGs stay
+    /// unanswered for four times the time-out of a command; each one that proved false doubles that, to 64 times or 5 s.
+    /// Without checksums nothing else protects a player from a forged one; a true one is noticed by as much later. Default true.
     pub doubt_disconnects: bool,
     /// How many connections may be in the making at a time, that is, have asked but not yet proven that they receive at their
-    /// address. Each costs 600 bytes at most. When full, a newcomer replaces a random one from where most of them come.
-    /// Default 12 288, that is, at most 8 MiB.
+    /// address. Each costs some 160 bytes. When full, a newcomer replaces a random one; if more than a sixteenth of all come from
+    /// one address prefix (/24 of IPv4, /56 of IPv6), most likely one of those. Default 49 152, that is, at most 8 MiB: at 20 000
+    /// forged attempts a second each stays for two seconds on average, many times what a client needs to answer.
     pub max_half_open: usize,
 }
 
@@ -99,11 +110,12 @@ impl Default for HostConfig {
             max_window: DEFAULT_WINDOW,
             checksum: false,
             compression: Compression::None,
+            max_inflation_per_second: 2 * 1024 * 1024,
             accept: true,
             fast_retransmit: true,
             ack_delay: Duration::ZERO,
             doubt_disconnects: true,
-            max_half_open: 12_288,
+            max_half_open: 49_152,
         }
     }
 }

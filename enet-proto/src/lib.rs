@@ -58,6 +58,7 @@ mod packet;
 mod peer;
 mod statistics;
 mod time;
+mod token_bucket;
 pub mod wire;
 
 pub use config::HostConfig;

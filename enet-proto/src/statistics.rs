@@ -36,10 +36,12 @@ pub struct LimitsStruck {
     pub waiting_data: u64,
     /// Fragments refused for [`max_incomplete_packets`](crate::HostConfig::max_incomplete_packets).
     pub incomplete_packets: u64,
-    /// Commands and packets refused for [`max_held_data`](crate::HostConfig::max_held_data).
+    /// Commands, packets and connections refused for [`max_held_data`](crate::HostConfig::max_held_data).
     pub held_data: u64,
     /// Packets of the program refused for [`max_queued_data`](crate::HostConfig::max_queued_data).
     pub queued_data: u64,
+    /// Compressed datagrams dropped for [`max_inflation_per_second`](crate::HostConfig::max_inflation_per_second).
+    pub inflation: u64,
     /// Peers given up for [`slow_peer_timeout`](crate::HostConfig::slow_peer_timeout).
     pub slow_peers: u64,
 }

@@ -134,7 +134,7 @@ fn unproven_connections_have_a_fixed_place() {
     let now = Time::from_millis(1);
     let mut host = Host::new(HostConfig::default(), [1; 32], now);
     let mut buffer = Vec::new();
-    for number in 0..40_000u32 {
+    for number in 0..60_000u32 {
         let from = SocketAddr::from((Ipv4Addr::from(0x0A00_0000 + number * 256), 4000));
         let connect = Command::control(1, Body::Connect(Connect::default()));
         let datagram = Datagram::to(NO_PEER, 0).sent_at(0).with(connect);
@@ -152,6 +152,7 @@ fn unproven_connections_have_a_fixed_place() {
         while host.poll_transmit(now, 1, &mut buffer).is_some() {}
     }
     let table = host.half_open();
+    assert_eq!(table, host.config().max_half_open, "it is full");
     let held = weigh(host);
     println!("{table} unproven connections hold {held} bytes");
     assert!(held <= 8 << 20, "{held} bytes for {table} unproven connections");

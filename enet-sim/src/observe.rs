@@ -55,6 +55,8 @@ pub struct InFlight {
     unacknowledged: HashMap<(u8, u16), usize>,
     bytes: usize,
     most: usize,
+    /// The most since it was last asked for, counted when something was sent for the first time.
+    fresh: Option<usize>,
 }
 
 impl InFlight {
@@ -67,6 +69,7 @@ impl InFlight {
             unacknowledged: HashMap::new(),
             bytes: 0,
             most: 0,
+            fresh: None,
         }
     }
 
@@ -90,6 +93,7 @@ impl InFlight {
                 {
                     self.bytes += length;
                     self.most = self.most.max(self.bytes);
+                    self.fresh = self.fresh.max(Some(self.bytes));
                 }
             }
             if let (true, Body::Acknowledge { number, .. }) = (back, &command.body) {
@@ -102,6 +106,11 @@ impl InFlight {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The most bytes that were in flight right after something new was sent, since the last call; `None` if nothing was.
+    pub fn take_fresh(&mut self) -> Option<usize> {
+        self.fresh.take()
     }
 
     /// The most bytes that were in flight.

@@ -193,6 +193,27 @@ macro_rules! common_methods {
             self.handle.act(|state| state.host.set_channel_limit(limit));
         }
 
+        /// Sets the largest datagram of future connections, in bytes, 576 to 4096. A connection keeps what it has agreed on; so
+        /// one peer can be given an MTU of its own.
+        pub fn set_mtu(&self, mtu: u16) {
+            self.handle.act(|state| state.host.set_mtu(mtu));
+        }
+
+        /// Sets how many peers may come from one IP address. Those who have come stay.
+        pub fn set_duplicate_peers(&self, peers: usize) {
+            self.handle.act(|state| state.host.set_duplicate_peers(peers));
+        }
+
+        /// Sets how many bytes a packet may have that is sent or arrives from now on.
+        pub fn set_max_packet_size(&self, bytes: usize) {
+            self.handle.act(|state| state.host.set_max_packet_size(bytes));
+        }
+
+        /// Sets how much received data of one peer may wait in the protocol, in bytes, on future connections.
+        pub fn set_max_waiting_data(&self, bytes: usize) {
+            self.handle.act(|state| state.host.set_max_waiting_data(bytes));
+        }
+
         /// Sets whether others may connect. Those who are connected stay.
         pub fn set_accepting(&self, accepting: bool) {
             self.handle.act(|state| {

@@ -1,7 +1,8 @@
 //! A host that is fed arbitrary datagrams while a peer is connected, in virtual time.
 //!
-//! Strangers may send what they like, also with the peer's id and session in it: the peer's connection must not notice. What
-//! seems to come from the peer itself may end the connection, as it could be true; then only nothing must break.
+//! Strangers may send what they like, also with the peer's id and session in it: the peer's connection must not notice, and every
+//! packet sent both ways meanwhile arrives. What seems to come from the peer itself may end the connection, as it could be true;
+//! then only nothing must break.
 //!
 //! The input: a byte of settings (low three bits the compression, bit 3 checksums, bit 4 whether the peer's address can be
 //! forged), then parcels: a byte of flags, a byte of milliseconds to wait before, the length in two bytes, and the datagram.
@@ -46,7 +47,9 @@ pub fn run(input: &[u8]) {
     let forgery = settings & FORGERY != 0;
     let mut pair = connected(settings);
     let addresses = Addresses::of(&mut pair);
+    let mut traffic = Traffic::default();
     for parcel in Parcels(parcels).take(MOST_PARCELS) {
+        traffic.go_on(&mut pair);
         pair.run_for(Duration::from_millis(parcel.wait.into()));
         let (to, route) = if parcel.flags & TO_CLIENT != 0 {
             (pair.client, &addresses.to_client)
@@ -67,7 +70,8 @@ pub fn run(input: &[u8]) {
     if forgery {
         pair.run_for(PAST_EVERY_TIMEOUT);
     } else {
-        assert_unharmed(&mut pair);
+        traffic.go_on(&mut pair);
+        traffic.assert_arrived(&mut pair);
     }
     for node in [pair.client, pair.server] {
         assert!(pair.network.take_events(node).len() <= 2 * MOST_PARCELS * MAXIMUM_DATAGRAM);
@@ -103,28 +107,49 @@ fn connected(settings: u8) -> Pair {
     Pair::with(1, config.clone(), config)
 }
 
-/// Packets still pass in both directions, and nobody else has come in.
-fn assert_unharmed(pair: &mut Pair) {
-    let text = Bytes::from_static(b"healthy");
-    let sides = [
-        (pair.client, pair.to_server, pair.server, pair.to_client),
-        (pair.server, pair.to_client, pair.client, pair.to_server),
-    ];
-    for (from, by, to, origin) in sides {
-        let packet = Packet::reliable(text.clone());
-        pair.network.with_host(from, |host| {
-            let mut peer = host.peer_mut(by).expect("the peer is still there");
-            assert_eq!(peer.state(), PeerState::Connected);
-            peer.send(0, packet).expect("it is taken");
-        });
+/// What the two hosts say to each other meanwhile.
+#[derive(Default)]
+struct Traffic {
+    /// The packets that each side has sent, if it could.
+    sent: Vec<Packet>,
+}
+
+impl Traffic {
+    /// Sends a packet both ways, each mode in turn. Only forgery may have ended the connection.
+    fn go_on(&mut self, pair: &mut Pair) {
+        let number = self.sent.len();
+        let modes = [Packet::reliable, Packet::unreliable, Packet::unsequenced];
+        let packet = modes[number % modes.len()](Bytes::from(format!("healthy {number}")));
+        for (node, peer) in [(pair.client, pair.to_server), (pair.server, pair.to_client)] {
+            pair.network.with_host(node, |host| {
+                // Whether it is taken shows when all must have arrived.
+                if let Some(mut peer) = host.peer_mut(peer) {
+                    let _ = peer.send(0, packet.clone());
+                }
+            });
+        }
+        self.sent.push(packet);
+    }
+
+    /// All of them have come, once and in order, as the link is ideal; and nobody else has come in.
+    fn assert_arrived(&self, pair: &mut Pair) {
         pair.run_for(Duration::from_secs(1));
-        let expected = Event::Received {
-            peer: origin,
-            channel: 0,
-            packet: Packet::reliable(text.clone()),
-        };
-        assert_eq!(pair.network.take_events(to), [expected]);
-        assert_eq!(pair.network.host(to).peers().count(), 1);
+        for (node, peer) in [(pair.server, pair.to_client), (pair.client, pair.to_server)] {
+            let expected = self.sent.iter().map(|packet| Event::Received {
+                peer,
+                channel: 0,
+                packet: packet.clone(),
+            });
+            assert_eq!(pair.network.take_events(node), expected.collect::<Vec<_>>());
+            assert_eq!(pair.network.host(node).peers().count(), 1);
+            let state = pair
+                .network
+                .host(node)
+                .peer(peer)
+                .expect("the peer is still there")
+                .state();
+            assert_eq!(state, PeerState::Connected);
+        }
     }
 }
 

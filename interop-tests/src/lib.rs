@@ -8,6 +8,7 @@
 //! - [`peer_ext`] builds our extension for Godot and runs projects with it;
 //! - [`side`] is a host of either implementation behind one face;
 //! - [`relay`] carries datagrams between two real sockets, badly if asked to, and can record them;
+//! - [`zlib`] is the original, which Godot compresses with;
 //! - [`payload`] makes test payloads that both sides can make alike.
 //!
 //! The tests themselves are in `tests/`. They need a Godot 4 (one is installed when none is found, see [`godot::Godot::find`])
@@ -25,3 +26,4 @@ pub mod payload;
 pub mod peer_ext;
 pub mod relay;
 pub mod side;
+pub mod zlib;

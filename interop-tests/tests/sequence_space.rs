@@ -16,6 +16,9 @@ const RELIABLE: u32 = 210_000;
 /// More than all numbers of unreliable packets and all groups of unsequenced ones.
 const UNRELIABLE: u32 = 75_000;
 
+/// Of every so many of them most must come: the last so many are all past the wrap.
+const STRETCH: u32 = 5_000;
+
 /// The unreliable number that is never given: the packet that would have it goes reliably.
 const LAST_UNRELIABLE: u32 = 0xffff;
 
@@ -128,6 +131,17 @@ fn content(number: u32) -> Bytes {
     [number.to_be_bytes(), mixed.to_be_bytes()].concat().into()
 }
 
+/// Most have come of every stretch: the first, that with the wrap in it, and the last.
+#[track_caller]
+fn assert_throughout(numbers: impl Iterator<Item = u32>) {
+    let mut came = [0; (UNRELIABLE / STRETCH) as usize];
+    for number in numbers {
+        came[(number / STRETCH) as usize] += 1;
+    }
+    let least = STRETCH * 60 / 100;
+    assert!(came.iter().all(|came| *came >= least), "of {STRETCH} each: {came:?}");
+}
+
 fn reliable(server: Kind) {
     for received in exchange(server, Delivery::Reliable, RELIABLE, 2000, 20_000) {
         assert!(
@@ -144,8 +158,7 @@ fn unreliable(server: Kind) {
             received.is_sorted_by(|one, next| one.0 < next.0),
             "none comes late or twice"
         );
-        let share = received.len() * 100 / UNRELIABLE as usize;
-        assert!(share >= 60, "{share} % have come");
+        assert_throughout(received.iter().map(|(number, _)| *number));
         for (number, delivery) in received {
             assert_eq!(
                 delivery == Delivery::Reliable,
@@ -158,8 +171,7 @@ fn unreliable(server: Kind) {
 
 fn unsequenced(server: Kind) {
     for received in exchange(server, Delivery::Unsequenced, UNRELIABLE, 32, UNRELIABLE) {
-        let share = received.len() * 100 / UNRELIABLE as usize;
-        assert!(share >= 60, "{share} % have come");
+        assert_throughout(received.iter().map(|(number, _)| *number));
         assert!(received.iter().all(|(_, delivery)| *delivery == Delivery::Unsequenced));
         let mut numbers: Vec<u32> = received.into_iter().map(|(number, _)| number).collect();
         numbers.sort_unstable();

@@ -15,6 +15,9 @@ pub(super) fn render(report: &Report) -> String {
         report.machine, report.rounds
     );
     text += "In each cell: median (least – most), and in bold the median of the ratios to C ENet within a turn.\n";
+    if !report.counts_syscalls() {
+        text += "System calls were not counted: the kernel lets root do so once `mount -t tracefs nodev /sys/kernel/tracing` was done.\n";
+    }
     let verdicts = report.verdicts();
     if !verdicts.is_empty() {
         text += "\n## Targets\n\n";

@@ -11,6 +11,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use self::machine::Machine;
+use crate::figure::Figure;
 use crate::runner::{Outcome, Runs};
 use crate::scenario::Scenario;
 use crate::targets::{TARGETS, Verdict};
@@ -45,6 +46,12 @@ impl Report {
         fs::write(folder.join("results.md"), self.markdown())?;
         fs::write(folder.join("results.json"), serde_json::to_string_pretty(&self.json())?)?;
         chart::draw(self, folder).map_err(io::Error::other)
+    }
+
+    /// Whether any run could count its system calls.
+    fn counts_syscalls(&self) -> bool {
+        let mut runs = self.results.iter().flat_map(|(_, runs)| runs);
+        runs.any(|runs| runs.spread(Figure::SyscallsPerMessage).is_some())
     }
 
     fn verdicts(&self) -> Vec<Verdict> {

@@ -47,7 +47,7 @@ pub(crate) struct InFlight {
     pub(crate) payload: Payload,
     /// When it was sent last.
     pub(crate) sent: Time,
-    /// The number of the datagram it was sent in last.
+    /// The number of the datagram it was sent in last; 0 while it waits to be sent again.
     pub(crate) datagram: u64,
     /// How often its time-out has passed; doubles the next one.
     pub(crate) timeouts: u8,
@@ -83,10 +83,9 @@ impl InFlightRing {
         self.slots.get_mut(index)?.as_mut()
     }
 
-    pub(crate) fn contains(&self, position: Position) -> bool {
-        self.index(position)
-            .and_then(|index| self.slots.get(index))
-            .is_some_and(Option::is_some)
+    pub(crate) fn get(&self, position: Position) -> Option<&InFlight> {
+        let index = self.index(position)?;
+        self.slots.get(index)?.as_ref()
     }
 
     /// Takes out the command that an acknowledgement names by its number on the wire.
@@ -102,6 +101,13 @@ impl InFlightRing {
             self.slots = VecDeque::new();
         }
         Some((position, command))
+    }
+
+    /// Gives back the memory of a ring that is empty.
+    pub(crate) fn release(&mut self) {
+        if self.slots.is_empty() {
+            self.slots = VecDeque::new();
+        }
     }
 
     /// Drops all commands.

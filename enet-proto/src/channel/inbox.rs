@@ -21,6 +21,8 @@ pub(crate) const ASSEMBLY_COST: usize = 640;
 #[derive(Debug)]
 pub(crate) struct Inbox {
     waiting: usize,
+    /// What of it are events that the program has not polled.
+    delivered: usize,
     limit: usize,
     /// What the limit is reduced to while the host as a whole holds too much.
     share: usize,
@@ -29,6 +31,8 @@ pub(crate) struct Inbox {
     max_incomplete: usize,
     /// Room beyond the limit for a packet that is being put together.
     slack: usize,
+    /// Whether the host as a whole holds so much that there is none.
+    strict: bool,
     receiving: bool,
     held: VecDeque<(u8, Packet)>,
 }
@@ -37,11 +41,13 @@ impl Inbox {
     pub(crate) fn new(config: &HostConfig) -> Inbox {
         Inbox {
             waiting: 0,
+            delivered: 0,
             limit: config.max_waiting_data,
             share: usize::MAX,
             incomplete: 0,
             max_incomplete: config.max_incomplete_packets,
             slack: config.max_packet_size,
+            strict: false,
             receiving: true,
             held: VecDeque::new(),
         }
@@ -52,14 +58,24 @@ impl Inbox {
         self.waiting
     }
 
-    /// Reduces the limit; `usize::MAX` for not at all.
-    pub(crate) fn set_share(&mut self, share: usize) {
+    /// What of it are events that the program has not polled.
+    pub(crate) fn delivered(&self) -> usize {
+        self.delivered
+    }
+
+    /// Reduces the limit; `usize::MAX` for not at all. If `strict` no packet in the making may go beyond it.
+    pub(crate) fn set_share(&mut self, share: usize, strict: bool) {
         self.share = share;
+        self.strict = strict;
     }
 
     /// Whether another packet may begin to wait.
     pub(crate) fn has_room(&self) -> bool {
-        self.waiting < self.limit.min(self.share)
+        self.waiting < self.room()
+    }
+
+    fn room(&self) -> usize {
+        self.limit.min(self.share)
     }
 
     /// Whether another packet may begin to be put together, if there is room.
@@ -78,14 +94,17 @@ impl Inbox {
         self.incomplete = self.incomplete.saturating_sub(1);
     }
 
-    /// Whether a packet that has begun may go on growing.
-    pub(crate) fn may_grow(&self) -> bool {
-        self.waiting < self.limit.saturating_add(self.slack)
+    /// Whether a packet that has begun, and was charged for `own` bytes, may go on growing. Beyond the limit one may at a time:
+    /// the next in order when the program has taken all before it, or one that is alone.
+    pub(crate) fn may_grow(&self, own: usize, is_next: bool) -> bool {
+        let single = is_next && self.receiving && self.delivered == 0 || own == self.waiting;
+        self.has_room() || single && !self.strict && self.waiting < self.room().saturating_add(self.slack)
     }
 
-    /// Whether what is delivered leaves, so that the next packet in order may come although the others have taken all room.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.receiving && self.may_grow()
+    /// Whether the next packet in order may come although others that came too early have taken all room: they wait for it. Of
+    /// what the program has not polled there may be as much again.
+    pub(crate) fn passes_on(&self) -> bool {
+        self.receiving && (self.delivered == 0 || self.delivered < self.room())
     }
 
     pub(crate) fn charge(&mut self, cost: usize) {
@@ -99,7 +118,8 @@ impl Inbox {
 
     /// The program has taken `packet`.
     pub(crate) fn taken(&mut self, packet: &Packet) {
-        self.release(packet.data.len() + ITEM_COST);
+        self.release(cost(packet));
+        self.delivered -= cost(packet);
     }
 
     /// Whether packets become events; if not they are held here. Turning it on makes events of those held.
@@ -107,12 +127,18 @@ impl Inbox {
         self.receiving = receiving;
         if receiving {
             let held = std::mem::take(&mut self.held);
+            self.delivered += held.iter().map(|(_, packet)| cost(packet)).sum::<usize>();
             events.extend(
                 held.into_iter()
                     .map(|(channel, packet)| Event::Received { peer, channel, packet }),
             );
         }
     }
+}
+
+/// What a packet counts for while it waits.
+pub(crate) fn cost(packet: &Packet) -> usize {
+    packet.data.len() + ITEM_COST
 }
 
 /// Where a channel puts its packets in their final order.
@@ -128,13 +154,14 @@ const LOOSE: usize = 64 * 1024;
 
 impl Delivery<'_> {
     pub(crate) fn deliver(&mut self, mut packet: Packet) {
-        self.inbox.charge(packet.data.len() + ITEM_COST);
+        self.inbox.charge(cost(&packet));
         // What will wait for long must not keep more than it is charged for. Most packets are taken at once, and need no copy.
         let waits = !self.inbox.receiving || self.inbox.waiting > LOOSE;
         if waits && packet.data.len() <= wire::MAXIMUM_DATAGRAM {
             packet.data = Bytes::copy_from_slice(&packet.data);
         }
         if self.inbox.receiving {
+            self.inbox.delivered += cost(&packet);
             self.events.push_back(Event::Received {
                 peer: self.peer,
                 channel: self.channel,

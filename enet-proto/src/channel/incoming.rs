@@ -13,8 +13,10 @@ use crate::wire::Fragment;
 /// What to do with the command that was handed in, and with the rest of its datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// Done: delivered, kept, or a duplicate.
+    /// Done: delivered or kept.
     Yes,
+    /// Done before: a duplicate.
+    Again,
     /// Not acceptable: no acknowledgement, and the datagram ends here.
     Refused,
     /// Not acceptable now: too much waits already.
@@ -63,6 +65,9 @@ pub(crate) struct Incoming {
     unreliable: u16,
     early_reliable: BTreeMap<Position, Waiting>,
     early_unreliable: BTreeMap<UnreliablePlace, (Waiting, bool)>,
+    /// How many of those were looked at when a reliable packet let them go.
+    #[cfg(test)]
+    looked_at: usize,
 }
 
 impl Incoming {
@@ -74,22 +79,25 @@ impl Incoming {
     /// Takes a `SEND_RELIABLE`.
     pub(crate) fn reliable(&mut self, sequence: u16, data: Bytes, delivery: &mut Delivery<'_>) -> Taken {
         let Arrival::Ahead(position) = self.reliable.classify(sequence) else {
-            return Taken::Yes;
+            return Taken::Again;
         };
+        if self.early_reliable.contains_key(&position) {
+            return Taken::Again;
+        }
         if !self.has_room(position, delivery) {
             return Taken::Full;
         }
         if position == self.reliable + 1 {
             self.deliver_reliable(1, data, delivery);
             self.release_followers(delivery);
-        } else if let std::collections::btree_map::Entry::Vacant(entry) = self.early_reliable.entry(position) {
+        } else {
             // What waits is copied, so that it does not hold on to the buffer it was received in.
             let waiting = Waiting::Whole {
                 data: Bytes::copy_from_slice(&data),
                 count: 1,
             };
             delivery.inbox.charge(waiting.charged());
-            entry.insert(waiting);
+            self.early_reliable.insert(position, waiting);
         }
         Taken::Yes
     }
@@ -97,15 +105,15 @@ impl Incoming {
     /// Takes a `SEND_FRAGMENT` with the bytes `data`.
     pub(crate) fn reliable_fragment(&mut self, fragment: &Fragment, data: &[u8], delivery: &mut Delivery<'_>) -> Taken {
         let Arrival::Ahead(position) = self.reliable.classify(fragment.start_sequence) else {
-            return Taken::Yes;
+            return Taken::Again;
         };
         let has_room = self.has_room(position, delivery);
         let is_next = position == self.reliable + 1;
         let (joined, count) = match self.early_reliable.entry(position) {
             std::collections::btree_map::Entry::Occupied(mut entry) => match entry.get_mut() {
-                Waiting::Parts(assembly) => (join(assembly, fragment, data, delivery), assembly.count()),
+                Waiting::Parts(assembly) => (join(assembly, fragment, data, is_next, delivery), assembly.count()),
                 // Complete already, unless the sender contradicts itself.
-                Waiting::Whole { count, .. } if *count == fragment.count => return Taken::Yes,
+                Waiting::Whole { count, .. } if *count == fragment.count => return Taken::Again,
                 Waiting::Whole { .. } => return Taken::Refused,
             },
             std::collections::btree_map::Entry::Vacant(entry) => {
@@ -113,7 +121,7 @@ impl Incoming {
                     Ok(assembly) => assembly,
                     Err(refusal) => return refusal,
                 };
-                let joined = join(&mut assembly, fragment, data, delivery);
+                let joined = join(&mut assembly, fragment, data, is_next, delivery);
                 let count = assembly.count();
                 entry.insert(Waiting::Parts(assembly));
                 (joined, count)
@@ -123,6 +131,7 @@ impl Incoming {
             None => Taken::Full,
             Some(Joined::Mismatch) => Taken::Refused,
             Some(Joined::Incomplete) => Taken::Yes,
+            Some(Joined::Again) => Taken::Again,
             Some(Joined::Complete(packet)) => {
                 self.complete_reliable(position, count, packet, delivery);
                 Taken::Yes
@@ -177,7 +186,7 @@ impl Incoming {
         let place = (position, number);
         let joined = match self.early_unreliable.entry(place) {
             std::collections::btree_map::Entry::Occupied(mut entry) => match &mut entry.get_mut().0 {
-                Waiting::Parts(assembly) => join(assembly, fragment, data, delivery),
+                Waiting::Parts(assembly) => join(assembly, fragment, data, false, delivery),
                 // Complete already and waiting, or a whole packet with the same number.
                 Waiting::Whole { .. } => return Taken::Yes,
             },
@@ -187,7 +196,7 @@ impl Incoming {
                     Ok(assembly) => assembly,
                     Err(refusal) => return refusal,
                 };
-                let joined = join(&mut assembly, fragment, data, delivery);
+                let joined = join(&mut assembly, fragment, data, false, delivery);
                 entry.insert((Waiting::Parts(assembly), true));
                 joined
             }
@@ -196,6 +205,7 @@ impl Incoming {
             None => Taken::Full,
             Some(Joined::Mismatch) => Taken::Refused,
             Some(Joined::Incomplete) => Taken::Yes,
+            Some(Joined::Again) => Taken::Again,
             Some(Joined::Complete(packet)) => {
                 self.remove_unreliable(place, delivery);
                 if current {
@@ -223,7 +233,7 @@ impl Incoming {
     /// would wait for ever.
     fn has_room(&self, position: Position, delivery: &Delivery<'_>) -> bool {
         let next = position == self.reliable + 1;
-        delivery.inbox.has_room() || next && delivery.inbox.is_draining()
+        delivery.inbox.has_room() || next && delivery.inbox.passes_on()
     }
 
     fn complete_reliable(&mut self, position: Position, count: u32, packet: Bytes, delivery: &mut Delivery<'_>) {
@@ -257,11 +267,8 @@ impl Incoming {
 
     /// After a reliable delivery: everything that only waited for it, in order.
     fn release_followers(&mut self, delivery: &mut Delivery<'_>) {
-        loop {
-            self.release_unreliable(delivery);
-            let Some(entry) = self.early_reliable.first_entry() else {
-                return;
-            };
+        self.release_unreliable(delivery);
+        while let Some(entry) = self.early_reliable.first_entry() {
             let position = *entry.key();
             if position > self.reliable + 1 {
                 return;
@@ -277,6 +284,7 @@ impl Incoming {
             let (data, count) = (data.clone(), *count);
             entry.remove().release(delivery.inbox);
             self.deliver_reliable(count, data, delivery);
+            self.release_unreliable(delivery);
         }
     }
 
@@ -288,6 +296,10 @@ impl Incoming {
         let mut ready = Vec::new();
         let current = (self.reliable, 0)..=(self.reliable, u16::MAX);
         for (&(_, number), (waiting, fragments)) in self.early_unreliable.range(current) {
+            #[cfg(test)]
+            {
+                self.looked_at += 1;
+            }
             if let Waiting::Whole { data, .. } = waiting {
                 ready.push((number, data.clone(), *fragments));
             }
@@ -342,13 +354,77 @@ fn begin(
 }
 
 /// Joins and charges; `None` if there is no room.
-fn join(assembly: &mut Assembly, fragment: &Fragment, data: &[u8], delivery: &mut Delivery<'_>) -> Option<Joined> {
-    if !delivery.inbox.may_grow() {
+fn join(
+    assembly: &mut Assembly,
+    fragment: &Fragment,
+    data: &[u8],
+    is_next: bool,
+    delivery: &mut Delivery<'_>,
+) -> Option<Joined> {
+    let before = assembly.charged();
+    if !delivery.inbox.may_grow(before, is_next) {
         return None;
     }
-    let before = assembly.charged();
     let joined = assembly.join(fragment, data);
     delivery.inbox.release(before);
     delivery.inbox.charge(assembly.charged());
     Some(joined)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::config::HostConfig;
+    use crate::host::PeerHandle;
+
+    fn fragment(start: u16, count: u32, total: u32) -> Fragment {
+        Fragment {
+            start_sequence: start,
+            count,
+            number: 0,
+            total_length: total,
+            offset: 0,
+            payload: 0..1,
+        }
+    }
+
+    /// A packet of `stale` numbers, each of which was also sent as a packet of its own; unreliable packets that lack a part
+    /// follow it. How many of those are looked at when it is complete.
+    fn looked_at(stale: u16, incomplete: u16) -> usize {
+        let mut inbox = Inbox::new(&HostConfig::default());
+        let mut events = VecDeque::new();
+        let delivery = &mut Delivery {
+            inbox: &mut inbox,
+            events: &mut events,
+            peer: PeerHandle::default(),
+            channel: 0,
+        };
+        let mut incoming = Incoming::default();
+        for number in 1..=incomplete {
+            let taken = incoming.unreliable_fragment(stale, &fragment(number, 2, 2), &[0], delivery);
+            assert_eq!(taken, Taken::Yes);
+        }
+        for number in 2..=stale {
+            assert_eq!(incoming.reliable(number, Bytes::new(), delivery), Taken::Yes);
+        }
+        for number in 0..u32::from(stale) {
+            let part = Fragment {
+                number,
+                offset: number,
+                ..fragment(1, u32::from(stale), u32::from(stale))
+            };
+            assert_eq!(incoming.reliable_fragment(&part, &[0], delivery), Taken::Yes);
+        }
+        assert_eq!(delivery.events.len(), 1);
+        assert_eq!(incoming.early_reliable.len(), 0, "what the packet covers is dropped");
+        incoming.looked_at
+    }
+
+    #[test]
+    fn unreliable_packets_are_looked_at_once_however_many_stale_ones_are_dropped() {
+        assert_eq!(looked_at(2, 500), 500);
+        assert_eq!(looked_at(1000, 500), 500);
+    }
 }

@@ -9,7 +9,7 @@ mod sequence;
 mod unsequenced;
 
 pub(crate) use in_flight::{InFlight, Payload};
-pub(crate) use inbox::{Delivery, ITEM_COST, Inbox};
+pub(crate) use inbox::{Delivery, ITEM_COST, Inbox, cost as inbox_cost};
 use incoming::Incoming;
 pub(crate) use incoming::Taken;
 pub(crate) use outgoing::{Outgoing, QueuedReliable};

@@ -106,8 +106,13 @@ impl Outgoing {
         self.in_flight.get_mut(position)
     }
 
-    pub(crate) fn is_in_flight(&self, position: Position) -> bool {
-        self.in_flight.contains(position)
+    pub(crate) fn in_flight(&self, position: Position) -> Option<&InFlight> {
+        self.in_flight.get(position)
+    }
+
+    /// Gives back memory that nothing is in. Not for what is used again at once.
+    pub(crate) fn release(&mut self) {
+        self.in_flight.release();
     }
 
     /// Forgets everything queued and on its way; numbers go on.

@@ -31,8 +31,10 @@ pub(crate) struct Assembly {
 /// What became of a fragment.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Joined {
-    /// It was taken, or it was there already; fragments are still missing.
+    /// It was taken; fragments are still missing.
     Incomplete,
+    /// It was there already.
+    Again,
     /// It was the last one missing.
     Complete(Bytes),
     /// It does not belong to this packet.
@@ -94,11 +96,12 @@ impl Assembly {
         if !same {
             return Joined::Mismatch;
         }
-        if fragment.number > self.next {
-            self.keep_for_later(fragment.number, data);
-            return Joined::Incomplete;
+        if fragment.number < self.next || self.later.contains_key(&fragment.number) {
+            return Joined::Again;
         }
-        if fragment.number < self.next {
+        if fragment.number > self.next {
+            self.later.insert(fragment.number, Bytes::copy_from_slice(data));
+            self.charged += data.len() + ITEM_COST;
             return Joined::Incomplete;
         }
         self.append(data);
@@ -124,13 +127,6 @@ impl Assembly {
         self.start.extend_from_slice(data);
         self.charged += data.len();
         self.next += 1;
-    }
-
-    fn keep_for_later(&mut self, number: u32, data: &[u8]) {
-        if let std::collections::btree_map::Entry::Vacant(entry) = self.later.entry(number) {
-            entry.insert(Bytes::copy_from_slice(data));
-            self.charged += data.len() + ITEM_COST;
-        }
     }
 }
 
@@ -179,10 +175,7 @@ mod tests {
             Joined::Incomplete
         );
         let charged = assembly.charged();
-        assert_eq!(
-            join(&mut assembly, &packet, &fragment(1, 2, 200, 100)),
-            Joined::Incomplete
-        );
+        assert_eq!(join(&mut assembly, &packet, &fragment(1, 2, 200, 100)), Joined::Again);
         assert_eq!(assembly.charged(), charged);
     }
 

@@ -32,8 +32,8 @@ impl Compressor for Zlib {
         self.decompress.reset(true);
         append_with(output, limit, |room| {
             let status = self.decompress.decompress(input, room, FlushDecompress::Finish).ok()?;
-            let whole = self.decompress.total_in() as usize == input.len();
-            (status == Status::StreamEnd && whole).then(|| self.decompress.total_out() as usize)
+            // What is behind the stream is ignored, as stock hosts do.
+            (status == Status::StreamEnd).then(|| self.decompress.total_out() as usize)
         })
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -43,7 +43,7 @@ impl BuildHasher for KeyedHash {
     }
 }
 
-/// The peers by endpoint, and how many there are at each IP address.
+/// The peers by endpoint, and how many there are at each IP address, or /64 of IPv6.
 #[derive(Debug)]
 pub(super) struct Addresses {
     peers: HashMap<Endpoint, PeerHandle, KeyedHash>,
@@ -74,7 +74,7 @@ impl Addresses {
     }
 
     pub(super) fn count_at(&self, ip: IpAddr) -> usize {
-        self.per_ip.get(&ip).copied().unwrap_or(0)
+        self.per_ip.get(&site(ip)).copied().unwrap_or(0)
     }
 
     pub(super) fn insert(&mut self, endpoint: Endpoint, peer: PeerHandle) {
@@ -82,7 +82,7 @@ impl Addresses {
             self.broadcast.push((endpoint.1, peer));
         }
         self.peers.insert(endpoint, peer);
-        *self.per_ip.entry(endpoint.0.ip()).or_default() += 1;
+        *self.per_ip.entry(site(endpoint.0.ip())).or_default() += 1;
     }
 
     pub(super) fn remove(&mut self, endpoint: &Endpoint) {
@@ -90,14 +90,23 @@ impl Addresses {
             return;
         };
         self.broadcast.retain(|(_, broadcast)| *broadcast != peer);
-        if let Some(count) = self.per_ip.get_mut(&endpoint.0.ip()) {
+        let site = site(endpoint.0.ip());
+        if let Some(count) = self.per_ip.get_mut(&site) {
             *count -= 1;
             if *count == 0 {
-                self.per_ip.remove(&endpoint.0.ip());
+                self.per_ip.remove(&site);
             }
         }
         shrink(&mut self.peers);
         shrink(&mut self.per_ip);
+    }
+}
+
+/// What counts as one address: a machine has a whole /64 of IPv6 to choose from.
+fn site(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from(u128::from(ip) >> 64 << 64).into(),
+        ip => ip,
     }
 }
 

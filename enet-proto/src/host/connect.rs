@@ -1,13 +1,14 @@
 //! Connections coming to be, in both directions.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rand::Rng;
 use tracing::debug;
 
 use super::addresses::Endpoint;
-use super::half_open::HalfOpen;
+use super::half_open::{Granted, HalfOpen};
 use super::receive::Arrived;
 use super::{Host, PeerHandle};
 use crate::checksum;
@@ -44,6 +45,10 @@ impl Host {
         }
         let first = self.random.next_u32() as u16;
         let incoming_id = self.free_id(to, first).ok_or(ConnectError::NoFreeSlot)?;
+        // With an id that it had before, the other side needs to know the sessions of then, so as to choose others.
+        let former = self.departed.find(&(to, incoming_id)).map(|former| former.identity);
+        let session_of =
+            |session: fn(&Identity) -> SessionId| former.as_ref().map_or(NO_SESSION, |it| session(it).value());
         let identity = Identity {
             address: to,
             incoming_id,
@@ -64,8 +69,8 @@ impl Host {
         let mut peer = Peer::new(identity, agreement, PeerState::Connecting, data, self.now, &self.config);
         let connect = Connect {
             outgoing_peer_id: incoming_id.value(),
-            incoming_session: NO_SESSION,
-            outgoing_session: NO_SESSION,
+            incoming_session: session_of(|former| former.incoming_session),
+            outgoing_session: session_of(|former| former.outgoing_session),
             mtu: u32::from(self.config.mtu),
             window_size: window,
             channel_count: channels as u32,
@@ -83,12 +88,20 @@ impl Host {
         Ok(handle)
     }
 
-    /// A wire id that no connection with `address` has, looked for from `first` on.
-    fn free_id(&mut self, address: SocketAddr, first: u16) -> Option<PeerId> {
-        candidates(first).find(|id| {
-            let endpoint = (address, *id);
-            self.addresses.find(&endpoint).is_none() && self.half_open.get_mut(&endpoint).is_none()
-        })
+    /// A wire id that no connection with `address` has, looked for from `first` on; if it can be one that none had lately.
+    fn free_id(&self, address: SocketAddr, first: u16) -> Option<PeerId> {
+        let mut left = None;
+        for id in candidates(first) {
+            let endpoint = (address, id);
+            if self.addresses.find(&endpoint).is_some() || self.half_open.contains(&endpoint) {
+                continue;
+            }
+            if self.departed.find(&endpoint).is_none() {
+                return Some(id);
+            }
+            left.get_or_insert(id);
+        }
+        left
     }
 
     /// A datagram that names no peer: only a CONNECT is of interest.
@@ -97,7 +110,7 @@ impl Host {
             self.statistics.dropped.refused_connects += 1;
             return self.log_drop(arrived.from, "nobody may connect");
         }
-        let Some(block) = self.open(arrived, checksum::NO_SEED, LARGEST_UNADDRESSED) else {
+        let Some(block) = self.open(arrived, checksum::NO_SEED, LARGEST_UNADDRESSED, None) else {
             return;
         };
         match wire::parse(&block, 0) {
@@ -120,7 +133,8 @@ impl Host {
         // The id follows from the attempt, so that a repeated CONNECT finds what the first one led to.
         let attempt = (from, connect.connect_id, connect.outgoing_peer_id);
         let first = self.id_hash.number(attempt) as u16;
-        let mut free = None;
+        let (mut free, mut left, mut unproven) = (None, None, None);
+        let mut attempts = 0;
         for id in candidates(first) {
             let endpoint = (from, id);
             if let Some(peer) = self.addresses.find(&endpoint) {
@@ -128,28 +142,38 @@ impl Host {
                     return;
                 }
             } else if let Some(entry) = self.half_open.get_mut(&endpoint) {
-                if entry.identity.connect_id == connect.connect_id {
-                    entry.credit += arrived.datagram.len();
+                if entry.connect_id == connect.connect_id {
+                    entry.pay(arrived.datagram.len());
                     return self.answer(endpoint);
                 }
+                attempts += 1;
+                if self.random.next_u32().is_multiple_of(attempts) {
+                    unproven = Some(id);
+                }
+            } else if self.departed.find(&endpoint).is_some() {
+                left.get_or_insert(id);
             } else {
                 free = Some(id);
                 break;
             }
         }
+        // Who asks in the name of someone else until that one's ids are used up must not keep it out: a random one makes room.
+        let id = free.or(left).or(unproven);
         let channels = 1..=wire::MAXIMUM_CHANNELS as u32;
         let room = self.has_room_for(from.ip());
-        let Some(id) = free.filter(|_| room && channels.contains(&connect.channel_count)) else {
+        let Some(id) = id.filter(|_| room && channels.contains(&connect.channel_count)) else {
             self.statistics.dropped.refused_connects += 1;
             if self.drop_log.admits(self.now) {
                 debug!(%from, channels = connect.channel_count, "dropped: connection refused");
             }
             return;
         };
-        let mut entry = self.negotiate(from, id, connect);
-        entry.credit = arrived.datagram.len();
+        let granted = self.grant(from, id, connect);
+        let mut entry = HalfOpen::new(from, connect, granted, self.now, &mut self.random);
+        entry.pay(arrived.datagram.len());
         let endpoint = entry.endpoint();
-        if self.half_open.insert(entry, &mut self.random) {
+        let replaced = self.half_open.remove(&endpoint).is_some();
+        if self.half_open.insert(entry, &mut self.random) || replaced {
             self.statistics.dropped.evicted_half_open += 1;
             self.log_drop(from, "made room for: another connection in the making");
         }
@@ -170,57 +194,66 @@ impl Host {
         }
     }
 
-    /// What a connection that was asked for is going to be.
-    fn negotiate(&mut self, from: SocketAddr, id: PeerId, connect: &Connect) -> HalfOpen {
-        let incoming_session = self.new_session(connect.outgoing_session);
-        let outgoing_session = self.new_session(connect.incoming_session);
-        let identity = Identity {
-            address: from,
-            incoming_id: id,
-            outgoing_id: PeerId::new(connect.outgoing_peer_id),
-            incoming_session,
-            outgoing_session,
-            connect_id: connect.connect_id,
-        };
+    /// What a connection that was asked for is given.
+    fn grant(&mut self, from: SocketAddr, id: PeerId, connect: &Connect) -> Granted {
+        let former = self.departed.find(&(from, id)).map(|former| former.identity);
+        let had = |session: fn(&Identity) -> SessionId| former.as_ref().map(session);
+        let incoming_session = self.new_session(connect.outgoing_session, had(|former| former.incoming_session));
+        let outgoing_session = self.new_session(connect.incoming_session, had(|former| former.outgoing_session));
         let config = &self.config;
         let offered_mtu = connect
             .mtu
             .clamp(u32::from(wire::MINIMUM_MTU), u32::from(wire::MAXIMUM_MTU)) as u16;
-        let window_ceiling = config.max_window.min(connect.window_size.max(wire::MAXIMUM_WINDOW));
-        let agreement = Agreement {
+        Granted {
+            incoming_id: id,
+            incoming_session,
+            outgoing_session,
             channel_count: (connect.channel_count as usize).min(config.channel_limit) as u8,
             mtu: offered_mtu.min(config.mtu),
-            window: sending_window(config.outgoing_bandwidth, connect.incoming_bandwidth, window_ceiling),
-            window_ceiling,
-            incoming_bandwidth: connect.incoming_bandwidth,
-            outgoing_bandwidth: connect.outgoing_bandwidth,
-        };
-        let verify = VerifyConnect {
-            outgoing_peer_id: id.value(),
-            // Seen from the other side: what comes in there goes out here.
-            incoming_session: outgoing_session.value(),
-            outgoing_session: incoming_session.value(),
-            mtu: u32::from(agreement.mtu),
-            window_size: answered_window(connect.window_size, config),
-            channel_count: u32::from(agreement.channel_count),
-            incoming_bandwidth: config.incoming_bandwidth,
-            outgoing_bandwidth: config.outgoing_bandwidth,
-            throttle_interval: connect.throttle_interval,
-            throttle_acceleration: connect.throttle_acceleration,
-            throttle_deceleration: connect.throttle_deceleration,
-            connect_id: connect.connect_id,
-        };
-        HalfOpen::new(identity, agreement, connect.data, verify, self.now, &mut self.random)
+        }
     }
 
-    /// A session other than the one the dialling side had last.
-    fn new_session(&mut self, last: u8) -> SessionId {
-        let random = self.random.next_u32();
-        if last == NO_SESSION {
-            SessionId::new((random % 4) as u8)
-        } else {
-            SessionId::new(last.wrapping_add(1 + (random % 3) as u8))
+    /// What a connection in the making is going to be.
+    fn agreement(&self, entry: &HalfOpen) -> Agreement {
+        let config = &self.config;
+        let window_ceiling = config.max_window.min(entry.window.max(wire::MAXIMUM_WINDOW));
+        Agreement {
+            channel_count: entry.channel_count,
+            mtu: entry.mtu,
+            window: sending_window(config.outgoing_bandwidth, entry.incoming_bandwidth, window_ceiling),
+            window_ceiling,
+            incoming_bandwidth: entry.incoming_bandwidth,
+            outgoing_bandwidth: entry.outgoing_bandwidth,
         }
+    }
+
+    /// The answer to an attempt, the same each time unless this host's bandwidth was changed.
+    fn verify(&self, entry: &HalfOpen) -> VerifyConnect {
+        let config = &self.config;
+        VerifyConnect {
+            outgoing_peer_id: entry.incoming_id.value(),
+            // Seen from the other side: what comes in there goes out here.
+            incoming_session: entry.outgoing_session.value(),
+            outgoing_session: entry.incoming_session.value(),
+            mtu: u32::from(entry.mtu),
+            window_size: answered_window(entry.window, config),
+            channel_count: u32::from(entry.channel_count),
+            incoming_bandwidth: config.incoming_bandwidth,
+            outgoing_bandwidth: config.outgoing_bandwidth,
+            throttle_interval: entry.throttle_interval,
+            throttle_acceleration: entry.throttle_acceleration,
+            throttle_deceleration: entry.throttle_deceleration,
+            connect_id: entry.connect_id,
+        }
+    }
+
+    /// A session other than the one the dialling side had last, and than that of the connection which had the id before.
+    fn new_session(&mut self, last: u8, former: Option<SessionId>) -> SessionId {
+        let last = (last != NO_SESSION).then(|| SessionId::new(last));
+        let first = self.random.next_u32() as u8;
+        let others = (0..4).map(|step| SessionId::new(first.wrapping_add(step)));
+        let mut fresh = others.filter(|session| Some(*session) != last && Some(*session) != former);
+        fresh.next().unwrap_or_default()
     }
 
     /// Sends the answer to an attempt, if the attempt has paid for it.
@@ -238,37 +271,37 @@ impl Host {
 
     /// Sends a command whose acknowledgement returns the secret, if the attempt has paid for it.
     fn challenge(&mut self, endpoint: Endpoint, command: impl FnOnce(&mut Vec<u8>, u16, &VerifyConnect)) {
-        let Some(entry) = self.half_open.get_mut(&endpoint) else {
+        let Some(entry) = self.half_open.get(&endpoint) else {
             return;
         };
-        let identity = entry.identity;
         let mut header = Header {
-            peer_id: identity.outgoing_id,
-            session: identity.outgoing_session,
+            peer_id: entry.outgoing_id,
+            session: entry.outgoing_session,
             compressed: false,
             sent_time: Some(entry.sent_time),
         };
-        let (sequence, verify) = (entry.sequence, entry.verify);
+        let seed = entry.connect_id.to_bytes();
         let mut datagram = vec![0; largest_header(&self.config)];
-        command(&mut datagram, sequence, &verify);
-        let seed = identity.connect_id.to_bytes();
+        command(&mut datagram, entry.sequence, &self.verify(entry));
         let size = seal(&mut header, seed, &mut self.sender(), 0, 0, &mut datagram);
         let now = self.now;
-        let Some(entry) = self.half_open.get_mut(&endpoint) else {
-            return;
-        };
-        if entry.credit < size {
-            return;
+        if self
+            .half_open
+            .get_mut(&endpoint)
+            .is_some_and(|entry| entry.spend(size, now))
+        {
+            self.reply(endpoint.0, datagram.into());
         }
-        entry.credit -= size;
-        entry.answers += 1;
-        entry.answered = now;
-        self.reply(endpoint.0, datagram.into());
     }
 
     /// The other side has returned the secret: it becomes a peer. What else its datagram holds, from `next` on, is for it.
     pub(super) fn prove(&mut self, endpoint: Endpoint, arrived: &Arrived, block: &Bytes, next: usize) {
-        if !self.joins.take(self.now) {
+        if self.orphaned >= self.config.max_held_data {
+            self.statistics.limits.held_data += 1;
+            return self.log_drop(endpoint.0, "the program has too much to poll");
+        }
+        let welcome = self.config.accept && self.has_room_for(endpoint.0.ip());
+        if welcome && !self.joins.admits(endpoint.0.ip(), self.now) {
             // It will prove itself again when it asks for something.
             self.statistics.limits.joins_per_second += 1;
             return self.log_drop(endpoint.0, "too many connections in a second");
@@ -276,26 +309,27 @@ impl Host {
         let Some(entry) = self.half_open.remove(&endpoint) else {
             return;
         };
-        let HalfOpen {
-            identity,
-            agreement,
-            connect_data,
-            verify,
-            early,
-            ..
-        } = entry;
+        let identity = Identity {
+            address: entry.address,
+            incoming_id: entry.incoming_id,
+            outgoing_id: entry.outgoing_id,
+            incoming_session: entry.incoming_session,
+            outgoing_session: entry.outgoing_session,
+            connect_id: entry.connect_id,
+        };
+        let connect_data = entry.connect_data;
         let mut peer = Peer::new(
             identity,
-            agreement,
+            self.agreement(&entry),
             PeerState::Connected,
             connect_data,
             self.now,
             &self.config,
         );
-        peer.throttle.interval = verify.throttle_interval;
-        peer.throttle.acceleration = verify.throttle_acceleration;
-        peer.throttle.deceleration = verify.throttle_deceleration;
-        if !self.config.accept || !self.has_room_for(endpoint.0.ip()) {
+        peer.throttle.interval = entry.throttle_interval;
+        peer.throttle.acceleration = entry.throttle_acceleration;
+        peer.throttle.deceleration = entry.throttle_deceleration;
+        if !welcome {
             // Others were faster, or the door was shut. It believes to be connected, so it is told.
             self.statistics.dropped.refused_connects += 1;
             let mut datagram = Vec::new();
@@ -303,7 +337,7 @@ impl Host {
             self.reply(endpoint.0, datagram.into());
             return;
         }
-        peer.handshake_done(self.now, measured(entry.answers, entry.answered, self.now));
+        peer.handshake_done(self.now, measured(&entry, self.now));
         peer.count_received(arrived.datagram.len());
         let handle = self.add(peer);
         self.count_connection(handle);
@@ -312,7 +346,8 @@ impl Host {
             data: connect_data,
         });
         self.handle_commands(handle, arrived, block, next);
-        if let Some(early) = early.and_then(|datagram| Arrived::parse(endpoint.0, datagram))
+        if let Some(early) = entry.early
+            && let Some(early) = Arrived::parse(endpoint.0, early.into())
             && self.peers.contains_key(handle)
         {
             self.handle_for_peer(handle, &early);
@@ -320,9 +355,14 @@ impl Host {
     }
 }
 
+/// The longest round trip of a handshake that is believed to be one. A longer one rather is a loss that was made good, or
+/// someone who would like to be waited for.
+const LONGEST_HANDSHAKE: Duration = Duration::from_secs(1);
+
 /// The round trip of the handshake, if it is known which answer was acknowledged.
-fn measured(answers: u32, answered: Time, now: Time) -> Option<std::time::Duration> {
-    (answers == 1).then(|| now.saturating_since(answered))
+fn measured(entry: &HalfOpen, now: Time) -> Option<Duration> {
+    let since = now.saturating_since(entry.answered);
+    (entry.answers == 1 && since <= LONGEST_HANDSHAKE).then_some(since)
 }
 
 /// The ids to try for a connection, beginning with `first`.

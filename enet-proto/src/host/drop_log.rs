@@ -2,8 +2,8 @@
 
 use tracing::debug;
 
-use super::token_bucket::TokenBucket;
 use crate::time::Time;
+use crate::token_bucket::TokenBucket;
 
 /// How many records a second there may be; the statistics count everything.
 const RECORDS_PER_SECOND: u32 = 10;

@@ -6,10 +6,10 @@ mod connect;
 mod departed;
 mod drop_log;
 mod half_open;
+mod joins;
 mod peer_mut;
 mod receive;
 mod timers;
-mod token_bucket;
 mod transmit;
 
 use std::collections::VecDeque;
@@ -22,14 +22,15 @@ use bytes::Bytes;
 use departed::Departed;
 use drop_log::DropLog;
 use half_open::HalfOpenTable;
+use joins::Joins;
 pub use peer_mut::PeerMut;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use slotmap::SlotMap;
 use timers::Timers;
-use token_bucket::TokenBucket;
 pub use transmit::Transmit;
 
+use crate::channel::inbox_cost;
 use crate::compress::Compressor;
 use crate::config::HostConfig;
 use crate::event::{DisconnectReason, Event};
@@ -37,6 +38,7 @@ use crate::packet::Packet;
 use crate::peer::Peer;
 use crate::statistics::HostStatistics;
 use crate::time::Time;
+use crate::token_bucket::TokenBucket;
 use crate::wire;
 
 slotmap::new_key_type! {
@@ -63,10 +65,16 @@ pub struct Host {
     /// Datagrams that belong to no peer, or not any more.
     loose: VecDeque<(SocketAddr, Bytes)>,
     events: VecDeque<Event>,
+    /// The peers that have the room the program asked for.
+    room: VecDeque<PeerHandle>,
     bandwidth: BandwidthRounds,
-    /// Bytes held for all peers in both directions.
+    /// Bytes held for all peers in both directions, also in events of peers that are gone.
     held: usize,
-    joins: TokenBucket,
+    /// What of it is in events of peers that are gone.
+    orphaned: usize,
+    joins: Joins,
+    /// What may be decompressed beyond the ordinary for those who are no peers.
+    inflation: TokenBucket,
     drop_log: DropLog,
     compressor: Option<Box<dyn Compressor>>,
     /// For one datagram's commands, compressed or opened.
@@ -101,7 +109,9 @@ impl Host {
             half_open: HalfOpenTable::new(config.max_half_open, hash),
             compressor: config.compression.compressor(),
             held: 0,
-            joins: TokenBucket::new(config.max_joins_per_second, now),
+            orphaned: 0,
+            joins: Joins::new(config.max_joins_per_second, hash, now),
+            inflation: TokenBucket::new(config.max_inflation_per_second, now),
             drop_log: DropLog::new(now),
             config,
             now,
@@ -114,6 +124,7 @@ impl Host {
             ready: VecDeque::new(),
             loose: VecDeque::new(),
             events: VecDeque::new(),
+            room: VecDeque::new(),
             bandwidth: BandwidthRounds::new(now),
             scratch: Vec::new(),
             statistics: HostStatistics::default(),
@@ -123,19 +134,26 @@ impl Host {
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
-        if let Event::Received { peer, packet, .. } = &event
-            && let Some(peer) = self.peers.get_mut(*peer)
-        {
-            let before = peer.held();
-            peer.inbox.taken(packet);
-            let less = before - peer.held();
-            peer.counted -= less;
+        if let Event::Received { peer, packet, .. } = &event {
+            let less = inbox_cost(packet);
             self.held -= less;
+            if let Some(peer) = self.peers.get_mut(*peer) {
+                peer.inbox.taken(packet);
+                peer.counted -= less;
+            } else {
+                self.orphaned -= less;
+            }
         }
         if self.events.is_empty() && self.events.capacity() > 1024 {
             self.events = VecDeque::new();
         }
         Some(event)
+    }
+
+    /// The next peer that has the room in its queue that [`PeerMut::notify_room`] asked for; each is named once for each time it
+    /// was asked. It may be gone by now.
+    pub fn poll_room(&mut self) -> Option<PeerHandle> {
+        self.room.pop_front()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next, if nothing else is called before. `None`: not at all.
@@ -248,6 +266,21 @@ impl Host {
         self.config.accept = accepting;
     }
 
+    /// Sets how many peers may come from one IP address. Those who have come stay.
+    pub fn set_duplicate_peers(&mut self, peers: usize) {
+        self.config.duplicate_peers = peers;
+    }
+
+    /// Sets how many bytes a packet may have that is sent or arrives from now on.
+    pub fn set_max_packet_size(&mut self, bytes: usize) {
+        self.config.max_packet_size = bytes.min(u32::MAX as usize);
+    }
+
+    /// Sets how much received data of one peer may wait, in bytes, on future connections.
+    pub fn set_max_waiting_data(&mut self, bytes: usize) {
+        self.config.max_waiting_data = bytes;
+    }
+
     /// A peer, to look at; `None` once it is gone.
     #[must_use]
     pub fn peer(&self, peer: PeerHandle) -> Option<&Peer> {
@@ -293,15 +326,15 @@ impl Host {
         let Some(peer) = self.peers.get_mut(handle) else { return };
         if let Some(reason) = peer.ended() {
             self.statistics.limits.slow_peers += u64::from(peer.too_slow);
-            if matches!(reason, DisconnectReason::Remote { .. }) {
-                self.departed.insert(peer.identity, self.now);
-            }
-            if let Some(mut peer) = self.remove(handle) {
-                // What came before it left is the program's, which only was not ready for it.
-                peer.inbox.set_receiving(true, handle, &mut self.events);
-            }
+            // What came before it left is the program's, which only was not ready for it.
+            peer.inbox.set_receiving(true, handle, &mut self.events);
+            self.remove(handle);
             self.events.push_back(Event::Disconnected { peer: handle, reason });
             return;
+        }
+        if peer.room_wanted.is_some_and(|queued| peer.queued_data() <= queued) {
+            peer.room_wanted = None;
+            self.room.push_back(handle);
         }
         if !peer.ready && peer.has_sendable(self.now) {
             peer.ready = true;
@@ -325,8 +358,13 @@ impl Host {
         if self.held < self.config.max_held_data {
             usize::MAX
         } else {
-            self.config.max_held_data / self.peers.len().max(1)
+            self.config.max_held_data.saturating_sub(self.orphaned) / self.peers.len().max(1)
         }
+    }
+
+    /// Whether so much is held that not even packets that have begun may exceed a share.
+    fn holds_far_too_much(&self) -> bool {
+        self.held >= self.config.max_held_data.saturating_mul(2)
     }
 
     fn add(&mut self, peer: Peer) -> PeerHandle {
@@ -342,8 +380,15 @@ impl Host {
         self.addresses
             .remove(&(peer.identity.address, peer.identity.incoming_id));
         self.timers.remove(handle);
+        if peer.identity.outgoing_id != wire::PeerId::NONE {
+            let left = matches!(peer.ended(), Some(DisconnectReason::Remote { .. }));
+            self.departed.insert(peer.identity, left, self.now);
+        }
         self.bandwidth.changed = true;
-        self.held -= peer.counted;
+        // The events that the program has still to poll hold what they hold, whether the peer is there or not.
+        let orphaned = peer.inbox.delivered();
+        self.orphaned += orphaned;
+        self.held = self.held - peer.counted + orphaned;
         Some(peer)
     }
 }

@@ -89,6 +89,13 @@ impl<'a> PeerMut<'a> {
         self.host.remove(self.handle);
     }
 
+    /// Asks [`Host::poll_room`] to name this peer once no more than `queued` bytes are queued or unacknowledged towards it, at
+    /// once if so it is. The last call counts.
+    pub fn notify_room(&mut self, queued: usize) {
+        self.peer().room_wanted = Some(queued);
+        self.host.touch(self.handle);
+    }
+
     /// Asks for an acknowledgement now.
     pub fn ping(&mut self) {
         self.peer().ping();

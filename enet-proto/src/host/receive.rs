@@ -15,6 +15,9 @@ use crate::wire::{self, Body, Header, PeerId};
 /// How many answers to those who are no peers may wait to be sent. What is left out is asked for again.
 const MAXIMUM_REPLIES: usize = 4096;
 
+/// How many times its size a compressed block may open to without being counted. Real ones are two or three times as large.
+const ORDINARY_INFLATION: usize = 16;
+
 impl Host {
     /// Takes a datagram that came from `from`. Whatever is wrong with it, it is dropped and counted, and no peer but its
     /// sender can notice.
@@ -35,16 +38,14 @@ impl Host {
             return self.handle_unaddressed(&arrived);
         }
         let endpoint = (from, header.peer_id);
-        if let Some(peer) = self
-            .addresses
-            .find(&endpoint)
-            .or_else(|| self.find_broadcast(&endpoint))
-        {
+        if let Some(peer) = self.addresses.find(&endpoint) {
             self.handle_for_peer(peer, &arrived);
-        } else if self.half_open.get_mut(&endpoint).is_some() {
+        } else if self.half_open.contains(&endpoint) {
             self.handle_half_open(endpoint, &arrived);
         } else if self.departed.find(&endpoint).is_some() {
             self.handle_departed(endpoint, &arrived);
+        } else if let Some(peer) = self.addresses.find_broadcast(header.peer_id) {
+            self.handle_broadcast_answer(peer, endpoint, &arrived);
         } else {
             self.statistics.dropped.unknown_peer += 1;
             self.log_drop(from, "for no peer");
@@ -65,15 +66,27 @@ impl Host {
         }
     }
 
-    /// A peer that was dialled at the broadcast address and is answered from this endpoint.
-    fn find_broadcast(&mut self, endpoint: &Endpoint) -> Option<PeerHandle> {
-        let handle = self.addresses.find_broadcast(endpoint.1)?;
-        let peer = self.peers.get_mut(handle)?;
-        self.addresses
-            .remove(&(peer.identity.address, peer.identity.incoming_id));
-        peer.identity.address = endpoint.0;
-        self.addresses.insert(*endpoint, handle);
-        Some(handle)
+    /// For a peer that was dialled at the broadcast address: who answers it with a `VERIFY_CONNECT` is its other side.
+    fn handle_broadcast_answer(&mut self, handle: PeerHandle, endpoint: Endpoint, arrived: &Arrived) {
+        let mut identity = self.peers[handle].identity;
+        let seed = identity.connect_id.to_bytes();
+        let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM, None) else {
+            return;
+        };
+        let answers = wire::parse(&block, 0).is_ok_and(
+            |(command, _)| matches!(command.body, Body::VerifyConnect(verify) if verify.connect_id == identity.connect_id),
+        );
+        if !answers {
+            self.statistics.dropped.unknown_peer += 1;
+            return self.log_drop(arrived.from, "for someone who answers, and no answer");
+        }
+        self.addresses.remove(&(identity.address, identity.incoming_id));
+        identity.address = endpoint.0;
+        self.addresses.insert(endpoint, handle);
+        let peer = &mut self.peers[handle];
+        peer.identity = identity;
+        peer.count_received(arrived.datagram.len());
+        self.handle_commands(handle, arrived, &block, 0);
     }
 
     pub(super) fn handle_for_peer(&mut self, handle: PeerHandle, arrived: &Arrived) {
@@ -84,7 +97,7 @@ impl Host {
             return self.log_drop(arrived.from, "another session");
         }
         let seed = identity.connect_id.to_bytes();
-        let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM) else {
+        let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM, Some(handle)) else {
             return;
         };
         self.peers[handle].count_received(arrived.datagram.len());
@@ -93,7 +106,7 @@ impl Host {
 
     /// Lets a peer take the commands of an opened datagram, from `offset` on.
     pub(super) fn handle_commands(&mut self, handle: PeerHandle, arrived: &Arrived, block: &Bytes, mut offset: usize) {
-        let share = self.share();
+        let (share, strict) = (self.share(), self.holds_far_too_much());
         let Host {
             now,
             peers,
@@ -104,7 +117,7 @@ impl Host {
             ..
         } = &mut *self;
         let Some(peer) = peers.get_mut(handle) else { return };
-        peer.inbox.set_share(share);
+        peer.inbox.set_share(share, strict);
         let mut cx = Context {
             now: *now,
             peer: handle,
@@ -166,14 +179,16 @@ impl Host {
         debug!(address = %peer.address(), channels = peer.channel_count(), mtu = peer.mtu(), "connected");
     }
 
-    /// The commands of a datagram, decompressed to at most `limit` bytes, if its checksum is right.
+    /// The commands of a datagram, decompressed to at most `limit` bytes, if its checksum is right. `payer` is the peer that
+    /// answers for the work, if it is from one.
     pub(super) fn open(
         &mut self,
         arrived: &Arrived,
         seed: [u8; checksum::CHECKSUM_SIZE],
         limit: usize,
+        payer: Option<PeerHandle>,
     ) -> Option<Bytes> {
-        let opened = self.open_uncounted(arrived, seed, limit);
+        let opened = self.open_uncounted(arrived, seed, limit, payer);
         if opened.is_none() {
             self.statistics.dropped.malformed_datagrams += 1;
             self.log_drop(arrived.from, "bad checksum or compressed block");
@@ -186,6 +201,7 @@ impl Host {
         arrived: &Arrived,
         seed: [u8; checksum::CHECKSUM_SIZE],
         limit: usize,
+        payer: Option<PeerHandle>,
     ) -> Option<Bytes> {
         let mut start = arrived.header_size;
         let mut sum = None;
@@ -194,13 +210,8 @@ impl Host {
             start += checksum::CHECKSUM_SIZE;
         }
         let block = if arrived.header.compressed {
-            let compressor = self.compressor.as_deref_mut()?;
-            self.scratch.clear();
             let limit = limit.min(wire::MAXIMUM_DATAGRAM - start);
-            if !compressor.decompress(&arrived.datagram[start..], limit, &mut self.scratch) {
-                return None;
-            }
-            Bytes::copy_from_slice(&self.scratch)
+            self.decompress(&arrived.datagram[start..], limit, payer)?
         } else {
             arrived.datagram.slice(start..)
         };
@@ -213,43 +224,60 @@ impl Host {
         Some(block)
     }
 
+    /// Opens a compressed block, if its sender has not had too much of that done.
+    fn decompress(&mut self, block: &[u8], limit: usize, payer: Option<PeerHandle>) -> Option<Bytes> {
+        let compressor = self.compressor.as_deref_mut()?;
+        let allowance = payer
+            .and_then(|payer| self.peers.get_mut(payer))
+            .map_or(&mut self.inflation, |peer| &mut peer.inflation);
+        let ordinary = block.len() * ORDINARY_INFLATION;
+        if ordinary < limit && !allowance.has_any(self.now) {
+            self.statistics.limits.inflation += 1;
+            return None;
+        }
+        self.scratch.clear();
+        let opened = compressor.decompress(block, limit, &mut self.scratch);
+        // How far it got with a block that is malformed is not known.
+        let work = if opened { self.scratch.len() } else { limit };
+        allowance.charge(work.saturating_sub(ordinary));
+        opened.then(|| Bytes::copy_from_slice(&self.scratch))
+    }
+
     /// For an attempt to connect: only the acknowledgement that returns the secret is of interest.
     fn handle_half_open(&mut self, endpoint: Endpoint, arrived: &Arrived) {
         let Some(entry) = self.half_open.get_mut(&endpoint) else {
             return;
         };
-        if arrived.header.session != entry.identity.incoming_session {
+        if arrived.header.session != entry.incoming_session {
             self.statistics.dropped.wrong_session += 1;
             return self.log_drop(arrived.from, "another session");
         }
-        entry.credit += arrived.datagram.len();
-        let seed = entry.identity.connect_id.to_bytes();
-        let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM) else {
+        entry.pay(arrived.datagram.len());
+        let seed = entry.connect_id.to_bytes();
+        let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM, None) else {
             return;
         };
         let Some(entry) = self.half_open.get_mut(&endpoint) else {
             return;
         };
-        let proof = match wire::parse(&block, 0) {
-            Ok((command, next)) => match command.body {
-                Body::Acknowledge {
-                    received_sequence,
-                    received_sent_time,
-                } if command.channel == wire::CONNECTION_CHANNEL
-                    && entry.is_proof(received_sequence, received_sent_time) =>
-                {
-                    Some(next)
-                }
-                _ => None,
-            },
-            Err(_) => None,
-        };
-        if let Some(next) = proof {
-            return self.prove(endpoint, arrived, &block, next);
+        if let Ok((command, next)) = wire::parse(&block, 0)
+            && let Body::Acknowledge {
+                received_sequence,
+                received_sent_time,
+            } = command.body
+            && command.channel == wire::CONNECTION_CHANNEL
+        {
+            if entry.is_proof(received_sequence, received_sent_time) {
+                return self.prove(endpoint, arrived, &block, next);
+            }
+            // Guessing is hopeless, and does not get many tries.
+            if entry.count_wrong_proof() {
+                self.half_open.remove(&endpoint);
+            }
         }
         self.statistics.dropped.failed_proofs += 1;
         // Its acknowledgement may have been lost.
-        entry.keep(&arrived.datagram);
+        self.half_open.keep_early(&endpoint, &arrived.datagram);
         self.remind(endpoint);
         self.log_drop(arrived.from, "not connected yet");
     }
@@ -258,9 +286,10 @@ impl Host {
     fn handle_departed(&mut self, endpoint: Endpoint, arrived: &Arrived) {
         self.statistics.dropped.unknown_peer += 1;
         self.log_drop(arrived.from, "has left");
-        let Some(identity) = self.departed.find(&endpoint) else {
+        let Some(former) = self.departed.find(&endpoint).filter(|former| former.left) else {
             return;
         };
+        let identity = former.identity;
         let (Some(sent_time), true) = (
             arrived.header.sent_time,
             arrived.header.session == identity.incoming_session,
@@ -268,7 +297,7 @@ impl Host {
             return;
         };
         let seed = identity.connect_id.to_bytes();
-        let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM) else {
+        let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM, None) else {
             return;
         };
         let Ok((command, _)) = wire::parse(&block, 0) else {

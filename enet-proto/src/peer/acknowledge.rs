@@ -38,7 +38,8 @@ impl Peer {
         self.measure(cx.now, cx.now.saturating_since(sent));
         self.last_acknowledged = cx.now;
         self.confirmed = true;
-        self.doubt = self.doubt.filter(|doubt| command.sent < doubt.since);
+        self.silent = false;
+        self.dispel_doubt(sent);
         self.retransmission
             .acknowledged(CommandId { channel, position }, overtaking, command.resend_due);
         self.trim_retransmission();
@@ -47,6 +48,11 @@ impl Peer {
         self.outbox.reliable_blocked = false;
         if self.outbox.parked > 0 {
             self.unpark(channel);
+        }
+        if channel == wire::CONNECTION_CHANNEL {
+            // The next of these is a ping in half a second.
+            self.control.release();
+            self.retransmission.release();
         }
         match (self.state, &command.payload) {
             (PeerState::Disconnecting, Payload::Control(Control::Disconnect { .. })) => {
@@ -114,12 +120,11 @@ impl Peer {
     /// After the acknowledgements of a datagram: commands that later ones have overtaken are sent again.
     pub(crate) fn detect_losses(&mut self) {
         while let Some(id) = self.retransmission.next_overtaken() {
-            if self
-                .outgoing_mut(id.channel)
-                .is_some_and(|outgoing| outgoing.is_in_flight(id.position))
-            {
+            if let Some(command) = self.in_flight_mut(id.channel, id.position) {
+                let resend_due = command.resend_due.take();
+                command.datagram = 0;
                 self.loss.lost();
-                self.retransmission.queue(id);
+                self.retransmission.queue(id, resend_due);
             }
             self.trim_retransmission();
         }
@@ -132,10 +137,11 @@ impl Peer {
             if let Some(command) = self.in_flight_mut(id.channel, id.position) {
                 command.timeouts = command.timeouts.saturating_add(1);
                 command.resend_due = None;
+                command.datagram = 0;
                 let sent = command.sent;
                 self.loss.lost();
                 self.retransmission.note_due(sent);
-                self.retransmission.queue(id);
+                self.retransmission.queue(id, None);
             }
             self.trim_retransmission();
         }
@@ -144,6 +150,10 @@ impl Peer {
     /// When the peer is dead if nothing is acknowledged until then.
     pub(super) fn given_up_at(&self) -> Option<Time> {
         let earliest = self.retransmission.overdue()?;
+        if self.silent {
+            // Its proof is all it ever said. It may be one of thousands that only came to be waited for.
+            return Some(earliest + self.timeout.minimum.min(self.timeout.maximum));
+        }
         // ENet gives up after the minimum once the time-out has doubled until it is `limit` times the first: by then all time-outs
         // together have taken that often the first, and the sum of those before. Ours double less far, and count the same.
         let times = self.timeout.limit.checked_next_power_of_two().unwrap_or(u32::MAX);
@@ -175,13 +185,11 @@ impl Peer {
             ..
         } = self;
         retransmission.trim(|id| {
-            if id.channel == wire::CONNECTION_CHANNEL {
-                control.is_in_flight(id.position)
-            } else {
-                channels
-                    .get(id.channel)
-                    .is_some_and(|channel| channel.outgoing.is_in_flight(id.position))
-            }
+            let outgoing = match id.channel {
+                wire::CONNECTION_CHANNEL => &*control,
+                channel => &channels.get(channel)?.outgoing,
+            };
+            outgoing.in_flight(id.position).map(|command| command.datagram)
         });
     }
 }

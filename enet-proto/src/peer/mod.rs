@@ -28,6 +28,7 @@ use crate::config::HostConfig;
 use crate::event::DisconnectReason;
 use crate::statistics::PeerStatistics;
 use crate::time::Time;
+use crate::token_bucket::TokenBucket;
 use crate::wire::{ConnectId, PeerId, SessionId};
 
 /// How long nothing may be acknowledged before a PING asks for it (ENet's `ENET_PEER_PING_INTERVAL`).
@@ -133,8 +134,12 @@ pub struct Peer {
     /// False on the dialling side from the answer until the first acknowledgement: the other side may not know yet that it was
     /// heard.
     confirmed: bool,
+    /// True on the dialled side from the proof until the first acknowledgement.
+    silent: bool,
     /// When the last acknowledgement came, or the connection began.
     last_acknowledged: Time,
+    /// Until when acknowledgements are sent a second time.
+    repeat_until: Option<Time>,
     /// Until when acknowledgements may wait for company.
     acknowledge_by: Option<Time>,
     timeout: TimeoutLimits,
@@ -144,8 +149,13 @@ pub struct Peer {
     pub(crate) queued_since_round: u64,
     /// The bandwidth limits the other side was last told, after the handshake.
     pub(crate) told_bandwidth: Option<(u32, u32)>,
-    /// A farewell that may be forged.
+    /// A farewell that may be forged, and how many before were.
     doubt: Option<Doubt>,
+    forged_farewells: u32,
+    /// What may be decompressed beyond the ordinary.
+    pub(crate) inflation: TokenBucket,
+    /// The program wants to know when no more than this is queued.
+    pub(crate) room_wanted: Option<usize>,
     /// What the host's total counts for this peer.
     pub(crate) counted: usize,
     /// Set when the connection ends because the other side acknowledges too slowly.
@@ -163,8 +173,17 @@ pub struct Peer {
 struct Doubt {
     since: Time,
     until: Time,
+    /// When to send the next PING, and how long after it another one.
+    ask_at: Time,
+    ask_every: Duration,
     data: u32,
 }
+
+/// For how many time-outs of a command a farewell is doubted, with a PING in each.
+const DOUBT_TIMEOUTS: u32 = 4;
+
+/// How often that doubles at most, once for each farewell that was disproved.
+const MOST_DOUBT_DOUBLINGS: u32 = 4;
 
 /// Counters for the statistics.
 #[derive(Clone, Copy, Debug, Default)]
@@ -205,13 +224,18 @@ impl Peer {
             throttle: Throttle::default(),
             loss: PacketLoss::default(),
             last_acknowledged: now,
+            repeat_until: None,
             acknowledge_by: None,
             timeout: TimeoutLimits::default(),
             ping_interval: DEFAULT_PING_INTERVAL,
             queued_since_round: 0,
             told_bandwidth: None,
             doubt: None,
+            forged_farewells: 0,
+            inflation: TokenBucket::new(config.max_inflation_per_second, now),
             confirmed: true,
+            silent: false,
+            room_wanted: None,
             counted: 0,
             too_slow: false,
             ended: None,
@@ -341,6 +365,7 @@ impl Peer {
     /// The handshake is over; its `VERIFY_CONNECT` took the first of the connection's own numbers.
     pub(crate) fn handshake_done(&mut self, now: Time, sample: Option<Duration>) {
         self.control.number_reliable(1);
+        self.silent = true;
         if let Some(sample) = sample {
             self.round_trip.sample(now, sample, self.throttle.interval());
         }
@@ -376,7 +401,7 @@ impl Peer {
     pub(crate) fn deadline(&self) -> Option<Time> {
         let ping = (self.is_live() && !self.has_unacknowledged()).then(|| self.last_acknowledged + self.ping_interval);
         let acknowledge = self.acknowledge_by.filter(|_| !self.outbox.acknowledgements.is_empty());
-        let doubt = self.doubt.map(|doubt| doubt.until);
+        let doubt = self.doubt.map(|doubt| doubt.until.min(doubt.ask_at));
         [
             self.retransmission_deadline(),
             self.given_up_at(),
@@ -396,6 +421,10 @@ impl Peer {
             self.end(DisconnectReason::Remote { data: doubt.data });
             return;
         }
+        if let Some(doubt) = self.doubt.as_mut().filter(|doubt| doubt.ask_at <= now) {
+            doubt.ask_at = now + doubt.ask_every;
+            self.queue_control(Control::Ping);
+        }
         self.expire_commands(now);
         self.too_slow = self.outbox.is_stuck(now);
         if self.too_slow || self.given_up_at().is_some_and(|at| at <= now) {
@@ -409,14 +438,45 @@ impl Peer {
 
     /// Asks whether a farewell was meant.
     fn doubt(&mut self, now: Time, data: u32) {
-        if self.doubt.is_none() {
-            self.queue_control(Control::Ping);
-            self.doubt = Some(Doubt {
-                since: now,
-                until: now + 2 * self.round_trip.timeout(),
-                data,
-            });
+        if self.doubt.is_some() {
+            return;
         }
+        let timeout = self.round_trip.timeout();
+        let doublings = self.forged_farewells.min(MOST_DOUBT_DOUBLINGS);
+        let patience = DOUBT_TIMEOUTS * timeout;
+        let longest = patience.max(self.timeout.minimum);
+        self.queue_control(Control::Ping);
+        self.doubt = Some(Doubt {
+            since: now,
+            until: now + patience.saturating_mul(1 << doublings).min(longest),
+            ask_at: now + timeout,
+            ask_every: timeout,
+            data,
+        });
+    }
+
+    /// Something that was sent at `sent` has been acknowledged: who left before would not have done that.
+    fn dispel_doubt(&mut self, sent: Time) {
+        if self.doubt.is_some_and(|doubt| sent >= doubt.since) {
+            self.doubt = None;
+            self.forged_farewells = self.forged_farewells.saturating_add(1);
+        }
+    }
+
+    /// While connecting: gives up once the CONNECT that is sent next has stayed unanswered.
+    fn doubt_refusal(&mut self, now: Time, data: u32) {
+        if self.doubt.is_some() {
+            return;
+        }
+        let timeout = self.round_trip.timeout();
+        let until = self.retransmission_deadline().unwrap_or(now) + 2 * timeout;
+        self.doubt = Some(Doubt {
+            since: now,
+            until,
+            ask_at: until,
+            ask_every: timeout,
+            data,
+        });
     }
 
     fn outgoing_mut(&mut self, channel: u8) -> Option<&mut Outgoing> {

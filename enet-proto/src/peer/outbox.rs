@@ -42,6 +42,12 @@ pub(crate) struct Acknowledgement {
     pub(crate) sent_time: u16,
 }
 
+impl Acknowledgement {
+    pub(crate) fn emit(&self, out: &mut Vec<u8>) {
+        wire::emit::acknowledge(out, self.channel, self.sequence, self.sequence, self.sent_time);
+    }
+}
+
 /// How an unreliable packet travels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum UnreliableForm {
@@ -85,6 +91,8 @@ pub(crate) enum Next {
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     pub(crate) acknowledgements: VecDeque<Acknowledgement>,
+    /// Those of the datagram before, to be sent once more, and when it left.
+    pub(crate) repeats: (Vec<Acknowledgement>, Time),
     pub(crate) control: VecDeque<QueuedControl>,
     pub(crate) reliable: VecDeque<QueuedReliable>,
     pub(crate) unreliable: VecDeque<QueuedUnreliable>,
@@ -248,7 +256,10 @@ impl Outbox {
             }
         }
         shrink(&mut self.acknowledgements);
-        shrink(&mut self.control);
+        // Commands of the connection itself are rare.
+        if self.control.is_empty() {
+            self.control = VecDeque::new();
+        }
         shrink(&mut self.reliable);
         shrink(&mut self.unreliable);
     }

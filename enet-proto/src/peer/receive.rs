@@ -1,6 +1,7 @@
 //! Commands that arrive for a peer.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -19,6 +20,9 @@ use crate::wire::{self, Body, Command};
 /// How many acknowledgements may be owed at once. A sender has at most seven windows of 4096 commands on its way on a channel;
 /// what is beyond this comes again.
 const MAXIMUM_OWED: usize = 65_536;
+
+/// How long acknowledgements are repeated after a command has come twice, which tells that they get lost.
+const REPEATING: Duration = Duration::from_secs(1);
 
 /// What a peer needs of its host while it takes in a datagram.
 pub(crate) struct Context<'a> {
@@ -147,6 +151,10 @@ impl Peer {
         let limits = &mut cx.statistics.limits;
         match taken {
             Taken::Yes => return Ok(()),
+            Taken::Again => {
+                self.repeat_until = Some(cx.now + REPEATING);
+                return Ok(());
+            }
             Taken::Refused => {}
             Taken::Full if inbox.waiting() < cx.config.max_waiting_data => limits.held_data += 1,
             Taken::Full => limits.waiting_data += 1,
@@ -193,9 +201,13 @@ impl Peer {
         if self.state != PeerState::Connecting {
             return Ok(());
         }
+        if verify.connect_id != self.identity.connect_id {
+            // Of an earlier attempt, or forged: the connect id is what only the host that was asked knows.
+            return Err(Refusal);
+        }
+        self.doubt = None;
         let channels = usize::try_from(verify.channel_count).unwrap_or(usize::MAX);
         let fits = (wire::MINIMUM_CHANNELS..=wire::MAXIMUM_CHANNELS).contains(&channels)
-            && verify.connect_id == self.identity.connect_id
             && verify.throttle_interval == self.throttle.interval
             && verify.throttle_acceleration == self.throttle.acceleration
             && verify.throttle_deceleration == self.throttle.deceleration;
@@ -239,6 +251,8 @@ impl Peer {
             PeerState::Connected | PeerState::DisconnectLater if cx.config.doubt_disconnects => {
                 return self.doubt(cx.now, data);
             }
+            // Nor does this tell that it comes from who was asked.
+            PeerState::Connecting if cx.config.doubt_disconnects => return self.doubt_refusal(cx.now, data),
             _ => self.end(DisconnectReason::Remote { data }),
         }
         self.reset_queues();

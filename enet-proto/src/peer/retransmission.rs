@@ -1,7 +1,8 @@
 //! Which reliable commands to send again, and when.
 //!
 //! Commands sent once stand in the order they were sent, so only the first needs watching: it is the first to be due, and the
-//! first to be lost when later ones have been acknowledged. Those sent again stand in the order they are due.
+//! first to be lost when later ones have been acknowledged. Those sent again stand in that order as well, for their losses, and in
+//! the order they are due.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -20,8 +21,9 @@ pub(crate) struct CommandId {
     pub(crate) position: Position,
 }
 
+/// One attempt to send a command.
 #[derive(Debug)]
-struct SentOnce {
+struct Attempt {
     id: CommandId,
     at: Time,
     datagram: u64,
@@ -30,8 +32,9 @@ struct SentOnce {
 /// The order of resends of one peer.
 #[derive(Debug, Default)]
 pub(crate) struct Retransmission {
-    sent_once: VecDeque<SentOnce>,
-    resent: BTreeSet<(Time, CommandId)>,
+    sent_once: VecDeque<Attempt>,
+    sent_again: VecDeque<Attempt>,
+    due_again: BTreeSet<(Time, CommandId)>,
     /// To be sent again with the next transmission. May hold commands acknowledged meanwhile.
     queue: VecDeque<CommandId>,
     /// The number of the latest datagram of which something was acknowledged.
@@ -43,41 +46,55 @@ pub(crate) struct Retransmission {
 impl Retransmission {
     /// A command was sent for the first time.
     pub(crate) fn sent(&mut self, id: CommandId, at: Time, datagram: u64) {
-        self.sent_once.push_back(SentOnce { id, at, datagram });
+        self.sent_once.push_back(Attempt { id, at, datagram });
     }
 
     /// A command was sent again and is due at `due`.
-    pub(crate) fn resent(&mut self, id: CommandId, due: Time) {
-        self.resent.insert((due, id));
+    pub(crate) fn resent(&mut self, id: CommandId, at: Time, datagram: u64, due: Time) {
+        self.sent_again.push_back(Attempt { id, at, datagram });
+        self.due_again.insert((due, id));
     }
 
     /// A command was acknowledged that left in `datagram`, if that is known: the acknowledgement of an earlier attempt says nothing
     /// about the latest. `resend_due` is when it would have been due again.
     pub(crate) fn acknowledged(&mut self, id: CommandId, datagram: Option<u64>, resend_due: Option<Time>) {
         if let Some(due) = resend_due {
-            self.resent.remove(&(due, id));
+            self.due_again.remove(&(due, id));
         }
         self.latest_acknowledged = self.latest_acknowledged.max(datagram.unwrap_or(0));
         self.overdue = None;
     }
 
-    /// Forgets commands at the front of the order that `in_flight` denies, so that the front is the first to be due.
-    pub(crate) fn trim(&mut self, in_flight: impl Fn(CommandId) -> bool) {
-        while self.sent_once.front().is_some_and(|sent| !in_flight(sent.id)) {
-            self.sent_once.pop_front();
+    /// Forgets attempts at the front of the orders that are over, so that the front is the first to be due or lost. `latest` tells
+    /// the datagram of the latest attempt of a command, if that is still on its way.
+    pub(crate) fn trim(&mut self, latest: impl Fn(CommandId) -> Option<u64>) {
+        for order in [&mut self.sent_once, &mut self.sent_again] {
+            while order.front().is_some_and(|sent| latest(sent.id) != Some(sent.datagram)) {
+                order.pop_front();
+            }
+            if order.is_empty() && order.capacity() > 64 {
+                *order = VecDeque::new();
+            }
         }
-        if self.sent_once.is_empty() && self.sent_once.capacity() > 64 {
+    }
+
+    /// Gives back memory that nothing is in. Not for what is used again at once.
+    pub(crate) fn release(&mut self) {
+        if self.sent_once.is_empty() {
             self.sent_once = VecDeque::new();
         }
     }
 
     /// The next command that was overtaken by acknowledged ones, taken out of the order. Call [`trim`](Self::trim) after it.
     pub(crate) fn next_overtaken(&mut self) -> Option<CommandId> {
-        let front = self.sent_once.front()?;
-        if front.datagram + REORDERING_THRESHOLD > self.latest_acknowledged {
-            return None;
-        }
-        self.sent_once.pop_front().map(|sent| sent.id)
+        let latest = self.latest_acknowledged;
+        let orders = [&mut self.sent_once, &mut self.sent_again];
+        let lost = |sent: &Attempt| sent.datagram + REORDERING_THRESHOLD <= latest;
+        orders
+            .into_iter()
+            .find(|order| order.front().is_some_and(lost))?
+            .pop_front()
+            .map(|sent| sent.id)
     }
 
     /// The next command whose time-out has passed, taken out of the order. `timeout` is that of commands sent once. Call
@@ -86,8 +103,8 @@ impl Retransmission {
         if self.sent_once.front().is_some_and(|sent| sent.at + timeout <= now) {
             return self.sent_once.pop_front().map(|sent| sent.id);
         }
-        if self.resent.first().is_some_and(|(due, _)| *due <= now) {
-            return self.resent.pop_first().map(|(_, id)| id);
+        if self.due_again.first().is_some_and(|(due, _)| *due <= now) {
+            return self.due_again.pop_first().map(|(_, id)| id);
         }
         None
     }
@@ -95,12 +112,16 @@ impl Retransmission {
     /// When [`next_due`](Self::next_due) will have something.
     pub(crate) fn deadline(&self, timeout: Duration) -> Option<Time> {
         let first = self.sent_once.front().map(|sent| sent.at + timeout);
-        let again = self.resent.first().map(|(due, _)| *due);
+        let again = self.due_again.first().map(|(due, _)| *due);
         [first, again].into_iter().flatten().min()
     }
 
-    /// Puts a command in line to be sent again.
-    pub(crate) fn queue(&mut self, id: CommandId) {
+    /// Puts a command in line to be sent again; `resend_due` is when it would have been due, if it was sent again before and that has
+    /// not come.
+    pub(crate) fn queue(&mut self, id: CommandId, resend_due: Option<Time>) {
+        if let Some(due) = resend_due {
+            self.due_again.remove(&(due, id));
+        }
         self.queue.push_back(id);
     }
 

@@ -1,5 +1,7 @@
 //! Filling datagrams.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use rand::rngs::StdRng;
 
@@ -17,6 +19,9 @@ use crate::wire::{self, Header, emit};
 
 /// No more than this goes to the kernel at once for one address: the largest UDP payload over IPv6, with room to spare.
 const MAXIMUM_BATCH: usize = 65_000;
+
+/// How long after it was first sent an acknowledgement may be repeated.
+const LATEST_REPEAT: Duration = Duration::from_millis(5);
 
 /// What a peer needs of its host to fill datagrams.
 pub(crate) struct Sender<'a> {
@@ -153,12 +158,8 @@ impl Peer {
     }
 
     fn fill(&mut self, cx: &mut Sender<'_>, datagram: &mut Datagram<'_>) {
-        while let Some(owed) = self.outbox.acknowledgements.front() {
-            if !datagram.has_room(wire::ACKNOWLEDGE_SIZE) {
-                return;
-            }
-            emit::acknowledge(datagram.out, owed.channel, owed.sequence, owed.sequence, owed.sent_time);
-            self.outbox.acknowledgements.pop_front();
+        if !self.outbox.acknowledgements.is_empty() {
+            self.acknowledge_what_came(cx.now, datagram);
         }
         while let Some(id) = self.retransmission.next_queued() {
             if self.resend(cx.now, id, datagram) == Step::Full {
@@ -178,6 +179,34 @@ impl Peer {
         }
     }
 
+    /// Appends the acknowledgements that are owed and, while they seem to get lost, those of the datagram before once more: a lost
+    /// acknowledgement costs its sender a resend and a part of its window for as long.
+    fn acknowledge_what_came(&mut self, now: Time, datagram: &mut Datagram<'_>) {
+        let repeats = self.repeat_until.is_some_and(|until| now < until);
+        let (mut before, left) = std::mem::take(&mut self.outbox.repeats);
+        // Late ones would have a stock peer measure a longer round trip.
+        if now.saturating_since(left) > LATEST_REPEAT {
+            before.clear();
+        }
+        let again = before.len();
+        while datagram.has_room(wire::ACKNOWLEDGE_SIZE)
+            && let Some(owed) = self.outbox.acknowledgements.pop_front()
+        {
+            owed.emit(datagram.out);
+            if repeats {
+                before.push(owed);
+            }
+        }
+        for owed in before.drain(..again) {
+            if datagram.has_room(wire::ACKNOWLEDGE_SIZE) {
+                owed.emit(datagram.out);
+            }
+        }
+        if repeats {
+            self.outbox.repeats = (before, now);
+        }
+    }
+
     fn resend(&mut self, now: Time, id: CommandId, datagram: &mut Datagram<'_>) -> Step {
         let timeout = self.round_trip.timeout();
         let longest_wait = self.round_trip.longest_wait();
@@ -194,7 +223,7 @@ impl Peer {
         command.sent = now;
         command.datagram = number;
         command.resend_due = Some(due);
-        self.retransmission.resent(id, due);
+        self.retransmission.resent(id, now, number, due);
         self.totals.commands_resent += 1;
         self.loss.sent();
         Step::Done

@@ -1,7 +1,9 @@
 //! How connections end.
 
+use std::time::Duration;
+
 use enet_proto::{DisconnectReason, Event, HostConfig, Packet, PeerState, SendError};
-use enet_sim::wire::{Body, CONTROL, Command, Connect};
+use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram};
 use enet_sim::{Conditions, Network, Observed, Pair, Probe, Remote, Sent};
 
 use crate::common::{acknowledged, address, bad_link, commands, count_payloads, ms, numbers, payload, secs};
@@ -275,6 +277,74 @@ fn who_answers_pings_has_not_left_whatever_a_farewell_says() {
         Command::reliable(0, 1, Body::Reliable("still here".into())),
     );
     assert_eq!(probe.received(), ["still here"]);
+}
+
+/// The time from a farewell that nobody answers for to the end.
+fn time_to_believe(probe: &mut Probe, remote: &Remote) -> Duration {
+    let start = probe.now();
+    give(probe, remote, farewell(3));
+    while probe.host.peer(remote.peer).is_some() {
+        let wake = probe.host.poll_timeout().expect("it is not over yet");
+        probe.advance(wake.saturating_since(probe.now()));
+    }
+    assert_eq!(probe.events(), ended(remote, DisconnectReason::Remote { data: 3 }));
+    probe.now().saturating_since(start)
+}
+
+#[test]
+fn each_farewell_that_was_forged_makes_the_next_less_credible() {
+    let mut patience = Vec::new();
+    for forged in 0..8 {
+        let (mut probe, remote) = joined();
+        for _ in 0..forged {
+            let sent = give(&mut probe, &remote, farewell(3));
+            probe.advance(ms(20));
+            probe.acknowledge_all(&remote, &sent);
+        }
+        patience.push(time_to_believe(&mut probe, &remote));
+    }
+    assert!(patience[0] < ms(400), "{patience:?}");
+    assert!(patience[..5].windows(2).all(|pair| pair[1] > pair[0]), "{patience:?}");
+    assert!(patience[4] > 6 * patience[0], "{patience:?}");
+    assert!(patience.iter().all(|patience| *patience <= secs(5)), "{patience:?}");
+}
+
+#[test]
+fn a_doubted_farewell_is_asked_after_in_every_time_out() {
+    let (mut probe, remote) = joined();
+    let mut pings = commands(&give(&mut probe, &remote, farewell(3)));
+    pings.extend(commands(&probe.advance(secs(1))));
+    let mut numbers: Vec<u16> = pings.iter().map(|command| command.number).collect();
+    assert!(pings.iter().all(|command| command.body == Body::Ping));
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert!(numbers.len() >= 4, "{} pings", numbers.len());
+}
+
+#[test]
+fn forged_farewells_kick_nobody_though_every_tenth_datagram_is_lost() {
+    for seed in 0..20 {
+        let mut pair = Pair::new(seed);
+        pair.set_conditions(&Conditions::default().delay(ms(25)).jitter(ms(5)).loss(0.1));
+        pair.run_for(secs(5));
+        pair.network.record();
+        pair.run_for(secs(2));
+        let client = pair.network.address(pair.client);
+        let last = pair
+            .network
+            .trace()
+            .iter()
+            .rfind(|traced| traced.from == client)
+            .unwrap();
+        let header = Datagram::parse(&last.datagram).unwrap();
+        let forged = Datagram::to(header.peer_id, header.session).with(farewell(1)).encode();
+        for _ in 0..20 * 60 {
+            pair.network.inject(client, pair.server, forged.clone());
+            pair.run_for(ms(50));
+        }
+        let events = pair.network.take_events(pair.server);
+        assert!(events.is_empty(), "seed {seed}: {events:?}");
+    }
 }
 
 #[test]

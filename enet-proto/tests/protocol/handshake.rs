@@ -667,8 +667,7 @@ fn the_client_takes_the_smaller_of_everything_and_acknowledges() {
 #[test]
 fn a_verify_that_does_not_fit_ends_the_attempt() {
     type Spoil = fn(&mut Connect);
-    let spoils: [(&str, Spoil); 6] = [
-        ("connect id", |verify| verify.connect_id ^= 1),
+    let spoils: [(&str, Spoil); 5] = [
         ("interval", |verify| verify.throttle_interval += 1),
         ("acceleration", |verify| verify.throttle_acceleration += 1),
         ("deceleration", |verify| verify.throttle_deceleration += 1),
@@ -721,6 +720,88 @@ fn a_host_that_dials_everyone_takes_the_address_of_the_first_that_answers() {
         panic!("{events:?}")
     };
     assert_eq!(probe.host.peer(peer).unwrap().address(), address(3));
+}
+
+#[test]
+fn who_answers_everyone_s_call_with_anything_but_a_verify_is_not_taken_for_the_server() {
+    let mut probe = Probe::new(HostConfig::default());
+    let everyone: SocketAddr = "255.255.255.255:7777".parse().unwrap();
+    let sent = probe.act(|host: &mut Host| {
+        host.connect(everyone, 2, 0).unwrap();
+    });
+    let Body::Connect(connect) = sent[0].datagram.commands[0].body else {
+        panic!("{sent:?}")
+    };
+    let ping = Datagram::to(connect.peer_id, 0).with(Command::control(1, Body::Ping));
+    let mut foreign = accepting(&connect);
+    foreign.connect_id ^= 1;
+    let foreign = verify_datagram(&probe, foreign, connect.peer_id);
+    let bytes = [
+        ping.encode(),
+        foreign.encode(),
+        vec![0x80 | (connect.peer_id >> 8) as u8, connect.peer_id as u8].into(),
+    ];
+    for bytes in bytes {
+        assert!(probe.receive_bytes(address(4), bytes).is_empty());
+        let (_, peer) = probe.host.peers().next().unwrap();
+        assert_eq!(peer.address(), everyone);
+    }
+    assert!(probe.host.statistics().dropped.unknown_peer >= 2);
+    let datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id);
+    let answers = probe.receive(address(3), &datagram);
+    assert_eq!(answers[0].to, address(3));
+    assert!(matches!(probe.events()[..], [Event::Connected { .. }]));
+}
+
+#[test]
+fn a_verify_of_another_attempt_is_ignored() {
+    let (mut probe, _, connect) = dialling(2, 0, HostConfig::default());
+    let mut foreign = accepting(&connect);
+    foreign.connect_id ^= 1;
+    let datagram = verify_datagram(&probe, foreign, connect.peer_id);
+    assert!(probe.receive(address(1), &datagram).is_empty());
+    assert!(probe.events().is_empty());
+    let datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id);
+    probe.receive(address(1), &datagram);
+    assert!(matches!(probe.events()[..], [Event::Connected { .. }]));
+}
+
+/// A DISCONNECT to a host that is dialling.
+fn dismiss(connect: &Connect) -> Datagram {
+    let command = Command {
+        acknowledge: false,
+        unsequenced: true,
+        ..Command::control(0, Body::Disconnect { data: 7 })
+    };
+    Datagram::to(connect.peer_id, 0).with(command)
+}
+
+#[test]
+fn a_dismissal_while_connecting_is_doubted_until_the_next_connect_is_not_answered() {
+    let (mut probe, _, connect) = dialling(2, 0, HostConfig::default());
+    probe.receive(address(1), &dismiss(&connect));
+    assert!(probe.events().is_empty());
+    let sent = probe.advance(ms(600));
+    assert!(matches!(commands(&sent)[0].body, Body::Connect(_)));
+    assert!(probe.events().is_empty());
+    probe.advance(ms(2000));
+    let events = probe.events();
+    let [Event::Disconnected { reason, .. }] = events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(reason, DisconnectReason::Remote { data: 7 });
+}
+
+#[test]
+fn who_is_answered_after_a_forged_dismissal_is_connected_and_stays() {
+    let (mut probe, _, connect) = dialling(2, 0, HostConfig::default());
+    probe.receive(address(1), &dismiss(&connect));
+    probe.advance(ms(600));
+    let datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id);
+    probe.receive(address(1), &datagram);
+    assert!(matches!(probe.events()[..], [Event::Connected { .. }]));
+    probe.advance(secs(3));
+    assert!(probe.events().is_empty());
 }
 
 /// Connects over a network that loses the first datagram for which `lost` holds.

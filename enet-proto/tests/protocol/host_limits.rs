@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use enet_proto::{DisconnectReason, Event, HostConfig, Packet, SendError};
-use enet_sim::wire::{Body, Command, Connect, Fragment};
+use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, Fragment, NO_PEER};
 use enet_sim::{Network, Probe, Remote, StockClient, StockState};
 
 use crate::common::{acknowledged, address, config, ms, payload, secs};
@@ -159,4 +159,179 @@ fn who_takes_hardly_anything_of_a_full_queue_is_dropped_and_who_takes_more_is_no
     // A sixteenth of 16 MiB in a minute is 17 476 bytes per second.
     assert_eq!(fed_at(8_000), Some(DisconnectReason::TimedOut));
     assert_eq!(fed_at(100_000), None);
+}
+
+/// Hands in packets of 1000 bytes in order, from number `first` on, until one is refused; how many were taken.
+fn fill(probe: &mut Probe, remote: &Remote, first: u16, most: u16) -> u16 {
+    for number in first..first + most {
+        if !early(probe, remote, number) {
+            return number - first;
+        }
+    }
+    most
+}
+
+#[test]
+fn packets_in_order_that_nobody_polls_are_limited_as_well() {
+    for settings in [
+        config(|config| config.max_waiting_data = 1 << 20),
+        config(|config| config.max_held_data = 1 << 20),
+    ] {
+        let mut probe = Probe::new(settings);
+        let remote = probe.join(address(1), Connect::default());
+        let mut first = 1;
+        for _ in 0..3 {
+            let taken = fill(&mut probe, &remote, first, 20_000);
+            assert!((900..=1050).contains(&taken), "{taken} packets were taken");
+            first += taken;
+            assert_eq!(probe.received().len(), usize::from(taken), "then there is room again");
+        }
+    }
+}
+
+#[test]
+fn a_large_packet_does_not_grow_while_those_before_it_are_not_polled() {
+    let mut probe = Probe::new(config(|config| config.max_waiting_data = 100_000));
+    let remote = probe.join(address(1), Connect::default());
+    let before = fill(&mut probe, &remote, 1, 80);
+    assert_eq!(before, 80);
+    let fragment = |number: u32| Fragment {
+        start: before + 1,
+        count: 400,
+        number,
+        total: 400_000,
+        offset: number * 1000,
+        data: payload(number, 1000),
+    };
+    let mut taken = 0;
+    let give = |probe: &mut Probe, number: u32| {
+        let command = Command::reliable(0, before + 1 + number as u16, Body::Fragment(fragment(number)));
+        let datagram = remote.with(probe, command);
+        !acknowledged(&probe.receive(remote.address, &datagram)).is_empty()
+    };
+    while taken < 400 && give(&mut probe, taken) {
+        taken += 1;
+    }
+    assert!(taken < 20, "{taken} fragments were taken");
+    assert_eq!(probe.received().len(), 80);
+    for number in taken..400 {
+        assert!(give(&mut probe, number), "now nothing is before it");
+    }
+    assert_eq!(probe.received()[0].len(), 400_000);
+}
+
+#[test]
+fn what_the_departed_have_sent_counts_until_it_is_polled() {
+    let mut probe = Probe::new(config(|config| {
+        config.max_waiting_data = 1 << 20;
+        config.max_held_data = 1 << 20;
+    }));
+    let mut rounds = 0;
+    let mut connect = Connect::default();
+    loop {
+        // As Probe::join, which polls the events.
+        connect.connect_id += 1;
+        let Some(remote) = join_unpolled(&mut probe, connect) else {
+            break;
+        };
+        fill(&mut probe, &remote, 1, 400);
+        let peer = remote.peer;
+        probe.act(|host| host.peer_mut(peer).unwrap().disconnect_now(0));
+        rounds += 1;
+        assert!(rounds < 100, "nobody stops it");
+    }
+    assert!(probe.host.statistics().limits.held_data > 0);
+    let held: usize = probe.events().iter().map(size_of_event).sum();
+    assert!(
+        (900_000..1_100_000).contains(&held),
+        "{held} bytes were held in {rounds} rounds"
+    );
+    connect.connect_id += 1;
+    assert!(join_unpolled(&mut probe, connect).is_some(), "then there is room again");
+}
+
+fn size_of_event(event: &Event) -> usize {
+    match event {
+        Event::Received { packet, .. } => packet.data.len(),
+        _ => 0,
+    }
+}
+
+/// Joins without looking at the events; `None` if the host does not let it in.
+fn join_unpolled(probe: &mut Probe, connect: Connect) -> Option<Remote> {
+    let ask = Datagram::to(NO_PEER, 0)
+        .sent_at(0)
+        .with(Command::control(1, Body::Connect(connect)));
+    let answer = probe.receive(address(1), &ask).remove(0).datagram;
+    let Body::Verify(verify) = answer.commands[0].body else {
+        panic!("{answer:?}")
+    };
+    let proof = Command::acknowledgement(CONTROL, answer.commands[0].number, answer.sent_time?);
+    probe.receive(
+        address(1),
+        &Datagram::to(verify.peer_id, verify.outgoing_session).with(proof),
+    );
+    let (peer, _) = probe.host.peers().next()?;
+    Some(Remote {
+        address: address(1),
+        own_id: connect.peer_id,
+        peer_id: verify.peer_id,
+        session: verify.outgoing_session,
+        incoming_session: verify.incoming_session,
+        control: 2,
+        connect_id: connect.connect_id,
+        peer,
+    })
+}
+
+#[test]
+fn acknowledgements_that_are_not_sent_are_limited() {
+    let (mut probe, remote, _) = two_joined(HostConfig::default());
+    let mut datagram = remote.datagram().sent_at(probe.wire_time());
+    datagram.commands = (0..1000).map(|number| Command::control(number, Body::Ping)).collect();
+    let bytes = datagram.encode();
+    assert!(bytes.len() <= 4096);
+    let now = probe.now();
+    for _ in 0..100 {
+        probe.host.handle_datagram(now, remote.address, bytes.clone());
+    }
+    let sent = probe.act(|_| {});
+    assert_eq!(acknowledged(&sent).len(), 65_536);
+}
+
+#[test]
+fn what_came_too_early_keeps_nothing_out_that_it_waits_for() {
+    let mut probe = Probe::new(config(|config| config.max_waiting_data = 50_000));
+    let remote = probe.join(address(1), Connect::default());
+    let kept = (100..1000).filter(|number| early(&mut probe, &remote, *number)).count();
+    assert!((40..50).contains(&kept), "{kept} early packets were kept");
+    // Nobody polls meanwhile.
+    let taken = fill(&mut probe, &remote, 1, 99);
+    assert!((40..50).contains(&taken), "{taken} packets in order were taken");
+    assert_eq!(probe.received().len(), usize::from(taken));
+    assert_eq!(fill(&mut probe, &remote, 1 + taken, 30), 30);
+}
+
+#[test]
+fn packets_in_the_making_of_all_peers_together_hold_no_more_than_twice_the_total() {
+    let mut probe = Probe::new(config(|config| config.max_held_data = 1 << 20));
+    let remotes: Vec<_> = (0..4).map(|at| probe.join(address(at), Connect::default())).collect();
+    for number in 0..2000u32 {
+        for remote in &remotes {
+            let fragment = Fragment {
+                start: 1,
+                count: 30_000,
+                number,
+                total: 30_000_000,
+                offset: number * 1000,
+                data: payload(number, 1000),
+            };
+            let command = Command::reliable(0, 1 + number as u16, Body::Fragment(fragment));
+            let datagram = remote.with(&probe, command);
+            probe.receive(remote.address, &datagram);
+        }
+    }
+    let held: usize = probe.host.peers().map(|(_, peer)| peer.waiting_data()).sum();
+    assert!((1 << 20..(2 << 20) + 4 * 4096).contains(&held), "{held} bytes are held");
+    assert!(probe.host.statistics().limits.held_data > 1000);
 }

@@ -474,3 +474,27 @@ fn control_commands_of_others_change_nothing_here() {
     let ping = remote.with(&probe, Command::control(50, Body::Ping));
     assert_eq!(acknowledged(&probe.receive(remote.address, &ping)), [(CONTROL, 50)]);
 }
+
+#[test]
+fn who_waits_for_room_is_told_once_when_there_is_some() {
+    let (mut probe, remote) = joined(HostConfig::default());
+    let peer = remote.peer;
+    let sent = probe.act(|host| {
+        let mut peer = host.peer_mut(peer).unwrap();
+        for number in 0..20 {
+            peer.send(0, Packet::reliable(payload(number, 1000))).unwrap();
+        }
+        peer.notify_room(10_000);
+    });
+    assert_eq!(probe.host.poll_room(), None);
+    let acknowledgements = remote.acknowledgements(&sent).commands;
+    for (number, acknowledgement) in acknowledgements.iter().enumerate() {
+        probe.give(&remote, std::slice::from_ref(acknowledgement));
+        let held = probe.host.peer(peer).unwrap().queued_data();
+        let told = probe.host.poll_room();
+        let first = held <= 10_000 && held + 1200 > 10_000;
+        assert_eq!(told, first.then_some(peer), "{held} bytes after {number}");
+    }
+    probe.act(|host| host.peer_mut(peer).unwrap().notify_room(0));
+    assert_eq!(probe.host.poll_room(), Some(peer), "at once if it is so");
+}

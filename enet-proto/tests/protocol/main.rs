@@ -5,8 +5,11 @@
 mod common;
 
 mod bad_input;
+mod compressed;
 mod delivery;
 mod disconnect;
+mod drop_log;
+mod flood;
 mod fragments;
 mod handshake;
 mod host_limits;
@@ -20,3 +23,4 @@ mod sessions;
 mod soak;
 mod throttle_and_bandwidth;
 mod timeouts;
+mod windows;

@@ -66,6 +66,8 @@ struct Scenario {
     checksum: bool,
     compression: Compression,
     link: Link,
+    /// At first one side sends more reliable data than the largest window holds.
+    bulk: Option<(bool, usize)>,
     steps: Vec<Step>,
     ending: Ending,
 }
@@ -118,23 +120,29 @@ fn scenario() -> impl Strategy<Value = Scenario> {
         Just(Ending::Now),
         Just(Ending::Crash)
     ];
+    let bulk = prop_oneof![
+        15 => Just(None),
+        1 => (any::<bool>(), 300_000..400_000usize).prop_map(Some),
+    ];
     (
         any::<u64>(),
         (mtu(), mtu()),
         bandwidth,
         (any::<bool>(), compression),
         link(),
+        bulk,
         prop::collection::vec(step(), 1..120),
         ending,
     )
         .prop_map(
-            |(seed, mtus, bandwidth, (checksum, compression), link, steps, ending)| Scenario {
+            |(seed, mtus, bandwidth, (checksum, compression), link, bulk, steps, ending)| Scenario {
                 seed,
                 mtus,
                 bandwidth,
                 checksum,
                 compression,
                 link,
+                bulk,
                 steps,
                 ending,
             },
@@ -263,6 +271,48 @@ struct Watch {
     flights: [InFlight; 2],
 }
 
+/// The most that may be in flight, checked after everything that happens.
+struct Bounds {
+    watch: Rc<RefCell<Watch>>,
+    /// The window of the bandwidth; `None` if the datagrams cannot be read on the wire.
+    window: Option<usize>,
+    mtu: usize,
+    client: NodeId,
+    server: NodeId,
+}
+
+impl Bounds {
+    /// Lets time pass until `done` holds, at most `within`.
+    fn run_until(&self, network: &mut Network, within: Duration, done: impl Fn(&Network) -> bool) {
+        let deadline = network.now() + within;
+        while !done(network) && network.step(deadline) {
+            self.check(network);
+        }
+    }
+
+    fn run_for(&self, network: &mut Network, duration: Duration) {
+        self.run_until(network, duration, |_| false);
+    }
+
+    /// What was just sent for the first time was within the sender's window, and its throttle's part of it.
+    fn check(&self, network: &Network) {
+        let fresh = self.watch.borrow_mut().flights.each_mut().map(InFlight::take_fresh);
+        let Some(window) = self.window else { return };
+        for (node, fresh) in [self.client, self.server].into_iter().zip(fresh) {
+            let Some((peer, in_flight)) = network.host(node).peers().next().map(|(_, peer)| peer).zip(fresh) else {
+                continue;
+            };
+            assert!(peer.window() as usize <= window, "{} of {window}", peer.window());
+            let throttle = peer.statistics().packet_throttle as usize;
+            let usable = (peer.window() as usize * throttle / 32).max(self.mtu);
+            assert!(
+                in_flight <= usable,
+                "{in_flight} in flight of {usable}, throttle {throttle}"
+            );
+        }
+    }
+}
+
 /// Plays a scenario, checks everything, and returns the datagrams.
 fn play(scenario: &Scenario) -> Vec<Traced> {
     let settings = |mtu| {
@@ -293,12 +343,26 @@ fn play(scenario: &Scenario) -> Vec<Traced> {
         watch.flights.iter_mut().for_each(|flight| flight.observe(observed));
     });
     let (mut client, mut server) = (Side::new(client), Side::new(server));
+    let mtu = usize::from(scenario.mtus.0.min(scenario.mtus.1));
+    let readable = !scenario.checksum && scenario.compression == Compression::None;
+    let bounds = Bounds {
+        watch,
+        window: readable.then(|| window_of(scenario.bandwidth)),
+        mtu,
+        client: client.node,
+        server: server.node,
+    };
     network.connect(client.node, server.node, 3, 0);
-    network.run_until(secs(40), |network| {
+    bounds.run_until(&mut network, secs(40), |network| {
         network.event_count(client.node) > 0 && network.event_count(server.node) > 0
     });
     client.listen(&mut network);
     server.listen(&mut network);
+    if let Some((from_client, size)) = scenario.bulk {
+        let side = if from_client { &mut client } else { &mut server };
+        side.send(&mut network, 0, &Packet::reliable(payload(0, size)));
+        bounds.check(&network);
+    }
     for step in &scenario.steps {
         match step {
             Step::Send {
@@ -313,14 +377,15 @@ fn play(scenario: &Scenario) -> Vec<Traced> {
                 let side = if *from_client { &mut client } else { &mut server };
                 side.send(&mut network, *channel, &what);
             }
-            Step::Wait(millis) => network.run_for(ms(*millis)),
+            Step::Wait(millis) => bounds.run_for(&mut network, ms(*millis)),
             Step::Link(link) => network.set_conditions(link.conditions()),
             Step::Cut(millis) => {
                 network.partition(client.node, server.node);
-                network.run_for(ms(*millis));
+                bounds.run_for(&mut network, ms(*millis));
                 network.heal(client.node, server.node);
             }
         }
+        bounds.check(&network);
         client.listen(&mut network);
         server.listen(&mut network);
     }
@@ -329,26 +394,17 @@ fn play(scenario: &Scenario) -> Vec<Traced> {
             .iter()
             .all(|node| network.host(*node).peers().all(|(_, peer)| peer.queued_data() == 0))
     };
-    network.run_until(secs(120), quiet);
+    // Some have much to send, a datagram per round trip.
+    bounds.run_until(&mut network, secs(3600), quiet);
     // What was acknowledged last may still wait in no queue but on the wire.
-    network.run_for(secs(2));
+    bounds.run_for(&mut network, secs(2));
     client.listen(&mut network);
     server.listen(&mut network);
     let survived = !client.ended && !server.ended && client.peer.is_some() && server.peer.is_some();
     server.check(&client, survived);
     client.check(&server, survived);
-    let mtu = usize::from(scenario.mtus.0.min(scenario.mtus.1));
-    assert!(
-        watch.borrow().longest <= mtu,
-        "a datagram of {} bytes",
-        watch.borrow().longest
-    );
-    // Only such datagrams can be read on the wire.
-    if !scenario.checksum && scenario.compression == Compression::None {
-        let window = window_of(scenario.bandwidth).max(mtu);
-        let flights = watch.borrow().flights.each_ref().map(InFlight::most);
-        assert!(flights.iter().all(|&most| most <= window), "{flights:?} of {window}");
-    }
+    let longest = bounds.watch.borrow().longest;
+    assert!(longest <= mtu, "a datagram of {longest} bytes");
     if survived {
         assert_rests(&mut network, [client.node, server.node]);
     }
@@ -356,10 +412,10 @@ fn play(scenario: &Scenario) -> Vec<Traced> {
     network.trace().to_vec()
 }
 
-/// The window in bytes that ENet derives from a bandwidth.
+/// The window in bytes that hosts of this crate agree on, and that ENet derives from a bandwidth.
 fn window_of(bandwidth: u32) -> usize {
     match bandwidth {
-        0 => 65_536,
+        0 => 262_144,
         limited => (limited as usize / 65_536 * 4096).clamp(4096, 65_536),
     }
 }
@@ -449,10 +505,85 @@ proptest! {
             let after = at.saturating_since(enet_proto::Time::from_millis(1000));
             prop_assert!(after >= secs(5) && after <= secs(32), "given up after {after:?}");
         }
-        // Cut off for good, both forget the other within the bounds.
+        // Cut off for good, both notice within the longest time-out and the longest pause before something is sent; the one
+        // that was told of a connection is told of its end.
+        let told = [client, server].map(|node| {
+            let timed = if node == client { events.clone() } else { network.take_timed_events(node) };
+            timed.into_iter().fold(false, |_, (_, event)| !is_disconnect(&event))
+        });
         network.partition(client, server);
-        network.run_for(secs(100));
-        prop_assert_eq!(network.host(client).peers().count() + network.host(server).peers().count(), 0);
+        let cut = network.now();
+        network.run_for(secs(50));
+        for (node, told) in [client, server].into_iter().zip(told) {
+            // What was under way when the cable was cut may still have arrived.
+            let mut told = told;
+            for (at, event) in network.take_timed_events(node) {
+                prop_assert!(told == is_disconnect(&event), "{event:?}");
+                told = !told;
+                let after = at.saturating_since(cut);
+                prop_assert!(after <= secs(36), "{event:?} after {after:?}");
+            }
+            prop_assert!(!told, "connected, and never told of the end");
+            prop_assert_eq!(network.host(node).peers().count(), 0);
+        }
+    }
+
+    #[test]
+    fn each_of_several_clients_gets_what_is_for_it_and_the_server_all_of_theirs(
+        seed: u64,
+        clients in 2..7usize,
+        loss in 0.0..0.1f64,
+        delay in 1..80u64,
+        // Who sends, on which channel, how many bytes; the server sends to everyone.
+        sends in prop::collection::vec((0..7usize, 0..2u8, prop_oneof![1 => Just(0usize), 3 => 0..3000usize]), 1..60),
+    ) {
+        let mut network = Network::new(seed);
+        network.set_conditions(Conditions::default().delay(ms(delay)).jitter(ms(delay / 3)).loss(loss));
+        let server = network.add_host(HostConfig::default());
+        let clients: Vec<NodeId> = (0..clients).map(|_| network.add_host(HostConfig::default())).collect();
+        let to_server: Vec<PeerHandle> = clients.iter().map(|client| network.connect(*client, server, 2, 0)).collect();
+        network.run_until(secs(60), |network| {
+            network.host(server).peers().count() == clients.len() && clients.iter().all(|client| network.event_count(*client) > 0)
+        });
+        prop_assert_eq!(network.host(server).peers().count(), clients.len());
+        let mut sent: Vec<Vec<(u8, bytes::Bytes)>> = vec![Vec::new(); clients.len() + 1];
+        for (number, &(who, channel, size)) in (0..).zip(&sends) {
+            let who = who % sent.len();
+            let packet = Packet::reliable(payload(number, size));
+            sent[who].push((channel, packet.data.clone()));
+            match who.checked_sub(1) {
+                None => prop_assert_eq!(network.with_host(server, |host| host.broadcast(channel, &packet)), clients.len()),
+                Some(at) => network.with_host(clients[at], |host| {
+                    host.peer_mut(to_server[at]).unwrap().send(channel, packet).unwrap();
+                }),
+            }
+            network.run_for(ms(7));
+        }
+        network.run_for(secs(60));
+        // By channel, as they do not wait for each other.
+        let sorted = |mut packets: Vec<(u8, bytes::Bytes)>| {
+            packets.sort_by_key(|(channel, _)| *channel);
+            packets
+        };
+        let packets = |events: Vec<Event>| {
+            let packet = |event| match event {
+                Event::Received { peer, channel, packet } => Some((peer, (channel, packet.data))),
+                _ => None,
+            };
+            events.into_iter().filter_map(packet).collect::<Vec<_>>()
+        };
+        for client in &clients {
+            let received = packets(network.take_events(*client)).into_iter().map(|(_, packet)| packet).collect();
+            prop_assert_eq!(sorted(received), sorted(sent[0].clone()));
+        }
+        let received = packets(network.take_events(server));
+        let peers: Vec<_> = network.host(server).peers().map(|(peer, it)| (peer, it.address())).collect();
+        prop_assert_eq!(peers.len(), clients.len());
+        for (peer, address) in peers {
+            let at = clients.iter().position(|client| network.address(*client) == address).unwrap();
+            let of_it = received.iter().filter(|(from, _)| *from == peer).map(|(_, packet)| packet.clone()).collect();
+            prop_assert_eq!(sorted(of_it), sorted(sent[at + 1].clone()));
+        }
     }
 
     #[test]

@@ -272,3 +272,49 @@ fn a_longer_way_without_loss_is_not_taken_for_loss_for_ever() {
         assert_eq!(resent(&pair), at_first, "{before} ms to {after} ms");
     }
 }
+
+#[test]
+fn acknowledgements_are_sent_twice_while_they_get_lost() {
+    let (mut probe, remote) = joined();
+    let mut give = |number: u16, after: u64| {
+        probe.advance(ms(after));
+        let datagram = remote.with(&probe, Command::reliable(0, number, Body::Reliable("x".into())));
+        acknowledged(&probe.receive(remote.address, &datagram))
+    };
+    assert_eq!(give(1, 0), [(0, 1)]);
+    assert_eq!(give(2, 1), [(0, 2)], "nothing tells of a loss");
+    assert_eq!(give(1, 1), [(0, 1)], "its acknowledgement was lost");
+    assert_eq!(give(3, 1), [(0, 3), (0, 1)]);
+    assert_eq!(give(4, 1), [(0, 4), (0, 3)], "each once more");
+    assert_eq!(give(5, 20), [(0, 5)], "a late one would be taken for a long round trip");
+    assert_eq!(give(6, 2000), [(0, 6)]);
+    assert_eq!(give(7, 1), [(0, 7)], "nothing was lost for a while");
+}
+
+#[test]
+fn bulk_over_a_lossy_link_uses_nearly_all_of_the_window() {
+    for (loss, least) in [(0.02, 95.0), (0.05, 90.0)] {
+        for seed in 0..3 {
+            let settings = || config(|config| config.max_window = 65_536);
+            let mut pair = Pair::with(seed, settings(), settings());
+            pair.set_conditions(&Conditions::default().delay(ms(20)).loss(loss));
+            let start = pair.network.now();
+            let (count, size) = (512, 16 * 1024);
+            let (mut sent, mut received) = (0, 0);
+            while received < count {
+                while sent < count && sent - received < 64 {
+                    pair.client_sends(0, Packet::reliable(payload(0, size))).unwrap();
+                    sent += 1;
+                }
+                pair.run_for(ms(1));
+                received += pair.server_received().len();
+            }
+            let spent = pair.network.now().saturating_since(start).as_secs_f64();
+            let share = 100.0 * (count * size) as f64 / spent / (65_536.0 / 0.040);
+            assert!(
+                share >= least,
+                "{share} % of the window at a loss of {loss}, seed {seed}"
+            );
+        }
+    }
+}

@@ -109,7 +109,11 @@ proptest! {
         send(&mut network, &ends, &first, 0, |_, _| {});
         let (node, peer) = if by_server { (server, ends.to_client) } else { (client, ends.to_server) };
         network.with_host(node, |host| host.peer_mut(peer).map(|peer| peer.disconnect(0)));
-        network.run_for(secs(100));
+        // They leave as soon as both know; what is late is still on its way then.
+        let over = network.run_until(secs(100), |network| {
+            [client, server].iter().all(|node| network.host(*node).peers().count() == 0)
+        });
+        prop_assert!(over);
         network.take_events(client);
         network.take_events(server);
         let old = network.trace().to_vec();

@@ -1,5 +1,7 @@
 //! What tells a connection from an earlier one at the same place.
 
+use std::collections::HashMap;
+
 use enet_proto::{Event, HostConfig, Packet};
 use enet_sim::wire::{Body, Command, Connect, Datagram};
 use enet_sim::{Pair, Probe, Remote};
@@ -46,58 +48,93 @@ fn the_wrong_session_is_dropped_and_counted() {
 #[test]
 fn datagrams_of_an_earlier_connection_never_touch_the_next() {
     let mut probe = Probe::new(config(|config| config.max_peers = 1));
-    let mut connect = Connect::default();
     let mut former: Vec<Remote> = Vec::new();
-    for round in 0..5 {
-        connect.connect_id = round;
+    for round in 0..1000 {
+        // A program that was started anew has no sessions to tell.
+        let connect = Connect {
+            connect_id: round,
+            ..Connect::default()
+        };
         let mut remote = probe.join(address(1), connect);
-        for old in &former {
-            let late = old.with(&probe, Command::reliable(0, 1, Body::Reliable("late".into())));
-            assert!(probe.receive(address(1), &late).is_empty(), "round {round}");
-            let end = Command {
-                acknowledge: false,
-                unsequenced: true,
-                ..Command::control(1, Body::Disconnect { data: 1 })
-            };
-            probe.receive(address(1), &old.datagram().with(end));
-            probe.advance_acknowledging(&remote, ms(100));
-            assert!(probe.events().is_empty(), "round {round}");
+        let before = probe.host.peer(remote.peer).unwrap().statistics().datagrams_received;
+        let late = former.iter().filter(|old| old.peer_id == remote.peer_id);
+        for old in late.chain(former.last()) {
+            let data = old.with(&probe, Command::reliable(0, 1, Body::Reliable("late".into())));
+            assert!(probe.receive(address(1), &data).is_empty(), "round {round}");
         }
-        // Only the connection just before is sure to be told apart: sessions have two bits.
-        former = vec![remote.clone()];
-        connect.incoming_session = remote.incoming_session;
-        connect.outgoing_session = remote.session;
+        let received = probe.host.peer(remote.peer).unwrap().statistics().datagrams_received;
+        assert_eq!(received, before, "round {round}");
+        assert!(probe.events().is_empty(), "round {round}");
+        former.push(remote.clone());
         leave(&mut probe, &mut remote);
     }
 }
 
 #[test]
-fn a_client_host_that_dials_again_tells_the_sessions_it_had() {
+fn ids_are_not_given_out_again_soon_and_then_with_another_session() {
+    type Leave = fn(&mut Probe, &mut Remote);
+    let ways: [Leave; 3] = [
+        leave,
+        |probe, remote| {
+            probe.act(|host| host.peer_mut(remote.peer).unwrap().disconnect_now(0));
+        },
+        |probe, remote| {
+            probe.act(|host| host.peer_mut(remote.peer).unwrap().reset());
+        },
+    ];
+    for go in ways {
+        let mut probe = Probe::new(HostConfig::default());
+        let mut had: HashMap<u16, (u8, u8)> = HashMap::new();
+        // As many as are remembered.
+        for round in 0..4096 {
+            let connect = Connect {
+                connect_id: round,
+                ..Connect::default()
+            };
+            let mut remote = probe.join(address(1), connect);
+            let sessions = (remote.session, remote.incoming_session);
+            if let Some(before) = had.insert(remote.peer_id, sessions) {
+                assert!(round > 1000, "of 4095 ids one was given out twice in {round}");
+                assert!(
+                    before.0 != sessions.0 && before.1 != sessions.1,
+                    "{before:?}, then {sessions:?}"
+                );
+            }
+            go(&mut probe, &mut remote);
+        }
+        assert!((3800..4096).contains(&had.len()), "{} ids", had.len());
+    }
+}
+
+#[test]
+fn a_client_host_that_dials_again_tells_the_sessions_it_had_under_an_id() {
     let mut probe = Probe::new(config(|config| config.max_peers = 1));
-    let mut last: Option<Connect> = None;
-    for round in 0..6u8 {
+    let mut had: HashMap<u16, (u8, u8)> = HashMap::new();
+    let mut again = 0;
+    // As many as are remembered.
+    for round in 0..4096u16 {
         let sent = probe.act(|host| {
             host.connect(address(1), 2, 0).unwrap();
         });
         let Body::Connect(connect) = sent[0].datagram.commands[0].body else {
             panic!("{sent:?}")
         };
-        let expected = match last {
-            Some(verify) if verify.peer_id == connect.peer_id => (verify.incoming_session, verify.outgoing_session),
-            _ => (0xFF, 0xFF),
-        };
-        assert_eq!(
-            (connect.incoming_session, connect.outgoing_session),
-            expected,
-            "round {round}"
-        );
+        let told = (connect.incoming_session, connect.outgoing_session);
         let verify = Connect {
             peer_id: 5,
-            incoming_session: round % 4,
-            outgoing_session: (round + 1) % 4,
+            incoming_session: (round % 4) as u8,
+            outgoing_session: (round / 4 % 4) as u8,
             data: 0,
             ..connect
         };
+        let now = (verify.incoming_session, verify.outgoing_session);
+        let before = had.insert(connect.peer_id, now);
+        again += usize::from(before.is_some());
+        assert_eq!(told, before.unwrap_or((0xFF, 0xFF)), "round {round}");
+        assert!(
+            before.is_none() || round > 1000,
+            "of 4095 ids one was used twice in {round}"
+        );
         let answer = Datagram::to(connect.peer_id, verify.incoming_session)
             .sent_at(probe.wire_time())
             .with(Command::control(1, Body::Verify(verify)));
@@ -107,12 +144,8 @@ fn a_client_host_that_dials_again_tells_the_sessions_it_had() {
             panic!("{events:?}")
         };
         probe.act(|host| host.peer_mut(peer).unwrap().disconnect_now(0));
-        // The fields of VERIFY, under the client's own id.
-        last = Some(Connect {
-            peer_id: connect.peer_id,
-            ..verify
-        });
     }
+    assert!((1..300).contains(&again), "{again} ids were used again");
 }
 
 #[test]

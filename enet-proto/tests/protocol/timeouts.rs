@@ -1,7 +1,9 @@
 //! Pings, silence, and who sleeps how long.
 
+use std::time::Duration;
+
 use enet_proto::{DisconnectReason, Event, HostConfig, Packet, PeerState, Time};
-use enet_sim::wire::{Body, Command, Connect};
+use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, NO_PEER};
 use enet_sim::{Conditions, Network, Pair, Probe, Remote};
 
 use crate::common::{acknowledged, address, commands, config, is_disconnect, ms, payload, secs};
@@ -358,5 +360,75 @@ fn an_outage_is_survived_for_as_long_as_by_stock_hosts() {
         assert!(pair.run_until_quiet(secs(10)), "{round_trip} ms");
         assert_eq!(pair.server_received().len(), 1, "{round_trip} ms");
         assert_eq!(pair.client_received().len(), 1, "{round_trip} ms");
+    }
+}
+
+/// A client that proves itself after `asked` CONNECTs, half a second apart, and `late` after the last, and says nothing more:
+/// how long it stays.
+fn stays(asked: u32, late: u64) -> Duration {
+    let mut probe = Probe::new(HostConfig::default());
+    let connect = Datagram::to(NO_PEER, 0)
+        .sent_at(0)
+        .with(Command::control(1, Body::Connect(Connect::default())));
+    let mut sent = probe.receive(address(1), &connect);
+    for _ in 1..asked {
+        probe.advance(ms(500));
+        sent = probe.receive(address(1), &connect);
+    }
+    let answer = &sent[0].datagram;
+    let Body::Verify(verify) = answer.commands[0].body else {
+        panic!("{answer:?}")
+    };
+    probe.advance(ms(late));
+    let proof = Command::acknowledgement(CONTROL, answer.commands[0].number, answer.sent_time.unwrap());
+    probe.receive(
+        address(1),
+        &Datagram::to(verify.peer_id, verify.outgoing_session).with(proof),
+    );
+    let start = probe.now();
+    assert_eq!(probe.host.peers().count(), 1);
+    while probe.host.peers().count() > 0 {
+        let wake = probe.host.poll_timeout().expect("it is not over yet");
+        probe.advance(wake.saturating_since(probe.now()));
+    }
+    probe.now().saturating_since(start)
+}
+
+#[test]
+fn who_proves_itself_and_falls_silent_is_gone_soon_however_slow_it_was() {
+    for (asked, late) in [
+        (1, 1),
+        (1, 300),
+        (1, 1000),
+        (1, 1001),
+        (1, 5000),
+        (1, 9000),
+        (2, 1),
+        (2, 900),
+        (3, 8000),
+    ] {
+        let after = stays(asked, late);
+        assert!(
+            (secs(5)..=ms(6500)).contains(&after),
+            "{after:?} after {asked} CONNECTs, the last {late} ms before the proof"
+        );
+    }
+}
+
+#[test]
+fn a_client_a_second_away_is_not_taken_for_a_silent_one() {
+    for (delay, loss) in [(500, 0.0), (500, 0.05), (900, 0.0), (100, 0.2)] {
+        let mut network = Network::new(3);
+        network.set_conditions(Conditions::default().delay(ms(delay)).loss(loss));
+        let server = network.add_host(HostConfig::default());
+        let clients: Vec<_> = (0..20).map(|_| network.add_host(HostConfig::default())).collect();
+        for &client in &clients {
+            network.connect(client, server, 2, 0);
+        }
+        network.run_for(secs(30));
+        let events = network.take_events(server);
+        let left = events.iter().filter(|event| is_disconnect(event)).count();
+        assert_eq!(left, 0, "of {} with {delay} ms each way and {loss} lost", events.len());
+        assert_eq!(network.host(server).peers().count(), 20, "{delay} ms, {loss}");
     }
 }

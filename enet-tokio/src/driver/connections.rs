@@ -24,8 +24,10 @@ pub(crate) struct Connections {
     /// Connections from others that the program has not seen yet.
     incoming: VecDeque<ConnectionKey>,
     accepting: Waiters,
-    /// Connections with tasks that wait for room to send.
+    /// Connections with tasks that began to wait for room to send, of which the protocol does not know yet.
     full: Vec<ConnectionKey>,
+    /// What connections that ended before they were accepted hold, in bytes.
+    unseen: usize,
     queue_packets: usize,
     queue_bytes: usize,
 }
@@ -87,6 +89,7 @@ impl Connections {
             incoming: VecDeque::new(),
             accepting: Waiters::default(),
             full: Vec::new(),
+            unseen: 0,
             queue_packets: config.receive_queue_packets.max(1),
             queue_bytes: config.receive_queue_bytes.max(1),
         }
@@ -134,6 +137,9 @@ impl Connections {
         while let Some(key) = self.incoming.pop_front() {
             if let Some(entry) = self.entries.get_mut(key) {
                 entry.holder = Holder::Program;
+                if matches!(entry.stage, Stage::Closed(_)) {
+                    self.unseen -= entry.cost();
+                }
                 let Entry {
                     peer,
                     address,
@@ -191,10 +197,12 @@ impl Connections {
     pub(crate) fn wait_for_room(&mut self, key: ConnectionKey, size: usize, waker: &Waker) {
         if let Some(entry) = self.entries.get_mut(key) {
             if entry.sending.is_empty() {
-                self.full.push(key);
                 entry.smallest = usize::MAX;
             }
-            entry.smallest = entry.smallest.min(size);
+            if size < entry.smallest {
+                entry.smallest = size;
+                self.full.push(key);
+            }
             entry.sending.add(waker);
         }
     }
@@ -207,23 +215,24 @@ impl Connections {
     }
 
     /// Wakes those who wait for room and have it now.
-    pub(crate) fn wake_senders(&mut self, host: &Host, woken: &mut Vec<Waker>) {
-        let Connections { entries, full, .. } = self;
+    pub(crate) fn wake_senders(&mut self, host: &mut Host, woken: &mut Vec<Waker>) {
         let maximum = host.config().max_queued_data;
-        full.retain(|&key| {
-            let Some(entry) = entries.get_mut(key) else {
-                return false;
+        for key in self.full.drain(..) {
+            let Some(entry) = self.entries.get_mut(key) else {
+                continue;
             };
             // Not for every freed byte: a quarter of the queue at a time costs fewer wakings.
             let wanted = entry.smallest.saturating_add(PACKET_COST).max(maximum / 4);
-            let room = host
-                .peer(entry.peer)
-                .is_none_or(|peer| peer.queued_data() == 0 || peer.queued_data() <= maximum.saturating_sub(wanted));
-            if room {
+            match host.peer_mut(entry.peer) {
+                Some(mut peer) => peer.notify_room(maximum.saturating_sub(wanted)),
+                None => entry.sending.wake(woken),
+            }
+        }
+        while let Some(peer) = host.poll_room() {
+            if let Some(entry) = self.by_peer.get(peer).and_then(|&key| self.entries.get_mut(key)) {
                 entry.sending.wake(woken);
             }
-            !room
-        });
+        }
     }
 
     /// Hands an event of the protocol to its connection.
@@ -271,9 +280,17 @@ impl Connections {
         let Some(entry) = self.entries.get_mut(key) else { return };
         entry.close(reason, woken);
         // One that was never accepted is kept for what it sent, but not without limit: those who come and go at once could
-        // otherwise fill the memory of a program that is slow to accept.
+        // otherwise fill the memory of a program that is slow to accept. All of them together may hold what one may.
         let keep = match entry.holder {
-            Holder::Nobody => !entry.inbox.is_empty() && self.incoming.len() <= MAX_UNSEEN,
+            Holder::Nobody => {
+                let unseen = self.unseen + entry.cost();
+                let fits = !entry.inbox.is_empty() && self.incoming.len() <= MAX_UNSEEN && unseen <= self.queue_bytes;
+                if fits {
+                    entry.inbox.iter_mut().for_each(|(_, packet)| compact(packet));
+                    self.unseen = unseen;
+                }
+                fits
+            }
             Holder::Program => true,
             Holder::Gone => false,
         };
@@ -320,6 +337,7 @@ impl Connections {
     pub(crate) fn end(&mut self, woken: &mut Vec<Waker>) {
         self.by_peer.clear();
         self.full.clear();
+        self.unseen = 0;
         for entry in self.entries.values_mut() {
             if !matches!(entry.stage, Stage::Closed(_)) {
                 entry.close(DisconnectReason::Local, woken);
@@ -331,7 +349,7 @@ impl Connections {
     }
 }
 
-/// What a packet costs in the protocol's queue beside its payload, at least roughly.
+/// What a packet costs in a queue beside its payload, at least roughly.
 const PACKET_COST: usize = 256;
 
 /// How many connections that ended before they were accepted are kept for what they sent.
@@ -352,8 +370,82 @@ impl Entry {
         self.changing.wake(woken);
     }
 
+    /// What the received packets hold.
+    fn cost(&self) -> usize {
+        self.inbox_bytes + self.inbox.len() * PACKET_COST
+    }
+
     fn forget_received(&mut self) {
         self.inbox = VecDeque::new();
         self.inbox_bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use enet_proto::{HostConfig, Time};
+
+    use super::*;
+
+    /// A connection from outside, as the program would see it that is slow to accept: its packets of 1000 bytes, and its end.
+    fn come_and_go(connections: &mut Connections, host: &mut Host, port: u16) {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let Ok(peer) = host.connect(address, 1, 0) else {
+            panic!("there is room")
+        };
+        let mut see = |event| connections.dispatch(event, host, &mut Vec::new());
+        see(Event::Connected { peer, data: 0 });
+        for _ in 0..10 {
+            let packet = Packet::reliable(vec![1; 1000]);
+            see(Event::Received {
+                peer,
+                channel: 0,
+                packet,
+            });
+        }
+        let reason = DisconnectReason::TimedOut;
+        see(Event::Disconnected { peer, reason });
+    }
+
+    #[test]
+    fn connections_that_ended_before_they_were_accepted_hold_no_more_than_one_may() {
+        let mut connections = Connections::new(&Config::default().with_receive_queue(100, 100_000));
+        let mut host = Host::new(HostConfig::default(), [1; 32], Time::ZERO);
+        let cx = &mut Context::from_waker(Waker::noop());
+        for round in 0..3 {
+            for port in 1..=50 {
+                come_and_go(&mut connections, &mut host, port);
+            }
+            let mut bytes = 0;
+            while let Poll::Ready(identity) = connections.poll_accept(cx) {
+                while let (Poll::Ready(Ok((_, packet))), _) = connections.poll_receive(identity.key, &mut host, None) {
+                    bytes += packet.data.len();
+                }
+                connections.release(identity.key, &mut host, &mut Vec::new());
+            }
+            assert!((50_000..=100_000).contains(&bytes), "{bytes} bytes in round {round}");
+            assert_eq!((connections.unseen, connections.entries.len()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn only_those_who_wait_for_room_and_have_it_are_woken() {
+        let mut connections = Connections::new(&Config::default());
+        let mut host = Host::new(HostConfig::default(), [1; 32], Time::ZERO);
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let Ok(peer) = host.connect(address, 1, 0) else {
+            panic!("there is room")
+        };
+        let identity = connections.dial(peer, address, 0);
+        let mut woken = Vec::new();
+        connections.wake_senders(&mut host, &mut woken);
+        assert!(woken.is_empty(), "nobody waits");
+        connections.wait_for_room(identity.key, 100, Waker::noop());
+        connections.wake_senders(&mut host, &mut woken);
+        assert_eq!(woken.len(), 1, "the queue is empty");
+        connections.wait_for_room(identity.key, 100, Waker::noop());
+        host.peer_mut(peer).into_iter().for_each(enet_proto::PeerMut::reset);
+        connections.wake_senders(&mut host, &mut woken);
+        assert_eq!(woken.len(), 2, "who is gone has nobody wait");
     }
 }

@@ -14,6 +14,8 @@ use crate::config::Config;
 pub(crate) struct Events {
     queue: VecDeque<Event>,
     bytes: usize,
+    /// How many of the first have been freed from the receive buffers.
+    compacted: usize,
     pub(crate) waiting: Waiters,
     queue_packets: usize,
     queue_bytes: usize,
@@ -24,6 +26,7 @@ impl Events {
         Events {
             queue: VecDeque::new(),
             bytes: 0,
+            compacted: 0,
             waiting: Waiters::default(),
             queue_packets: config.receive_queue_packets.max(1),
             queue_bytes: config.receive_queue_bytes.max(1),
@@ -36,6 +39,7 @@ impl Events {
             return host.poll_event();
         };
         self.bytes -= size(&event);
+        self.compacted = self.compacted.saturating_sub(1);
         Some(event)
     }
 
@@ -48,11 +52,12 @@ impl Events {
         self.queue.push_back(event);
         self.waiting.wake(woken);
         if self.is_full() {
-            for event in &mut self.queue {
+            for event in self.queue.range_mut(self.compacted..) {
                 if let Event::Received { packet, .. } = event {
                     compact(packet);
                 }
             }
+            self.compacted = self.queue.len();
         }
     }
 }
@@ -61,5 +66,55 @@ fn size(event: &Event) -> usize {
     match event {
         Event::Received { packet, .. } => packet.data.len(),
         Event::Connected { .. } | Event::Disconnected { .. } => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use enet_proto::{HostConfig, Packet, PeerHandle, Time};
+
+    use super::*;
+
+    fn received(data: Bytes) -> Event {
+        Event::Received {
+            peer: PeerHandle::default(),
+            channel: 0,
+            packet: Packet::reliable(data),
+        }
+    }
+
+    fn places(events: &Events) -> Vec<*const u8> {
+        let place = |event: &Event| match event {
+            Event::Received { packet, .. } => packet.data.as_ptr(),
+            _ => unreachable!("only packets were pushed"),
+        };
+        events.queue.iter().map(place).collect()
+    }
+
+    #[test]
+    fn a_queue_that_is_filled_again_and_again_copies_each_packet_once() {
+        let mut events = Events::new(&Config::default().with_receive_queue(4, usize::MAX));
+        let mut host = Host::new(HostConfig::default(), [1; 32], Time::ZERO);
+        let buffer = Bytes::from(vec![1; 60_000]);
+        let borrowed = buffer.as_ptr_range();
+        let slice = |number: usize| buffer.slice(number * 100..(number + 1) * 100);
+        for number in 0..4 {
+            events.push(received(slice(number)), &mut Vec::new());
+        }
+        for number in 4..40 {
+            let before = places(&events);
+            assert!(
+                before.iter().all(|place| !borrowed.contains(place)),
+                "the buffer is free"
+            );
+            assert!(events.next(&mut host).is_some());
+            events.push(received(slice(number)), &mut Vec::new());
+            assert_eq!(
+                places(&events)[..3],
+                before[1..],
+                "those that were copied stay where they are"
+            );
+        }
     }
 }

@@ -37,8 +37,10 @@ impl Buffers {
         }
     }
 
-    pub(super) fn grow(&mut self, count: usize) {
+    /// Makes it so many buffers. What is in the first of them stays.
+    pub(super) fn resize(&mut self, count: usize) {
         self.ready.resize_with(count, allocate);
+        self.ready.shrink_to_fit();
     }
 
     /// All buffers, to be filled from the first on.

@@ -85,6 +85,13 @@ impl Socket {
     pub(crate) fn from_std(socket: std::net::UdpSocket, config: &Config) -> io::Result<Socket> {
         socket.set_nonblocking(true)?;
         let options = SockRef::from(&socket);
+        // To 255.255.255.255 one connects to whoever is there first; without this the system refuses to send there.
+        if socket.local_addr()?.is_ipv4() {
+            options.set_broadcast(true)?;
+        } else {
+            // Systems differ in whether a socket for both families can do it.
+            let _ = options.set_broadcast(true);
+        }
         // The system grants what it may; a smaller buffer works too.
         let _ = options.set_recv_buffer_size(config.receive_buffer);
         let _ = options.set_send_buffer_size(config.send_buffer);

@@ -161,3 +161,99 @@ async fn receiving_stops_at_its_budget_and_goes_on_later() {
         assert!(rounds > 1);
     }
 }
+
+#[tokio::test]
+async fn a_port_that_refuses_is_an_error_in_receiving_and_no_end() {
+    for batching in BOTH {
+        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let connected = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        // The kernel tells only connected sockets of it.
+        connected.connect(closed).unwrap();
+        let mut a = Socket::from_std(connected, &Config::default().with_batching(batching)).unwrap();
+        let from = a.local_address();
+        send(&mut a, outgoing(closed, b"anybody?", 100)).await;
+        let mut late = socket(&closed.to_string(), batching);
+        send(&mut late, outgoing(from, b"now there is", 100)).await;
+        assert_eq!(&receive(&mut a, 1).await[0].1[..], b"now there is");
+        assert_eq!(a.statistics().receive_errors, 1);
+        send(&mut a, outgoing(closed, b"good", 100)).await;
+        assert_eq!(&receive(&mut late, 1).await[0].1[..], b"good");
+    }
+}
+
+/// A stream that poses as a UDP socket, and its other end. On the loopback interface the send buffer of a true one is never full,
+/// and none fails at every attempt to receive; this one does, as what comes has no sender.
+#[cfg(unix)]
+fn posing() -> (Socket, std::net::TcpStream) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let end = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (other, _) = listener.accept().unwrap();
+    let posing = std::net::UdpSocket::from(std::os::fd::OwnedFd::from(end));
+    let config = Config::default()
+        .with_batching(Batching::Off)
+        .with_socket_buffers(1 << 20, 4096);
+    (Socket::from_std(posing, &config).unwrap(), other)
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_datagram_that_the_kernel_has_no_room_for_waits_until_it_has() {
+    use std::io::Read;
+
+    let (mut socket, mut other) = posing();
+    let to = other.local_addr().unwrap();
+    let mut blocked = loop {
+        let mut next = outgoing(to, b"the one that has to wait", 100);
+        match socket.send(&mut next) {
+            Sent::Done => {}
+            Sent::Blocked => break next,
+            Sent::Broken(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!((socket.statistics().sends_delayed, blocked.datagrams()), (1, 1));
+    let is_writable = poll_fn(|cx| Poll::Ready(socket.poll_writable(cx).is_ready())).await;
+    assert!(!is_writable);
+
+    // Sent whole, and not only the part that there would have been room for.
+    blocked.load(to, b"the last");
+    let reader = std::thread::spawn(move || {
+        let mut read = Vec::new();
+        while !read.ends_with(b"the last") {
+            let mut part = [0; 4096];
+            let length = other.read(&mut part).unwrap();
+            read.extend_from_slice(&part[..length]);
+        }
+    });
+    send(&mut socket, blocked).await;
+    reader.join().unwrap();
+    assert_eq!(socket.statistics().send_errors, 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn errors_without_end_in_receiving_keep_no_thread_busy() {
+    use std::io::Write;
+
+    let (mut socket, mut other) = posing();
+    let errors_at_once = |socket: &mut Socket, cx: &mut Context<'_>| {
+        let before = socket.statistics().receive_errors;
+        let more = socket.poll_receive(cx, false, usize::MAX, |_, _| panic!("it has no sender"));
+        assert!(!more.unwrap(), "it waits for the next event");
+        socket.statistics().receive_errors - before
+    };
+    // Enough for so many attempts and some more.
+    other.write_all(&[0; 20 * 4097]).unwrap();
+    let most = MAX_RECEIVE_ERRORS as u64;
+    for _ in 0..3 {
+        poll_fn(|cx| {
+            // Each time it is woken there is more than it takes before it gives up.
+            let errors = errors_at_once(&mut socket, cx);
+            assert!(errors <= most, "{errors} in a row");
+            if errors == 0 { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+        let again = poll_fn(|cx| Poll::Ready(errors_at_once(&mut socket, cx))).await;
+        assert_eq!(again, 0, "nothing is asked for until something comes");
+        other.write_all(&[0; 20 * 4097]).unwrap();
+    }
+}

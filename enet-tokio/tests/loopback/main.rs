@@ -12,5 +12,6 @@ mod connecting;
 mod delivery;
 mod events;
 mod intercept;
+mod limits;
 mod time;
 mod trouble;

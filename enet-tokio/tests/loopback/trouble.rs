@@ -155,3 +155,81 @@ async fn statistics_count_what_happens() {
     let peer = pair.accepted.statistics().unwrap();
     assert!(peer.bytes_received > 10_000 && peer.datagrams_sent > 0);
 }
+
+#[tokio::test]
+async fn a_server_that_starts_late_is_found_though_its_port_refused_at_first() {
+    for batching in BOTH {
+        let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        // The kernel tells only connected sockets of it.
+        socket.connect(closed).unwrap();
+        let client = EventEndpoint::from_socket(socket, config(batching)).unwrap();
+        client.connect(closed, 1, 0).unwrap();
+        client.flush();
+        for _ in 0..50 {
+            client.send_raw(closed, "anybody?");
+        }
+        client.flush();
+        let server = Endpoint::bind(closed, config(batching)).await.unwrap();
+        let accepted = within(server.accept()).await.unwrap();
+        assert!(matches!(
+            within(client.next_event()).await,
+            Some(enet_tokio::Event::Connected { .. })
+        ));
+        let socket = client.statistics().socket;
+        assert!(socket.send_errors + socket.receive_errors > 0, "{socket:?}");
+        assert!(accepted.close_reason().is_none());
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_endpoint_that_cannot_send_keeps_the_time_and_goes_on_when_it_can() {
+    use std::io::Read;
+    use std::time::Duration;
+
+    // On the loopback interface the buffer of a UDP socket is never full; that of a stream which poses as one is, while its
+    // other end does not read.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let end = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut other, _) = listener.accept().unwrap();
+    let posing = UdpSocket::from(std::os::fd::OwnedFd::from(end));
+    let to = other.local_addr().unwrap();
+    let settings = config(Batching::Off).with_socket_buffers(4096, 4096);
+    let endpoint = EventEndpoint::from_socket(posing, settings).unwrap();
+
+    let peer = endpoint.connect(to, 1, 0).unwrap();
+    endpoint.set_timeout(peer, 1, Duration::from_millis(200), Duration::from_millis(400));
+    endpoint.flush();
+    for _ in 0..8000 {
+        endpoint.send_raw(to, payload(1, 1000));
+    }
+    endpoint.send_raw(to, "the last");
+    within(async {
+        while endpoint.statistics().socket.sends_delayed == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let calls = endpoint.statistics().socket.send_calls;
+    assert!(matches!(
+        within(endpoint.next_event()).await,
+        Some(enet_tokio::Event::Disconnected { .. })
+    ));
+    let calls = endpoint.statistics().socket.send_calls - calls;
+    assert!(calls < 200, "{calls} attempts while there was no room");
+
+    let reader = tokio::task::spawn_blocking(move || {
+        let mut tail = Vec::new();
+        while !tail.ends_with(b"the last") {
+            let mut part = [0; 65536];
+            let length = other.read(&mut part).unwrap();
+            assert!(length > 0, "the endpoint has closed");
+            tail.extend_from_slice(&part[..length]);
+            tail.drain(..tail.len().saturating_sub(8));
+        }
+    });
+    within(reader).await.unwrap();
+    assert!(!endpoint.has_ended());
+    assert_eq!(endpoint.statistics().socket.send_errors, 0);
+}

@@ -20,6 +20,9 @@ pub(super) struct RawPacket {
 /// Context, whether to compress, input and its length, output and its limit; the bytes written, 0 for none.
 pub(super) type RawCodec = unsafe extern "C" fn(*mut c_void, c_int, *const u8, usize, *mut u8, usize) -> usize;
 
+/// Host and event; 1 if the datagram is not for ENet, else 0.
+pub(super) type RawIntercept = unsafe extern "C" fn(*mut RawHost, *mut c_void) -> c_int;
+
 unsafe extern "C" {
     pub(super) safe fn enet_linked_version() -> u32;
     pub(super) fn enet_host_destroy(host: *mut RawHost);
@@ -63,6 +66,14 @@ unsafe extern "C" {
     pub(super) fn shim_host_limits(host: *mut RawHost, duplicate_peers: usize, packet_size: usize, waiting_data: usize);
     pub(super) fn shim_host_mtu(host: *mut RawHost, mtu: u32);
     pub(super) fn shim_host_totals(host: *const RawHost, totals: *mut [u64; 4]);
+    pub(super) fn shim_host_intercept(host: *mut RawHost, call: Option<RawIntercept>);
+    pub(super) fn shim_host_received(
+        host: *const RawHost,
+        ip: *mut u32,
+        port: *mut u16,
+        length: *mut usize,
+    ) -> *const u8;
+    pub(super) fn shim_host_send_raw(host: *mut RawHost, ip: u32, port: u16, data: *const u8, length: usize) -> c_int;
     pub(super) fn shim_host_peer_count(host: *const RawHost) -> usize;
     pub(super) fn shim_host_peer(host: *mut RawHost, index: usize) -> *mut RawPeer;
     pub(super) fn shim_peer_index(peer: *const RawPeer) -> usize;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::event::{Event, Lent};
 use super::ffi::{self, RawHost, RawPeer};
+use super::intercept::{self, Intercept};
 use super::{allocations, codec};
 
 /// A host of the C library. It lives on one thread at a time.
@@ -304,6 +305,20 @@ impl Host {
         unsafe { ffi::shim_host_limits(self.raw.as_ptr(), duplicate_peers, packet_size, waiting_data) }
     }
 
+    /// Has a function see every datagram, and who sent it, before ENet does; what it is true for is not ENet's.
+    pub fn intercept(&mut self, function: Intercept) {
+        intercept::install(self.raw, function);
+    }
+
+    /// Sends a datagram that is not ENet's from the host's socket; whether the system took it.
+    pub fn send_raw(&mut self, to: SocketAddrV4, datagram: &[u8]) -> bool {
+        let ip = to.ip().to_bits();
+        // SAFETY: `raw` is a live host; the datagram is read during the call only.
+        let sent =
+            unsafe { ffi::shim_host_send_raw(self.raw.as_ptr(), ip, to.port(), datagram.as_ptr(), datagram.len()) };
+        usize::try_from(sent) == Ok(datagram.len())
+    }
+
     /// Turns checksums on or off.
     pub fn set_checksum(&mut self, on: bool) {
         // SAFETY: `raw` is a live host.
@@ -366,6 +381,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        intercept::remove(self.raw);
         // SAFETY: `raw` is a live host, and not used after this.
         unsafe { ffi::enet_host_destroy(self.raw.as_ptr()) }
     }

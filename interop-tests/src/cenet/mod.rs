@@ -8,9 +8,11 @@ mod driver;
 mod event;
 mod ffi;
 mod host;
+mod intercept;
 
 pub use allocations::{Allocations, allocations};
 pub use codec::{RangeCoder, crc32};
 pub use driver::Driver;
 pub use event::{Event, Lent};
 pub use host::{Figure, Flags, Host, Options, Peer, Totals, version};
+pub use intercept::Intercept;

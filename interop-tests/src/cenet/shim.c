@@ -79,6 +79,23 @@ void shim_host_totals(const ENetHost *host, uint64_t totals[4]) {
     totals[3] = host->totalReceivedPackets;
 }
 
+void shim_host_intercept(ENetHost *host, ENetInterceptCallback call) { host->intercept = call; }
+
+/* The datagram that is being received, for an intercept. */
+const uint8_t *shim_host_received(const ENetHost *host, uint32_t *ip, uint16_t *port, size_t *length) {
+    *ip = ENET_NET_TO_HOST_32(host->receivedAddress.host);
+    *port = host->receivedAddress.port;
+    *length = host->receivedDataLength;
+    return host->receivedData;
+}
+
+/* A datagram from the host's socket that is not ENet's; the bytes sent, negative if it could not be. */
+int shim_host_send_raw(ENetHost *host, uint32_t ip, uint16_t port, const uint8_t *data, size_t length) {
+    ENetAddress address = address_of(ip, port);
+    ENetBuffer buffer = {.data = (void *)data, .dataLength = length};
+    return enet_socket_send(host->socket, &address, &buffer, 1);
+}
+
 size_t shim_host_peer_count(const ENetHost *host) { return host->peerCount; }
 
 ENetPeer *shim_host_peer(ENetHost *host, size_t index) { return index < host->peerCount ? &host->peers[index] : NULL; }

@@ -1,11 +1,13 @@
 //! What both implementations can be asked for.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use enet_proto::compress::Compression;
 use enet_proto::{HostConfig, Packet, PacketMode, PeerHandle};
+use enet_tokio::Verdict;
 
 use super::{Delivery, Event, Kind, Ours, Peer, Settings};
 use crate::cenet::{self, Figure, Flags};
@@ -19,6 +21,9 @@ pub enum Host {
     /// Of ours.
     Ours(Ours),
 }
+
+/// Sees a datagram and who sent it; whether it is not for ENet.
+pub type Intercept = Arc<dyn Fn(SocketAddr, &[u8]) -> bool + Send + Sync>;
 
 /// What a host holds about a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +42,12 @@ pub struct View {
     pub throttle_limit: u32,
     /// Interval in milliseconds, acceleration and deceleration of the throttle.
     pub throttle_settings: (u32, u32, u32),
+    /// What the other side told that it receives and sends, in bytes a second; 0 for all there is.
+    pub bandwidth: (u32, u32),
+    /// The reliable data that may be in flight, in bytes.
+    pub window: u32,
+    /// The mean share of reliable commands that had to be resent, of 65536.
+    pub packet_loss: u32,
 }
 
 impl Host {
@@ -46,9 +57,19 @@ impl Host {
     /// If there is no socket to be had.
     #[must_use]
     pub fn new(kind: Kind, settings: Settings) -> Host {
+        Host::intercepting(kind, settings, None)
+    }
+
+    /// As [`new`](Host::new), with a function that sees every datagram first.
+    ///
+    /// # Panics
+    /// If there is no socket to be had.
+    #[must_use]
+    pub fn intercepting(kind: Kind, settings: Settings, function: Option<Intercept>) -> Host {
         match kind {
             Kind::C => {
                 let mut host = cenet::Host::new(cenet::Options {
+                    address: Some(SocketAddrV4::new(settings.address, 0)),
                     peers: settings.peers,
                     channels: settings.channels,
                     incoming_bandwidth: settings.incoming_bandwidth,
@@ -58,9 +79,15 @@ impl Host {
                     ..cenet::Options::default()
                 })
                 .expect("a host of the C library");
-                let limit = HostConfig::default();
                 compress(&mut host, settings.compression);
-                host.set_limits(settings.duplicate_peers, limit.max_packet_size, limit.max_waiting_data);
+                host.set_limits(
+                    settings.duplicate_peers,
+                    settings.max_packet_size,
+                    settings.max_waiting_data,
+                );
+                if let Some(function) = function {
+                    host.intercept(Arc::new(move |from, datagram| function(from.into(), datagram)));
+                }
                 Host::C(host)
             }
             Kind::Ours => {
@@ -73,7 +100,17 @@ impl Host {
                 config.compression = settings.compression;
                 config.mtu = settings.mtu;
                 config.duplicate_peers = settings.duplicate_peers;
-                Host::Ours(Ours::new(config))
+                config.max_packet_size = settings.max_packet_size;
+                config.max_waiting_data = settings.max_waiting_data;
+                // The C library takes whatever there is memory for, also behind a packet of the largest size.
+                config.max_queued_data = 1 << 30;
+                let intercept = function.map(|function| {
+                    enet_tokio::Intercept::new(move |from, datagram| match function(from, datagram) {
+                        true => Verdict::Taken,
+                        false => Verdict::Pass,
+                    })
+                });
+                Host::Ours(Ours::new(settings.address, config, intercept))
             }
         }
     }
@@ -83,7 +120,22 @@ impl Host {
     pub fn local_addr(&self) -> SocketAddr {
         match self {
             Host::C(host) => host.local_addr(),
-            Host::Ours(host) => host.endpoint.local_addr(),
+            Host::Ours(host) => (Ipv4Addr::LOCALHOST, host.endpoint.local_addr().port()).into(),
+        }
+    }
+
+    /// Sends a datagram that is not ENet's from the host's socket.
+    ///
+    /// # Panics
+    /// If it could not be sent.
+    pub fn send_raw(&mut self, to: SocketAddr, datagram: &[u8]) {
+        match (self, to) {
+            (Host::C(host), SocketAddr::V4(to)) => assert!(host.send_raw(to, datagram), "it is sent"),
+            (Host::C(_), SocketAddr::V6(_)) => panic!("the C library has IPv4 alone"),
+            (Host::Ours(host), _) => {
+                host.endpoint.send_raw(to, datagram.to_vec());
+                host.endpoint.flush();
+            }
         }
     }
 
@@ -207,6 +259,17 @@ impl Host {
         }
     }
 
+    /// Sets how many peers may come from one IP address, and how many bytes a packet may have.
+    pub fn set_limits(&mut self, duplicate_peers: usize, max_packet_size: usize) {
+        match self {
+            Host::C(host) => host.set_limits(duplicate_peers, max_packet_size, HostConfig::default().max_waiting_data),
+            Host::Ours(host) => {
+                host.endpoint.set_duplicate_peers(duplicate_peers);
+                host.endpoint.set_max_packet_size(max_packet_size);
+            }
+        }
+    }
+
     /// What it holds about a peer; `None` if that is gone.
     #[must_use]
     pub fn view(&self, peer: Peer) -> Option<View> {
@@ -225,6 +288,9 @@ impl Host {
                         figure(Figure::PacketThrottleAcceleration),
                         figure(Figure::PacketThrottleDeceleration),
                     ),
+                    bandwidth: (figure(Figure::IncomingBandwidth), figure(Figure::OutgoingBandwidth)),
+                    window: figure(Figure::Window),
+                    packet_loss: figure(Figure::PacketLoss),
                 })
             }
             Host::Ours(host) => host.endpoint.inspect(of_ours(peer), |peer| {
@@ -241,8 +307,31 @@ impl Host {
                         statistics.packet_throttle_acceleration,
                         statistics.packet_throttle_deceleration,
                     ),
+                    bandwidth: peer.bandwidth(),
+                    window: peer.window(),
+                    packet_loss: statistics.packet_loss,
                 }
             }),
+        }
+    }
+
+    /// Commands refused as too much waited; only ours counts them.
+    #[must_use]
+    pub fn refused(&self) -> Option<u64> {
+        match self {
+            Host::C(_) => None,
+            Host::Ours(host) => Some(host.endpoint.statistics().host.limits.waiting_data),
+        }
+    }
+
+    /// Commands sent again to a peer; only ours counts them.
+    #[must_use]
+    pub fn resent(&self, peer: Peer) -> Option<u64> {
+        match self {
+            Host::C(_) => None,
+            Host::Ours(host) => host
+                .endpoint
+                .inspect(of_ours(peer), |peer| peer.statistics().commands_resent),
         }
     }
 

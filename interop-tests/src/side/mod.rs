@@ -3,16 +3,16 @@
 mod host;
 mod ours;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use enet_proto::PeerHandle;
 use enet_proto::compress::Compression;
+use enet_proto::{HostConfig, PeerHandle};
 
 use crate::cenet::{self, Flags};
 use crate::driver::Driver;
 
-pub use host::{Host, View};
+pub use host::{Host, Intercept, View};
 pub use ours::Ours;
 
 /// Whose implementation.
@@ -27,6 +27,8 @@ pub enum Kind {
 /// How a host is made. The default is bound to a free port of loopback, with the limits of a stock host.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
+    /// The address it is bound to, with a free port.
+    pub address: Ipv4Addr,
     /// Peers at most.
     pub peers: usize,
     /// Channels at most, 1 to 255.
@@ -39,6 +41,10 @@ pub struct Settings {
     pub mtu: u16,
     /// Peers at most from one IP address.
     pub duplicate_peers: usize,
+    /// How long packets may be that are sent or received, in bytes.
+    pub max_packet_size: usize,
+    /// How much received data of one peer may wait, in bytes.
+    pub max_waiting_data: usize,
     /// Whether datagrams carry a checksum.
     pub checksum: bool,
     /// How datagrams are compressed. In a host of the C library ENet's own range coder is the library's, the others are ours.
@@ -112,6 +118,15 @@ impl Side {
         Driver::of(Host::new(kind, settings))
     }
 
+    /// As [`start`](Side::start), with a function that sees every datagram first.
+    ///
+    /// # Panics
+    /// If there is no socket to be had.
+    #[must_use]
+    pub fn intercepting(kind: Kind, settings: Settings, function: Intercept) -> Side {
+        Driver::of(Host::intercepting(kind, settings, Some(function)))
+    }
+
     /// Where it can be reached on loopback.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
@@ -181,13 +196,17 @@ impl Kind {
 
 impl Default for Settings {
     fn default() -> Settings {
+        let limits = HostConfig::default();
         Settings {
+            address: Ipv4Addr::LOCALHOST,
             peers: 32,
             channels: 255,
             incoming_bandwidth: 0,
             outgoing_bandwidth: 0,
             mtu: 1392,
             duplicate_peers: usize::MAX,
+            max_packet_size: limits.max_packet_size,
+            max_waiting_data: limits.max_waiting_data,
             checksum: false,
             compression: Compression::None,
         }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use enet_proto::{Event, HostConfig};
-use enet_tokio::{Config, EventEndpoint};
+use enet_tokio::{Config, EventEndpoint, Intercept};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 
@@ -19,15 +19,16 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// An endpoint on a free port of loopback.
+    /// An endpoint on a free port of an address.
     ///
     /// # Panics
     /// If there is none to be had.
     #[must_use]
-    pub fn new(host: HostConfig) -> Ours {
+    pub fn new(address: Ipv4Addr, host: HostConfig, intercept: Option<Intercept>) -> Ours {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let config = Config::default().with_host(|settings| *settings = host);
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut config = Config::default().with_host(|settings| *settings = host);
+        config.intercept = intercept;
+        let address = SocketAddr::from((address, 0));
         let endpoint = runtime.block_on(EventEndpoint::bind(address, config)).expect("a port");
         Ours { runtime, endpoint }
     }

@@ -13,6 +13,8 @@ use crate::common::{Pair, Way, both_ways, until};
 both_ways!(
     throttle_settings_reach_the_other_side,
     bandwidth_limits_are_told,
+    bandwidth_limits_of_the_c_library_are_taken,
+    packet_loss_is_measured,
     an_incoming_limit_throttles_the_other_side,
     an_own_outgoing_limit_throttles,
     both_sides_measure_the_round_trip,
@@ -55,6 +57,42 @@ fn bandwidth_limits_are_told(server: Kind) {
             (figures == [incoming, outgoing, window]).then_some(())
         };
         until("a limit that was told", told);
+    }
+}
+
+/// What ours was told when the C side limits itself anew, and the window it made of it.
+fn bandwidth_limits_of_the_c_library_are_taken(server: Kind) {
+    // The C library shares out its incoming bandwidth among those alone that have told how much they send.
+    let told = 10_000_000;
+    let pair = Pair::with(server, limited(0, told));
+    let (ours, c, c_in_ours) = match server {
+        Kind::C => (&pair.client, &pair.server, pair.home),
+        Kind::Ours => (&pair.server, &pair.client, pair.guest),
+    };
+    for (incoming, outgoing, window) in [(200_000, 100_000, 12288), (1000, 0, 4096), (400_000, told, 24576)] {
+        c.with(move |host| host.set_bandwidth_limit(incoming, outgoing));
+        until("a limit that was taken", || {
+            let view = ours.view(c_in_ours);
+            (view.bandwidth == (incoming, outgoing) && view.window == window).then_some(())
+        });
+    }
+}
+
+/// Each side finds out for itself what share of its reliable commands came to nothing.
+fn packet_loss_is_measured(server: Kind) {
+    let loss = 0.1;
+    let (mut pair, _relay) = Pair::through(server, 1, Conditions::default().loss(loss));
+    let figures = until("a figure of each", || {
+        pair.talk();
+        let ends = [(&pair.client, pair.home), (&pair.server, pair.guest)];
+        let figures = ends.map(|(side, peer)| side.view(peer).packet_loss);
+        figures.iter().all(|figure| *figure > 0).then_some(figures)
+    });
+    // A command or its acknowledgement is lost; and a first interval counts for an eighth.
+    let expected = 65536.0 * (1.0 - (1.0 - loss) * (1.0 - loss)) / 8.0;
+    for figure in figures {
+        let share = f64::from(figure) / expected;
+        assert!((0.3..2.0).contains(&share), "{figures:?} of about {expected} each");
     }
 }
 

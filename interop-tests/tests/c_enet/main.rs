@@ -5,3 +5,5 @@ mod delivery;
 mod handshake;
 mod leaving;
 mod limits;
+mod raw;
+mod sizes;

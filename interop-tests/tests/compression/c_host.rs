@@ -3,6 +3,8 @@
 //! The C library has no compressor but its range coder; for the others it is given ours, so that what is compared is what
 //! surrounds them: the bit in the header, the limits, and that the checksum is over what is not compressed.
 
+use std::net::Ipv4Addr;
+
 use bytes::Bytes;
 use enet_proto::compress::{Compression, Compressor};
 use enet_proto::{Event, HostConfig, Packet, PacketMode};
@@ -119,7 +121,7 @@ fn hosts(kind: Compression, checksum: bool) -> (Driver<Ours>, cenet::Driver) {
     let mut config = HostConfig::default();
     config.compression = kind;
     config.checksum = checksum;
-    let ours = Driver::of(Ours::new(config));
+    let ours = Driver::of(Ours::new(Ipv4Addr::LOCALHOST, config, None));
 
     let options = cenet::Options {
         checksum,

@@ -1,5 +1,6 @@
 //! One case: what is chosen, and how it is written.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,6 +8,9 @@ use std::time::Duration;
 use enet_proto::compress::Compression;
 use interop_tests::side::{Delivery, Kind, Settings};
 use netem::Conditions;
+
+/// How many packets may be sent at most, beyond the case's own, until one that may be lost has come of each kind.
+pub(crate) const TRIALS: u32 = 180;
 
 /// What is sent how, between whom, through what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +94,19 @@ impl Case {
 
     /// The size of a packet, by its number.
     pub(crate) fn size_of(&self, number: u32) -> usize {
+        let size = self.nominal_size(number);
+        if number < self.count() {
+            return size;
+        }
+        // A trial. A longer burst may be too much for a socket, and of many fragments one is always lost.
+        let most = match self.loss {
+            0 => 1 << 16,
+            _ => self.settings().fragment() + 1,
+        };
+        size.min(most)
+    }
+
+    fn nominal_size(&self, number: u32) -> usize {
         match self.size {
             Size::Empty => 0,
             Size::Byte => 1,
@@ -117,6 +134,12 @@ impl Case {
     pub(crate) fn arrival(&self, number: u32) -> Delivery {
         self.delivery(number)
             .arrives(self.size_of(number) > self.settings().fragment())
+    }
+
+    /// The ways in which packets come that may be lost.
+    pub(crate) fn chances(&self) -> HashSet<Delivery> {
+        let arrivals = (0..self.count()).map(|number| self.arrival(number));
+        arrivals.filter(|arrival| *arrival != Delivery::Reliable).collect()
     }
 
     /// C hosts with the range coder crash when they send empty packets.

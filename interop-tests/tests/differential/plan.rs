@@ -63,14 +63,31 @@ pub(crate) fn pairs(seed: u64) -> Vec<Case> {
 
 #[test]
 fn every_two_choices_meet() {
+    // What was chosen of each kind, as numbers, without the way cases are written.
+    let choices = |case: &Case| {
+        [
+            usize::from(case.server == Kind::C),
+            place(&Stream::ALL, &case.stream),
+            place(&Size::USUAL, &case.size),
+            usize::from(case.checksum),
+            place(Compression::ALL, &case.compression),
+            usize::from(case.loss),
+            usize::from(case.channels),
+        ]
+    };
     let cases = pairs(1);
     assert!(cases.len() < 150, "{} cases", cases.len());
-    for stream in Stream::ALL {
-        for size in Size::USUAL {
-            assert!(cases.iter().any(|case| case.stream == stream && case.size == size));
-        }
-        for server in [Kind::C, Kind::Ours] {
-            assert!(cases.iter().any(|case| case.stream == stream && case.server == server));
+    let counts = [2, Stream::ALL.len(), Size::USUAL.len(), 2, Compression::ALL.len(), 3, 3];
+    assert_eq!(full().len(), counts.iter().product::<usize>());
+    for one in 0..counts.len() {
+        for other in one + 1..counts.len() {
+            let met = cases.iter().map(choices).map(|chosen| (chosen[one], chosen[other]));
+            let met = met.collect::<HashSet<_>>().len();
+            assert_eq!(met, counts[one] * counts[other], "kinds {one} and {other}");
         }
     }
+}
+
+fn place<T: PartialEq>(all: &[T], one: &T) -> usize {
+    all.iter().position(|known| known == one).expect("one of all")
 }

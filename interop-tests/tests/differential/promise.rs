@@ -6,7 +6,7 @@ use bytes::Bytes;
 use interop_tests::payload::Payload;
 use interop_tests::side::Delivery;
 
-use crate::case::Case;
+use crate::case::{Case, TRIALS};
 
 /// The packet that is sent when all others have been; reliable, on each channel.
 pub(crate) const LAST: &[u8] = b"that was all";
@@ -17,6 +17,8 @@ pub(crate) struct Receiver {
     channels: BTreeMap<u8, Channel>,
     /// Packets that came and might not have.
     pub(crate) lucky: u32,
+    /// How the trials came, which are sent when all else is over.
+    pub(crate) tried: HashSet<Delivery>,
 }
 
 /// The state of a channel.
@@ -81,6 +83,7 @@ impl Receiver {
                 .map(|number| (number, channel(number)))
                 .collect(),
             lucky: 0,
+            tried: HashSet::new(),
         }
     }
 
@@ -107,14 +110,18 @@ impl Receiver {
             return Ok(());
         }
         if data.is_empty() {
-            return state.take_empty(&case, channel, delivery, &mut self.lucky);
+            let is_trial = state.over;
+            state.take_empty(&case, channel, delivery)?;
+            self.count(is_trial, delivery);
+            return Ok(());
         }
         let mut number = [0; 4];
         let head = data.len().min(4);
         number[..head].copy_from_slice(&data[..head]);
         let number = u32::from_le_bytes(number);
         let size = data.len();
-        if number >= case.count() || channel_of(&case, number) != channel || *data != content(&case, number) {
+        let is_trial = number >= case.count();
+        if number >= case.count() + TRIALS || channel_of(&case, number) != channel || *data != content(&case, number) {
             return Err(format!(
                 "{size} bytes that claim to be packet {number} on channel {channel}"
             ));
@@ -127,49 +134,51 @@ impl Receiver {
                 if state.due.pop() != Some(number) {
                     return Err(format!("reliable packet {number} on channel {channel} out of order"));
                 }
-                state.advance(number)
+                state.advance(number)?;
             }
             Delivery::Unsequenced | Delivery::UnsequencedFragments => {
-                self.lucky += 1;
-                let is_new = state.seen.insert(number);
-                is_new
-                    .then_some(())
-                    .ok_or_else(|| format!("packet {number} came twice"))
+                if !state.seen.insert(number) {
+                    return Err(format!("packet {number} came twice"));
+                }
             }
             Delivery::Unreliable | Delivery::UnreliableFragments => {
-                self.lucky += 1;
-                if state.over {
+                if state.over && !is_trial {
                     return Err(format!("packet {number} came after a reliable one that was sent later"));
                 }
                 if let Some(due) = state.due.last().filter(|due| **due < number) {
                     return Err(format!("packet {number} came before reliable {due}"));
                 }
-                state.advance(number)
+                state.advance(number)?;
             }
+        }
+        self.count(is_trial, delivery);
+        Ok(())
+    }
+
+    fn count(&mut self, is_trial: bool, delivery: Delivery) {
+        if is_trial {
+            self.tried.insert(delivery);
+        } else if delivery != Delivery::Reliable {
+            self.lucky += 1;
         }
     }
 }
 
 impl Channel {
     /// Empty packets have no number: they are only counted.
-    fn take_empty(&mut self, case: &Case, channel: u8, delivery: Delivery, lucky: &mut u32) -> Result<(), String> {
+    fn take_empty(&mut self, case: &Case, channel: u8, delivery: Delivery) -> Result<(), String> {
         self.empty += 1;
-        let on_it = |number: &u32| channel_of(case, *number) == channel && case.arrival(*number) == delivery;
-        let sent = (0..case.count()).filter(on_it).count();
-        if self.empty as usize
-            > (0..case.count())
-                .filter(|number| channel_of(case, *number) == channel)
-                .count()
-        {
+        let trials = if self.over { TRIALS } else { 0 };
+        let on_it = |number: &u32| channel_of(case, *number) == channel;
+        let sent = (0..case.count() + trials).filter(on_it);
+        if self.empty as usize > sent.clone().count() {
             return Err(format!("more empty packets on channel {channel} than were sent"));
         }
-        if sent == 0 {
+        if !sent.into_iter().any(|number| case.arrival(number) == delivery) {
             return Err(format!("an empty packet came {delivery:?}"));
         }
         if delivery == Delivery::Reliable {
             self.due.pop().ok_or("more reliable empty packets than were sent")?;
-        } else {
-            *lucky += 1;
         }
         Ok(())
     }

@@ -2,38 +2,54 @@
 
 use std::time::Duration;
 
+use enet_proto::compress::Compression;
 use interop_tests::cenet::{Driver, Event, Figure, Flags, Host, Options, Peer};
 use interop_tests::relay::Relay;
+use interop_tests::zlib;
 use netem::Conditions;
 
 use crate::{Session, relay, text};
 
 pub(crate) const SESSIONS: &[Session] = &[
-    ("c-enet", || all_modes(Options::default())),
-    ("c-enet-checksum", || all_modes(CHECKSUM.apply())),
-    ("c-enet-range-coder", || all_modes(RANGE_CODER.apply())),
-    ("c-enet-checksum-range-coder", || all_modes(BOTH.apply())),
+    ("c-enet", || all_modes(false, Compression::None)),
+    ("c-enet-checksum", || all_modes(true, Compression::None)),
+    ("c-enet-range-coder", || all_modes(false, Compression::RangeCoder)),
+    ("c-enet-checksum-range-coder", || {
+        all_modes(true, Compression::RangeCoder)
+    }),
+    ("c-enet-checksum-fastlz", || all_modes(true, Compression::FastLz)),
+    ("c-enet-checksum-zlib", || all_modes(true, Compression::Zlib)),
+    ("c-enet-checksum-zstd", || all_modes(true, Compression::Zstd)),
     ("c-enet-disconnects", disconnects),
     ("c-enet-timeout", timeout),
     ("c-enet-bandwidth-and-throttle", bandwidth_and_throttle),
     ("c-enet-loss", loss),
 ];
 
-const CHECKSUM: Extras = Extras(true, false);
-const RANGE_CODER: Extras = Extras(false, true);
-const BOTH: Extras = Extras(true, true);
-
-/// Checksum and range coder.
-struct Extras(bool, bool);
-
-impl Extras {
-    fn apply(&self) -> Options {
-        Options {
-            checksum: self.0,
-            range_coder: self.1,
-            ..Options::default()
+/// A host that compresses. ENet's own range coder is the library's, for the other kinds it is given functions.
+fn host(options: Options, compression: Compression) -> Host {
+    let mut host = Host::new(options).expect("a host");
+    match compression {
+        Compression::RangeCoder => host.compress_with_range_coder(),
+        kind => {
+            if let Some((mut compressor, mut opener)) = kind.compressor().zip(kind.compressor()) {
+                host.compress_with(
+                    move |input, limit| {
+                        if kind == Compression::Zlib {
+                            return zlib::compress(input, limit);
+                        }
+                        let mut output = Vec::new();
+                        compressor.compress(input, limit, &mut output).then_some(output)
+                    },
+                    move |input, limit| {
+                        let mut output = Vec::new();
+                        opener.decompress(input, limit, &mut output).then_some(output)
+                    },
+                );
+            }
         }
     }
+    host
 }
 
 /// A server and a client that are connected through the relay.
@@ -49,8 +65,15 @@ struct Pair {
 
 impl Pair {
     fn connect(server: Options, client: Options, conditions: Conditions) -> Pair {
-        let mut server = Driver::of(Host::new(server).expect("a server"));
-        let mut client = Driver::of(Host::new(client).expect("a client"));
+        Pair::of(
+            host(server, Compression::None),
+            host(client, Compression::None),
+            conditions,
+        )
+    }
+
+    fn of(server: Host, client: Host, conditions: Conditions) -> Pair {
+        let (mut server, mut client) = (Driver::of(server), Driver::of(client));
         let relay = relay(server.local_addr(), conditions);
         let home = client.connect(relay.local_addr(), 4, 0x1234_5678);
         client.connected();
@@ -85,8 +108,13 @@ fn is_packet(event: &Event) -> bool {
 }
 
 /// Handshake, all modes in both directions with and without fragments, a ping, and a disconnection.
-fn all_modes(options: Options) -> Relay {
-    let mut pair = Pair::connect(options, options, Conditions::default());
+fn all_modes(checksum: bool, compression: Compression) -> Relay {
+    let options = Options {
+        checksum,
+        ..Options::default()
+    };
+    let [server, client] = [(); 2].map(|()| host(options, compression));
+    let mut pair = Pair::of(server, client, Conditions::default());
     let modes = [
         Flags::RELIABLE,
         Flags::UNRELIABLE,

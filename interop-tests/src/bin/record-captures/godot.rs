@@ -19,7 +19,7 @@ pub(crate) const SESSIONS: &[Session] = &[
     ("godot-relayed", relayed),
     ("godot-disconnects", disconnects),
     ("godot-timeout", timeout),
-    ("godot-bandwidth", bandwidth),
+    ("godot-bandwidth-and-throttle", bandwidth_and_throttle),
 ];
 
 fn through_relay(port: u16) -> Relay {
@@ -124,11 +124,13 @@ fn timeout() -> Relay {
     relay
 }
 
-/// Limits on both sides, of which each tells the other.
-fn bandwidth() -> Relay {
+/// Limits on both sides, of which each tells the other; and the client's settings for the throttle of both.
+fn bandwidth_and_throttle() -> Relay {
     let limits = json!({"in_bandwidth": 40_000, "out_bandwidth": 30_000});
     let (mut server, port) = Player::server_with("server", limits.clone());
     let relay = through_relay(port);
+    let mut limits = limits;
+    limits["throttle"] = json!([1000, 4, 1]);
     let mut client = join(&relay, "client", limits);
     server.expect_peer(client.id());
     // Limits are told within a second of the connection.

@@ -1,5 +1,5 @@
 //! Records the captures below `fixtures/captures` anew: sessions of C ENet with C ENet and of stock Godot with stock Godot, as a
-//! relay between them sees them. Their contents go into a table in the README there.
+//! relay between them sees them; only those that are named, if some are. Their contents go into a table in the README there.
 //!
 //! Connections differ from run to run, in ids and times; what kinds of commands each capture holds is tested.
 
@@ -8,7 +8,7 @@ mod godot;
 
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::Path;
-use std::{fs, io};
+use std::{env, fs, io};
 
 use fixtures::{Capture, Datagram, captures, write_capture};
 use interop_tests::contents::{Contents, table};
@@ -19,7 +19,9 @@ use netem::Conditions;
 const TABLE_BEGIN: &str = "<!-- By record-captures: -->\n";
 
 fn main() -> io::Result<()> {
-    for (name, session) in c_enet::SESSIONS.iter().chain(godot::SESSIONS) {
+    let named: Vec<String> = env::args().skip(1).collect();
+    let sessions = c_enet::SESSIONS.iter().chain(godot::SESSIONS);
+    for (name, session) in sessions.filter(|(name, _)| named.is_empty() || named.iter().any(|wanted| wanted == name)) {
         println!("{name}");
         save(name, &session())?;
     }

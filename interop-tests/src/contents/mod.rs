@@ -1,5 +1,8 @@
 //! What recorded sessions hold, datagram by datagram and to the last byte.
 
+mod blocks;
+mod story;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::net::SocketAddrV4;
@@ -8,6 +11,8 @@ use enet_proto::checksum::{self, CHECKSUM_SIZE};
 use enet_proto::compress::{Compression, Compressor};
 use enet_proto::wire::{Body, Commands, Header, MAXIMUM_DATAGRAM, PeerId};
 use fixtures::{Capture, Datagram};
+use story::Teller;
+pub use story::{Farewell, Story};
 
 /// The names of all commands, in the order of their numbers.
 pub const COMMANDS: [&str; 12] = [
@@ -36,6 +41,8 @@ pub struct Contents {
     pub checksums: usize,
     /// Commands by name.
     pub commands: BTreeMap<&'static str, usize>,
+    /// What happens.
+    pub story: Story,
 }
 
 impl Contents {
@@ -51,7 +58,10 @@ impl Contents {
                 panic!("{}, datagram {}: {why}: {datagram:02x?}", capture.name, number + 1);
             }
         }
-        reader.contents
+        Contents {
+            story: reader.teller.told(),
+            ..reader.contents
+        }
     }
 
     /// How many commands there are of a name.
@@ -93,6 +103,7 @@ struct Reader {
     /// Of the latest connection of each address.
     connect_ids: HashMap<SocketAddrV4, [u8; CHECKSUM_SIZE]>,
     contents: Contents,
+    teller: Teller,
 }
 
 impl Reader {
@@ -105,6 +116,7 @@ impl Reader {
             has_checksums: capture.name.contains("checksum"),
             connect_ids: HashMap::new(),
             contents: Contents::default(),
+            teller: Teller::default(),
         }
     }
 
@@ -119,6 +131,7 @@ impl Reader {
             _ => (None, &bytes[length..]),
         };
         let opened = self.open(&header, block)?;
+        self.teller.datagram(datagram, &header);
         let commands = self.rewritten(datagram, &opened)?;
 
         if let Some(sum) = sum {
@@ -129,14 +142,13 @@ impl Reader {
             self.contents.checksums += 1;
             written.extend(sum);
         }
-        // Of the compressed ones, only what ENet's own makes is the same to the byte.
-        if !header.compressed {
-            written.extend(commands);
-        } else if self.kind == Compression::RangeCoder {
+        if header.compressed {
+            // With what follows the commands, where FastLZ has put something there.
+            let whole = [&commands, &opened[commands.len()..]].concat();
             let compressor = self.compressor.as_deref_mut().ok_or("compressed")?;
-            compressor.compress(&commands, MAXIMUM_DATAGRAM, &mut written);
+            written.extend(blocks::compressed(self.kind, compressor, &whole, block).ok_or("it cannot be compressed")?);
         } else {
-            return Ok(());
+            written.extend(commands);
         }
         (written == bytes)
             .then_some(())
@@ -169,6 +181,7 @@ impl Reader {
             if let Body::Connect(connect) = &command.body {
                 self.connect_ids.insert(datagram.from, connect.connect_id.to_bytes());
             }
+            self.teller.command(datagram, &command);
             *self.contents.commands.entry(command.body.name()).or_default() += 1;
             command.emit(&block[command.body.payload().unwrap_or_default()], &mut written);
         }

@@ -7,14 +7,14 @@ const TOKEN: u64 = 1_000_000;
 
 /// Lets a number of things happen per second, and as many at once after a second without any.
 #[derive(Debug)]
-pub(super) struct TokenBucket {
+pub(crate) struct TokenBucket {
     per_second: u32,
     level: u64,
     filled: Time,
 }
 
 impl TokenBucket {
-    pub(super) fn new(per_second: u32, now: Time) -> TokenBucket {
+    pub(crate) fn new(per_second: u32, now: Time) -> TokenBucket {
         TokenBucket {
             per_second,
             level: u64::from(per_second) * TOKEN,
@@ -23,7 +23,31 @@ impl TokenBucket {
     }
 
     /// Whether another one may happen now; if so it is counted.
-    pub(super) fn take(&mut self, now: Time) -> bool {
+    pub(crate) fn take(&mut self, now: Time) -> bool {
+        let enough = self.has_any(now);
+        if enough {
+            self.charge(1);
+        }
+        enough
+    }
+
+    /// Whether another one may happen now.
+    pub(crate) fn has_any(&mut self, now: Time) -> bool {
+        self.part(now) >= TOKEN
+    }
+
+    /// Whether more than a quarter of what may happen at once is left.
+    pub(crate) fn has_plenty(&mut self, now: Time) -> bool {
+        self.part(now) > u64::from(self.per_second) * TOKEN / 4
+    }
+
+    /// Counts `count` that have happened, as far as there is something left.
+    pub(crate) fn charge(&mut self, count: usize) {
+        self.level = self.level.saturating_sub((count as u64).saturating_mul(TOKEN));
+    }
+
+    /// What there is now.
+    fn part(&mut self, now: Time) -> u64 {
         let elapsed = now.saturating_since(self.filled).as_micros() as u64;
         let rate = u64::from(self.per_second);
         self.level = elapsed
@@ -31,11 +55,7 @@ impl TokenBucket {
             .saturating_add(self.level)
             .min(rate * TOKEN);
         self.filled = now;
-        let enough = self.level >= TOKEN;
-        if enough {
-            self.level -= TOKEN;
-        }
-        enough
+        self.level
     }
 }
 
