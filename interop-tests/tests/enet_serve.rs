@@ -6,36 +6,9 @@ use std::time::Duration;
 
 use interop_tests::cenet::{self, Options};
 use interop_tests::enet::{Serve, refused};
-use interop_tests::godot::{Call, Mode, Player, until_seen};
+use interop_tests::godot::{Call, Mode, Player};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-
-/// Calls on one player until it is seen there.
-#[track_caller]
-fn carry(from: &mut Player, to: &mut Player, call: Call) {
-    let (source, target) = (from.id(), to.id());
-    let arrival = call.as_event("rpc", source);
-    until_seen(
-        call.mode,
-        || from.call(target, call),
-        |wait| to.try_expect(wait, &arrival).is_some(),
-    );
-}
-
-/// Calls on all until it is seen by each.
-#[track_caller]
-fn carry_to_all(from: &mut Player, others: &mut [Player], call: Call) {
-    let arrival = call.as_event("rpc", from.id());
-    let mut left: Vec<&mut Player> = others.iter_mut().collect();
-    until_seen(
-        call.mode,
-        || from.call(0, call),
-        |wait| {
-            left.retain_mut(|player| player.try_expect(wait, &arrival).is_none());
-            left.is_empty()
-        },
-    );
-}
 
 /// A client that gives up soon if nobody answers.
 fn impatient(port: u16) -> Player {
@@ -86,13 +59,13 @@ fn calls_of_all_modes_and_channels_reach_one_and_all() {
             let [first, second, third] = &mut players[..] else {
                 unreachable!("three were asked for")
             };
-            carry(first, second, Call::new(mode, channel, seed, 100));
+            first.carry(second, Call::new(mode, channel, seed, 100));
             // A call on one is no news for another.
             let leak = Call::new(mode, channel, seed, 100).as_event("rpc", first.id());
             assert_eq!(third.drain(leak), [] as [Value; 0]);
-            carry(third, first, Call::new(mode, channel, seed, 120));
+            third.carry(first, Call::new(mode, channel, seed, 120));
             let (caller, others) = players.split_first_mut().expect("three");
-            carry_to_all(caller, others, Call::new(mode, channel, seed, 140));
+            caller.carry_to_all(others, Call::new(mode, channel, seed, 140));
         }
     }
 }
@@ -111,12 +84,12 @@ fn payloads_of_all_sizes_arrive_whole() {
         0, 1, 2, 255, 1300, 1350, 1354, 1364, 1365, 1392, 1393, 2728, 2729, 20_000, 65_536,
     ]) {
         for mode in Mode::ALL {
-            carry(first, second, Call::new(mode, (seed % 5) as u8, seed, size));
+            first.carry(second, Call::new(mode, (seed % 5) as u8, seed, size));
         }
     }
     for channel in 0..=4 {
-        carry(first, second, Call::new(Mode::Reliable, channel, 300, 300_000));
-        carry(second, first, Call::new(Mode::Reliable, channel, 301, 1 << 20));
+        first.carry(second, Call::new(Mode::Reliable, channel, 300, 300_000));
+        second.carry(first, Call::new(Mode::Reliable, channel, 301, 1 << 20));
     }
 }
 
@@ -176,7 +149,7 @@ fn a_killed_player_is_noticed_and_the_others_are_told() {
     let [first, second] = &mut players[..] else {
         unreachable!("two are left")
     };
-    carry(first, second, Call::new(Mode::Reliable, 0, 40, 10));
+    first.carry(second, Call::new(Mode::Reliable, 0, 40, 10));
 }
 
 #[test]
@@ -211,11 +184,11 @@ fn channels_beyond_the_limit_carry_nothing() {
     let [first, second] = &mut players[..] else {
         unreachable!("two were asked for")
     };
-    carry(first, second, Call::new(Mode::Reliable, 2, 50, 10));
+    first.carry(second, Call::new(Mode::Reliable, 2, 50, 10));
     let beyond = Call::new(Mode::Reliable, 3, 51, 10);
     first.command("call", beyond.options(second.id()));
     // What comes later on a channel that exists came alone.
-    carry(first, second, Call::new(Mode::Reliable, 1, 52, 10));
+    first.carry(second, Call::new(Mode::Reliable, 1, 52, 10));
     assert_eq!(second.drain(beyond.as_event("rpc", first.id())), [] as [Value; 0]);
 }
 
@@ -268,8 +241,8 @@ fn bad_datagrams_and_bad_ids_disturb_no_player() {
         let bytes = Call::new(Mode::Reliable, 0, seed, length).payload.bytes();
         noise.send_to(&bytes, serve.address()).expect("loopback takes it");
     }
-    carry(first, second, Call::new(Mode::Reliable, 0, 60, 5000));
-    carry(second, first, Call::new(Mode::Ordered, 1, 61, 50));
+    first.carry(second, Call::new(Mode::Reliable, 0, 60, 5000));
+    second.carry(first, Call::new(Mode::Ordered, 1, 61, 50));
     for player in &mut players {
         assert_eq!(player.peers().len(), 2, "the server and the other player");
         assert_eq!(

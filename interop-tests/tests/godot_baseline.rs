@@ -6,18 +6,6 @@ use std::time::Duration;
 use interop_tests::godot::{Call, Mode, Player, until_seen};
 use serde_json::json;
 
-/// Calls until seen; both sides are Godots.
-#[track_caller]
-fn carry(from: &mut Player, to: &mut Player, call: Call) {
-    let (source, target) = (from.id(), to.id());
-    let arrival = call.as_event("rpc", source);
-    until_seen(
-        call.mode,
-        || from.call(target, call),
-        |wait| to.try_expect(wait, &arrival).is_some(),
-    );
-}
-
 #[test]
 #[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
 fn players_see_each_other_come_and_go() {
@@ -48,14 +36,14 @@ fn calls_of_all_modes_and_channels_reach_server_and_client() {
     server.expect_peer(client.id());
     for mode in Mode::ALL {
         for channel in 0..=4 {
-            carry(&mut client, &mut server, Call::new(mode, channel, 10, 100));
-            carry(&mut server, &mut client, Call::new(mode, channel, 11, 100));
+            client.carry(&mut server, Call::new(mode, channel, 10, 100));
+            server.carry(&mut client, Call::new(mode, channel, 11, 100));
         }
         for size in [0, 1, 1300, 1400, 20_000] {
-            carry(&mut client, &mut server, Call::new(mode, 2, 12, size));
+            client.carry(&mut server, Call::new(mode, 2, 12, size));
         }
     }
-    carry(&mut client, &mut server, Call::new(Mode::Reliable, 1, 13, 1 << 20));
+    client.carry(&mut server, Call::new(Mode::Reliable, 1, 13, 1 << 20));
 }
 
 #[test]
@@ -66,7 +54,7 @@ fn the_server_relays_between_clients() {
     let mut second = Player::client("second", port);
     first.expect_peer(second.id());
     for mode in Mode::ALL {
-        carry(&mut first, &mut second, Call::new(mode, 3, 20, 500));
+        first.carry(&mut second, Call::new(mode, 3, 20, 500));
     }
     let call = Call::new(Mode::Reliable, 0, 21, 70_000);
     second.call(0, call);
@@ -123,7 +111,7 @@ fn compression_is_agreed_by_arrangement() {
         let mut client = Player::start("client");
         client.join(port, json!({"compress": compress}));
         client.connected();
-        carry(&mut client, &mut server, Call::new(Mode::Reliable, 0, 50, 5000));
+        client.carry(&mut server, Call::new(Mode::Reliable, 0, 50, 5000));
     }
 }
 

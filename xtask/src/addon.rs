@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process;
 
 use clap::Args;
 
@@ -24,6 +25,10 @@ pub(crate) struct Options {
     /// Leaves out the release library, which exported games use.
     #[arg(long)]
     debug_only: bool,
+
+    /// The profile of cargo's that the debug library is built with.
+    #[arg(long, default_value = "dev")]
+    debug_profile: String,
 }
 
 /// A system that the .gdextension file has entries for.
@@ -41,10 +46,8 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let system = system(&target).ok_or_else(|| failure(format!("there is no entry for {target}")))?;
     let addon = options.into.join("addons/rust_enet");
     let mut files = Vec::new();
-    for (profile, folder) in [("dev", "debug"), ("release", "release")] {
-        if options.debug_only && profile == "release" {
-            continue;
-        }
+    let release = (!options.debug_only).then_some(("release", "release"));
+    for (kind, profile) in [("debug", options.debug_profile.as_str())].into_iter().chain(release) {
         let mut command = vec!["build", "--package", "peer-ext", "--profile", profile];
         command.extend(options.target.iter().flat_map(|target| ["--target", target.as_str()]));
         Step::cargo("library", &command)
@@ -54,9 +57,9 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
             .advice("Its messages above say why. It needs the Rust that peer-ext/Cargo.toml names, and the target installed.")
             .run(context)?;
         let built = built_in(options.target.as_deref())
-            .join(folder)
+            .join(folder(profile))
             .join(format!("{}rust_enet.{}", system.prefix, system.suffix));
-        let name = format!("{}rust_enet.{folder}.{}", system.prefix, system.suffix);
+        let name = format!("{}rust_enet.{kind}.{}", system.prefix, system.suffix);
         files.push((built, addon.join("bin").join(system.folder).join(name)));
     }
     let source = Path::new("peer-ext/addon");
@@ -100,11 +103,34 @@ fn built_in(target: Option<&str>) -> PathBuf {
     target.map_or_else(|| folder.clone(), |target| folder.join(target))
 }
 
+/// Where cargo puts what it builds with a profile.
+fn folder(profile: &str) -> &str {
+    match profile {
+        "dev" | "test" => "debug",
+        "bench" => "release",
+        other => other,
+    }
+}
+
+/// Copies a file unless that has been done; in one step, as a Godot may be reading the old one.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let source = fs::metadata(from)?;
+    let same =
+        fs::metadata(to).is_ok_and(|copy| copy.len() == source.len() && copy.modified().ok() >= source.modified().ok());
+    if same {
+        return Ok(());
+    }
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::copy(from, to).map(drop)
+    let mut fresh = to.as_os_str().to_owned();
+    fresh.push(format!(".{}", process::id()));
+    let copied = fs::copy(from, &fresh).and_then(|_| fs::rename(&fresh, to));
+    if copied.is_err() {
+        // It may not be there.
+        let _ = fs::remove_file(&fresh);
+    }
+    copied
 }
 
 fn at(path: &Path, error: &io::Error) -> Failure {

@@ -14,5 +14,5 @@ mod run;
 pub use deliver::{Mode, until_seen};
 pub use find::{Godot, GodotError};
 pub use guest::{Client, Guest};
-pub use player::{Call, Player};
-pub use run::GodotRun;
+pub use player::{Call, Class, Player};
+pub use run::{GodotRun, copy};

@@ -4,17 +4,17 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::ops::{Deref, DerefMut};
 use std::panic::resume_unwind;
-use std::path::Path;
 use std::thread::{self, ScopedJoinHandle};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
-use super::deliver::Mode;
+use super::deliver::{Mode, until_seen};
 use super::find::Godot;
 use super::run::GodotRun;
 use crate::driver::LONG;
 use crate::payload::Payload;
+use crate::peer_ext;
 
 /// A Godot that does what it is told: serve, join, call, leave. Its events are those of the [`GodotRun`] it derefs to.
 #[derive(Debug)]
@@ -22,6 +22,15 @@ pub struct Player {
     run: GodotRun,
     control: TcpStream,
     id: i32,
+}
+
+/// The class of a player's peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// `ENetMultiplayerPeer`.
+    Stock,
+    /// `RustENetMultiplayerPeer`, of our extension.
+    Rust,
 }
 
 /// A remote procedure call with a payload, or a packet, as it is sent and as it arrives.
@@ -35,6 +44,17 @@ pub struct Call {
     pub payload: Payload,
 }
 
+impl Class {
+    /// S for stock, R for ours, as casts are written.
+    #[must_use]
+    pub fn letter(self) -> char {
+        match self {
+            Class::Stock => 'S',
+            Class::Rust => 'R',
+        }
+    }
+}
+
 impl Player {
     /// Starts Godot with the project; it plays no part in a session yet.
     ///
@@ -42,10 +62,26 @@ impl Player {
     /// If there is no Godot, or it does not get so far.
     #[must_use]
     pub fn start(name: &str) -> Player {
-        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/godot/interop");
+        Player::start_as(Class::Stock, name)
+    }
+
+    /// As [`start`](Player::start), with a peer of this class.
+    ///
+    /// # Panics
+    /// If there is no Godot, or it does not get so far.
+    #[must_use]
+    pub fn start_as(class: Class, name: &str) -> Player {
+        let project = peer_ext::fixture("interop");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a TCP port");
         let port = listener.local_addr().expect("its number").port();
-        let mut run = GodotRun::start(Godot::shared(), &project, name, &[("control", port.to_string())]);
+        let control = ("control", port.to_string());
+        let mut run = match class {
+            Class::Stock => GodotRun::start(Godot::shared(), &project, name, &[control]),
+            Class::Rust => {
+                let class = ("class", "RustENetMultiplayerPeer".to_owned());
+                peer_ext::start("interop", name, &[control, class])
+            }
+        };
         run.expect("ready", |event| event["event"] == "ready");
         let control = accept(&listener);
         control.set_nodelay(true).expect("TCP_NODELAY");
@@ -62,10 +98,19 @@ impl Player {
     #[must_use]
     pub fn server_with(name: &str, options: Value) -> (Player, u16) {
         let mut player = Player::start(name);
-        let answer = player.obey("serve", merged(json!({"bind": "127.0.0.1"}), options));
-        player.id = 1;
+        let port = player.serve(options);
+        (player, port)
+    }
+
+    /// Becomes the server on a free port of loopback, with more options of `serve` (session.gd); gives the port.
+    ///
+    /// # Panics
+    /// If it cannot.
+    pub fn serve(&mut self, options: Value) -> u16 {
+        let answer = self.obey("serve", merged(json!({"bind": "127.0.0.1"}), options));
+        self.id = 1;
         let port = answer["port"].as_u64().and_then(|port| u16::try_from(port).ok());
-        (player, port.expect("a port number"))
+        port.expect("a port number")
     }
 
     /// Starts a client of the server on that port of loopback, and waits until it is connected.
@@ -80,9 +125,23 @@ impl Player {
     /// Starts that many clients side by side, and waits until each has been told of all the others.
     #[must_use]
     pub fn clients(count: usize, port: u16) -> Vec<Player> {
+        Player::clients_as(&vec![Class::Stock; count], port, &json!({}))
+    }
+
+    /// As [`clients`](Player::clients), with peers of these classes, and options of `join` (session.gd).
+    #[must_use]
+    pub fn clients_as(classes: &[Class], port: u16, options: &Value) -> Vec<Player> {
         let mut players: Vec<Player> = thread::scope(|scope| {
-            let starting: Vec<_> = (1..=count)
-                .map(|number| scope.spawn(move || Player::client(&format!("client {number}"), port)))
+            let starting: Vec<_> = (1..)
+                .zip(classes)
+                .map(|(number, &class)| {
+                    scope.spawn(move || {
+                        let mut player = Player::start_as(class, &format!("client {number}, {class:?}"));
+                        player.join(port, options.clone());
+                        player.connected();
+                        player
+                    })
+                })
                 .collect();
             let joined = starting.into_iter().map(ScopedJoinHandle::join);
             joined
@@ -119,8 +178,22 @@ impl Player {
 
     /// Gives a command (main.gd) and returns the answer, whatever it is.
     pub fn command(&mut self, name: &str, options: Value) -> Value {
+        self.tell(name, options);
+        self.done(name)
+    }
+
+    /// Gives a command, and does not wait for the answer: [`done`](Player::done) does.
+    ///
+    /// # Panics
+    /// If Godot has ended.
+    pub fn tell(&mut self, name: &str, options: Value) {
         let line = merged(json!({ "do": name }), options);
         writeln!(self.control, "{line}").expect("Godot listens");
+    }
+
+    /// Waits for the answer to a command that it was told.
+    #[track_caller]
+    pub fn done(&mut self, name: &str) -> Value {
         self.run
             .expect(name, |event| event["event"] == "done" && event["do"] == name)
     }
@@ -139,6 +212,33 @@ impl Player {
     /// Calls the procedure of the call's mode and channel on a peer, or on all with 0.
     pub fn call(&mut self, to: i32, call: Call) {
         self.obey("call", call.options(to));
+    }
+
+    /// Makes a call on another player, again and again unless it is reliable, until it is seen there.
+    #[track_caller]
+    pub fn carry(&mut self, to: &mut Player, call: Call) {
+        let (source, target) = (self.id, to.id);
+        let arrival = call.as_event("rpc", source);
+        until_seen(
+            call.mode,
+            || self.call(target, call),
+            |wait| to.try_expect(wait, &arrival).is_some(),
+        );
+    }
+
+    /// As [`carry`](Player::carry), on all others at once, until it is seen by each.
+    #[track_caller]
+    pub fn carry_to_all(&mut self, others: &mut [Player], call: Call) {
+        let arrival = call.as_event("rpc", self.id);
+        let mut left: Vec<&mut Player> = others.iter_mut().collect();
+        until_seen(
+            call.mode,
+            || self.call(0, call),
+            |wait| {
+                left.retain_mut(|player| player.try_expect(wait, &arrival).is_none());
+                left.is_empty()
+            },
+        );
     }
 
     /// Waits for a call from a peer.

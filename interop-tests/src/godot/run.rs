@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ pub struct GodotRun {
     child: Child,
     output: Arc<Output>,
     /// The copy of the project that it runs, its home folder in it.
-    _files: TempDir,
+    files: TempDir,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +60,36 @@ impl GodotRun {
     /// If the files cannot be copied or the process not started.
     #[must_use]
     pub fn start_merged(godot: &Godot, folders: &[&Path], name: &str, arguments: &[(&str, String)]) -> GodotRun {
+        let mut command = godot.command();
+        command.arg("--headless");
+        GodotRun::start_with(command, godot, folders, name, arguments)
+    }
+
+    /// As [`start_merged`](GodotRun::start_merged), with a window on an X display, drawn by OpenGL.
+    ///
+    /// # Panics
+    /// If the files cannot be copied or the process not started.
+    #[must_use]
+    pub fn start_shown(
+        godot: &Godot,
+        folders: &[&Path],
+        name: &str,
+        display: &str,
+        arguments: &[(&str, String)],
+    ) -> GodotRun {
+        let mut command = godot.command();
+        command.args(["--rendering-driver", "opengl3", "--audio-driver", "Dummy"]);
+        command.env("DISPLAY", display);
+        GodotRun::start_with(command, godot, folders, name, arguments)
+    }
+
+    fn start_with(
+        mut command: Command,
+        godot: &Godot,
+        folders: &[&Path],
+        name: &str,
+        arguments: &[(&str, String)],
+    ) -> GodotRun {
         let files = tempfile::Builder::new()
             .prefix("interop-")
             .tempdir_in(godot.workplace())
@@ -68,8 +98,7 @@ impl GodotRun {
             copy(folder, files.path()).expect("a copy of the project");
         }
         let inside = godot.inside(files.path());
-        let mut command = godot.command();
-        command.args(["--headless", "--path"]).arg(&inside).arg("--");
+        command.arg("--path").arg(&inside).arg("--");
         command.args(arguments.iter().map(|(key, value)| format!("{key}={value}")));
         // A home folder of its own: several Godots starting at once share no settings and caches.
         command
@@ -95,7 +124,7 @@ impl GodotRun {
             name: name.to_owned(),
             child,
             output,
-            _files: files,
+            files,
         }
     }
 
@@ -103,6 +132,12 @@ impl GodotRun {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The copy of the project that it runs.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.files.path()
     }
 
     /// Takes the first event, of those not taken yet and those to come, that `is` what is waited for.
@@ -214,7 +249,8 @@ impl Output {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
