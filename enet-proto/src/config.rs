@@ -86,7 +86,7 @@ pub struct HostConfig {
     pub doubt_disconnects: bool,
     /// How many connections may be in the making at a time, that is, have asked but not yet proven that they receive at their
     /// address. Each costs some 160 bytes. When full, a newcomer replaces a random one; if more than a sixteenth of all come from
-    /// one address prefix (/24 of IPv4, /56 of IPv6), most likely one of those. Default 49 152, that is, at most 8 MiB: at 20 000
+    /// one address prefix (/24 of IPv4, /56 of IPv6), most likely one of those. Default 40 960, that is, at most 8 MiB: at 20 000
     /// forged attempts a second each stays for two seconds on average, many times what a client needs to answer.
     pub max_half_open: usize,
 }
@@ -115,7 +115,7 @@ impl Default for HostConfig {
             fast_retransmit: true,
             ack_delay: Duration::ZERO,
             doubt_disconnects: true,
-            max_half_open: 49_152,
+            max_half_open: 40_960,
         }
     }
 }
