@@ -3,13 +3,14 @@
 use crate::time::Time;
 
 /// What one token is counted as, so that a rate per second fills in whole units per microsecond.
-const TOKEN: u64 = 1_000_000;
+const TOKEN: i64 = 1_000_000;
 
 /// Lets a number of things happen per second, and as many at once after a second without any.
 #[derive(Debug)]
 pub(crate) struct TokenBucket {
     per_second: u32,
-    level: u64,
+    /// Below zero if more was charged than there was.
+    level: i64,
     filled: Time,
 }
 
@@ -17,7 +18,7 @@ impl TokenBucket {
     pub(crate) fn new(per_second: u32, now: Time) -> TokenBucket {
         TokenBucket {
             per_second,
-            level: u64::from(per_second) * TOKEN,
+            level: i64::from(per_second) * TOKEN,
             filled: now,
         }
     }
@@ -38,18 +39,19 @@ impl TokenBucket {
 
     /// Whether more than a quarter of what may happen at once is left.
     pub(crate) fn has_plenty(&mut self, now: Time) -> bool {
-        self.part(now) > u64::from(self.per_second) * TOKEN / 4
+        self.part(now) > i64::from(self.per_second) * TOKEN / 4
     }
 
-    /// Counts `count` that have happened, as far as there is something left.
+    /// Counts `count` that have happened. What there is no more for has to be waited for later.
     pub(crate) fn charge(&mut self, count: usize) {
-        self.level = self.level.saturating_sub((count as u64).saturating_mul(TOKEN));
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.level = self.level.saturating_sub(count.saturating_mul(TOKEN));
     }
 
     /// What there is now.
-    fn part(&mut self, now: Time) -> u64 {
-        let elapsed = now.saturating_since(self.filled).as_micros() as u64;
-        let rate = u64::from(self.per_second);
+    fn part(&mut self, now: Time) -> i64 {
+        let elapsed = i64::try_from(now.saturating_since(self.filled).as_micros()).unwrap_or(i64::MAX);
+        let rate = i64::from(self.per_second);
         self.level = elapsed
             .saturating_mul(rate)
             .saturating_add(self.level)
@@ -70,5 +72,13 @@ mod tests {
         assert_eq!(taken(&mut bucket, Time::ZERO), 3);
         assert_eq!(taken(&mut bucket, Time::from_millis(334)), 1);
         assert_eq!(taken(&mut bucket, Time::from_millis(60_000)), 3);
+    }
+
+    #[test]
+    fn what_was_charged_beyond_what_there_was_is_waited_for() {
+        let mut bucket = TokenBucket::new(10, Time::ZERO);
+        bucket.charge(30);
+        assert!(!bucket.has_any(Time::from_millis(2000)));
+        assert!(bucket.has_any(Time::from_millis(2100)));
     }
 }

@@ -10,7 +10,7 @@ use enet_proto::{DisconnectReason, Packet, Peer, PeerHandle, PeerMut, PeerState,
 use tokio::task::coop;
 
 use crate::driver::connections::{Identity, Received, Stage};
-use crate::driver::shared::{Outflow, Shared, Sink, State};
+use crate::driver::shared::{Shared, Sink, State};
 use crate::endpoint::connections;
 use crate::error::TrySendError;
 
@@ -92,10 +92,10 @@ impl Connection {
             .poll(|state| match try_send(state, peer, channel, packet) {
                 Ok(()) => Poll::Ready(Ok(())),
                 Err(TrySendError {
-                    error: SendError::QueueFull { .. },
+                    error: SendError::QueueFull { maximum, .. },
                     packet,
                 }) => {
-                    connections(state).wait_for_room(key, packet.data.len(), cx.waker());
+                    connections(state).wait_for_room(key, packet.data.len(), maximum, cx.waker());
                     *unsent = Some(packet);
                     Poll::Pending
                 }
@@ -248,9 +248,9 @@ impl Connection {
     pub fn flush(&self) {
         self.0.shared.with(|state| {
             let now = state.clock.now();
-            if state.transmit(now, FLUSH_BUDGET) != Outflow::Idle {
-                state.touch();
-            }
+            state.transmit(now, FLUSH_BUDGET);
+            // What has left may have made room for those who wait for it.
+            state.touch();
         });
     }
 

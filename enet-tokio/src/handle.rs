@@ -11,7 +11,7 @@ use tokio::net::{ToSocketAddrs, lookup_host};
 use crate::config::Config;
 use crate::driver::Driver;
 use crate::driver::clock::Clock;
-use crate::driver::shared::{Outflow, Shared, Sink, State};
+use crate::driver::shared::{Shared, Sink, State};
 use crate::error::{BindError, ConnectError};
 use crate::socket::Socket;
 use crate::socket::address::{Family, destination};
@@ -128,9 +128,9 @@ impl Handle {
                 state.touch();
             }
             let now = state.clock.now();
-            if state.transmit(now, FLUSH_BUDGET) != Outflow::Idle {
-                state.touch();
-            }
+            state.transmit(now, FLUSH_BUDGET);
+            // What has left may have made room for those who wait for it.
+            state.touch();
         });
     }
 

@@ -46,7 +46,7 @@ impl Inbox {
             share: usize::MAX,
             incomplete: 0,
             max_incomplete: config.max_incomplete_packets,
-            slack: config.max_packet_size.saturating_add(ITEM_COST + ASSEMBLY_COST),
+            slack: slack(config),
             strict: false,
             receiving: true,
             held: VecDeque::new(),
@@ -63,10 +63,12 @@ impl Inbox {
         self.delivered
     }
 
-    /// Reduces the limit; `usize::MAX` for not at all. If `strict` no packet in the making may go beyond it.
-    pub(crate) fn set_share(&mut self, share: usize, strict: bool) {
+    /// Takes over what the host allows now. The share reduces the limit; `usize::MAX` for not at all. If `strict` no packet in the
+    /// making may go beyond it.
+    pub(crate) fn set_share(&mut self, share: usize, strict: bool, config: &HostConfig) {
         self.share = share;
         self.strict = strict;
+        self.slack = slack(config);
     }
 
     /// Whether another packet may begin to wait.
@@ -139,6 +141,11 @@ impl Inbox {
 /// What a packet counts for while it waits.
 pub(crate) fn cost(packet: &Packet) -> usize {
     packet.data.len() + ITEM_COST
+}
+
+/// Room beyond the limit for the largest packet in the making.
+fn slack(config: &HostConfig) -> usize {
+    config.max_packet_size.saturating_add(ITEM_COST + ASSEMBLY_COST)
 }
 
 /// Where a channel puts its packets in their final order.

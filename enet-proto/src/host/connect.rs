@@ -23,6 +23,9 @@ use crate::wire::{self, Body, Connect, ConnectId, Header, PeerId, SessionId, Ver
 /// How many ids are tried for one connection before its address counts as full.
 const ID_TRIES: u16 = 64;
 
+/// With so many events to poll nobody is let in, as each who comes and goes makes two more.
+const MAXIMUM_EVENTS: usize = 1 << 20;
+
 /// The most bytes of commands that a datagram for no peer is decompressed to: a CONNECT, 48 bytes, travels alone. Anyone can
 /// send such datagrams, so they must be cheap.
 const LARGEST_UNADDRESSED: usize = 64;
@@ -296,7 +299,7 @@ impl Host {
 
     /// The other side has returned the secret: it becomes a peer. What else its datagram holds, from `next` on, is for it.
     pub(super) fn prove(&mut self, endpoint: Endpoint, arrived: &Arrived, block: &Bytes, next: usize) {
-        if self.orphaned >= self.config.max_held_data {
+        if self.orphaned >= self.config.max_held_data || self.events.len() >= MAXIMUM_EVENTS {
             self.statistics.limits.held_data += 1;
             return self.log_drop(endpoint.0, "the program has too much to poll");
         }

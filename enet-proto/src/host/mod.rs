@@ -358,7 +358,9 @@ impl Host {
         if self.held < self.config.max_held_data {
             usize::MAX
         } else {
-            self.config.max_held_data.saturating_sub(self.orphaned) / self.peers.len().max(1)
+            // Some of it whatever the departed have left behind.
+            let most = self.config.max_held_data;
+            most.saturating_sub(self.orphaned).max(most / 32) / self.peers.len().max(1)
         }
     }
 

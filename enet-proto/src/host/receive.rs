@@ -117,7 +117,7 @@ impl Host {
             ..
         } = &mut *self;
         let Some(peer) = peers.get_mut(handle) else { return };
-        peer.inbox.set_share(share, strict);
+        peer.inbox.set_share(share, strict, config);
         let mut cx = Context {
             now: *now,
             peer: handle,

@@ -130,6 +130,8 @@ pub struct Peer {
     datagram: u64,
     round_trip: RoundTrip,
     pub(crate) throttle: Throttle,
+    /// How the throttle is to be configured once connected.
+    throttle_wanted: Option<(u32, u32, u32)>,
     loss: PacketLoss,
     /// False on the dialling side from the answer until the first acknowledgement: the other side may not know yet that it was
     /// heard.
@@ -151,6 +153,8 @@ pub struct Peer {
     pub(crate) told_bandwidth: Option<(u32, u32)>,
     /// A farewell that may be forged, and how many before were.
     doubt: Option<Doubt>,
+    /// The number of the other side's latest own command; the first of all is 1.
+    last_control: u16,
     forged_farewells: u32,
     /// What may be decompressed beyond the ordinary.
     pub(crate) inflation: TokenBucket,
@@ -222,6 +226,7 @@ impl Peer {
             datagram: 0,
             round_trip: RoundTrip::default(),
             throttle: Throttle::default(),
+            throttle_wanted: None,
             loss: PacketLoss::default(),
             last_acknowledged: now,
             repeat_until: None,
@@ -231,6 +236,7 @@ impl Peer {
             queued_since_round: 0,
             told_bandwidth: None,
             doubt: None,
+            last_control: 1,
             forged_farewells: 0,
             inflation: TokenBucket::new(config.max_inflation_per_second, now),
             confirmed: true,

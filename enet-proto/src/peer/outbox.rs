@@ -218,7 +218,8 @@ impl Outbox {
 
     /// A packet was refused as `limit` bytes are held.
     pub(crate) fn note_full(&mut self, now: Time, limit: usize, patience: Duration) {
-        if self.full.is_none() {
+        // A queue that is nearly empty is no proof: the packet was too large for it.
+        if self.full.is_none() && self.held as u64 >= limit as u64 / SLOW_SHARE {
             self.full = Some(Full {
                 until: now + patience,
                 goal: self.released + limit as u64 / SLOW_SHARE,

@@ -21,6 +21,9 @@ use crate::wire::{self, Body, Command};
 /// what is beyond this comes again.
 const MAXIMUM_OWED: usize = 65_536;
 
+/// How many of the other side's own commands may be missing before its farewell. It sends a ping every half second.
+const CREDIBLE_GAP: u16 = 64;
+
 /// How long acknowledgements are repeated after a command has come twice, which tells that they get lost.
 const REPEATING: Duration = Duration::from_secs(1);
 
@@ -58,7 +61,11 @@ impl Peer {
             // A peer that is known has been through this.
             Body::Connect(_) => return Err(Refusal),
             Body::VerifyConnect(verify) => self.verified(cx, verify)?,
-            Body::Disconnect { data } => self.disconnected(cx, *data, command.acknowledge, sent_time.is_some()),
+            Body::Disconnect { data } => {
+                let doubtful = cx.config.doubt_disconnects && !self.follows(command.sequence);
+                let credible = command.acknowledge && sent_time.is_some() && !doubtful;
+                self.disconnected(cx, *data, credible);
+            }
             Body::Ping => self.require_live()?,
             Body::BandwidthLimit { incoming, outgoing } => {
                 self.require_live()?;
@@ -75,6 +82,13 @@ impl Peer {
                 self.throttle.deceleration = *deceleration;
             }
             body => self.data(cx, block, command, body)?,
+        }
+        let asks = matches!(
+            command.body,
+            Body::Ping | Body::BandwidthLimit { .. } | Body::ThrottleConfigure { .. }
+        );
+        if asks && self.follows(command.sequence) {
+            self.last_control = command.sequence;
         }
         if command.acknowledge {
             let sent_time = sent_time.ok_or(Refusal)?;
@@ -178,7 +192,9 @@ impl Peer {
             Body::SendFragment(fragment) => fragment.start_sequence,
             _ => command.sequence,
         };
-        let too_early = command.channel != wire::CONNECTION_CHANNEL
+        let is_farewell = matches!(command.body, Body::Disconnect { .. });
+        let too_early = !is_farewell
+            && command.channel != wire::CONNECTION_CHANNEL
             && self
                 .channels
                 .get(command.channel)
@@ -234,16 +250,26 @@ impl Peer {
         identity.incoming_session = wire::SessionId::new(verify.incoming_session);
         identity.outgoing_session = wire::SessionId::new(verify.outgoing_session);
         self.state = PeerState::Connected;
+        if let Some((interval, acceleration, deceleration)) = self.throttle_wanted.take() {
+            self.configure_throttle(interval, acceleration, deceleration);
+        }
         cx.connected = true;
         cx.events.push_back(Event::Connected { peer: cx.peer, data: 0 });
         Ok(())
     }
 
-    /// Takes a DISCONNECT. One that wants an acknowledgement only gets it if it `can` be acknowledged.
-    fn disconnected(&mut self, cx: &Context<'_>, data: u32, wants_acknowledgement: bool, can: bool) {
+    /// Whether a number is about the next one that the other side's own commands must have, of which some may have been lost. Who
+    /// forges a command does not know it.
+    fn follows(&self, sequence: u16) -> bool {
+        (1..=CREDIBLE_GAP).contains(&sequence.wrapping_sub(self.last_control))
+    }
+
+    /// Takes a DISCONNECT, which is believed at once if it is credible: one that wants an acknowledgement, and can have it, and has
+    /// a number that fits.
+    fn disconnected(&mut self, cx: &Context<'_>, data: u32, credible: bool) {
         match self.state {
             PeerState::Disconnected | PeerState::Zombie | PeerState::AcknowledgingDisconnect => return,
-            PeerState::Connected | PeerState::DisconnectLater if wants_acknowledgement && can => {
+            PeerState::Connected | PeerState::DisconnectLater if credible => {
                 self.state = PeerState::AcknowledgingDisconnect;
                 self.disconnect_data = data;
             }

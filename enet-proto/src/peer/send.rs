@@ -131,6 +131,11 @@ impl Peer {
     }
 
     pub(crate) fn configure_throttle(&mut self, interval: u32, acceleration: u32, deceleration: u32) {
+        if self.state == PeerState::Connecting {
+            // The CONNECT has told others, and the answer must have the same.
+            self.throttle_wanted = Some((interval, acceleration, deceleration));
+            return;
+        }
         self.throttle.interval = interval;
         self.throttle.acceleration = acceleration;
         self.throttle.deceleration = deceleration;

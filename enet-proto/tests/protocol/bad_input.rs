@@ -389,3 +389,16 @@ fn an_acknowledgement_of_a_connect_does_not_stop_the_attempt() {
     let events = probe.events();
     assert!(matches!(events[..], [Event::Disconnected { .. }]), "{events:?}");
 }
+
+#[test]
+fn a_disconnect_far_ahead_on_a_channel_of_data_leaves_no_peer_behind() {
+    let mut probe = Probe::new(config(|config| config.doubt_disconnects = false));
+    let remote = probe.join(address(1), Connect::default());
+    probe.receive(remote.address, &remote.with(&probe, reliable(1, "first")));
+    probe.events();
+    let farewell = Command::reliable(0, 7 * 4096, Body::Disconnect { data: 0 });
+    probe.receive(remote.address, &remote.with(&probe, farewell));
+    probe.advance(secs(40));
+    assert!(matches!(probe.events()[..], [Event::Disconnected { .. }]));
+    assert_eq!(probe.host.peers().count(), 0);
+}

@@ -496,3 +496,44 @@ fn every_disconnect_is_noticed_by_both_sides_on_a_bad_link() {
         }
     }
 }
+
+#[test]
+fn a_forged_farewell_that_wants_an_acknowledgement_needs_the_right_number_to_be_believed_at_once() {
+    for (ahead, believed) in [(1, true), (64, true), (0, false), (65, false), (30_000, false)] {
+        let mut probe = Probe::new(HostConfig::default());
+        let mut remote = probe.join(address(1), Connect::default());
+        probe.events();
+        let ping = remote.control(Body::Ping);
+        let number = ping.number.wrapping_add(ahead);
+        let datagram = remote.with(&probe, ping);
+        probe.receive(remote.address, &datagram);
+        let farewell = Command::control(number, Body::Disconnect { data: 5 });
+        let datagram = remote.with(&probe, farewell);
+        let answers = probe.receive(remote.address, &datagram);
+        assert!(
+            acknowledged(&answers).contains(&(CONTROL, number)),
+            "who really left needs it"
+        );
+        assert_eq!(probe.events().len(), usize::from(believed), "{ahead} ahead");
+        if believed {
+            continue;
+        }
+        // Whoever is there answers the pings that ask.
+        probe.advance_acknowledging(&remote, secs(3));
+        assert!(probe.events().is_empty(), "{ahead} ahead");
+        // Whoever is not does not.
+        let datagram = remote.with(&probe, Command::control(number, Body::Disconnect { data: 5 }));
+        probe.receive(remote.address, &datagram);
+        probe.advance(secs(6));
+        assert!(
+            matches!(
+                probe.events()[..],
+                [Event::Disconnected {
+                    reason: DisconnectReason::Remote { data: 5 },
+                    ..
+                }]
+            ),
+            "{ahead} ahead"
+        );
+    }
+}

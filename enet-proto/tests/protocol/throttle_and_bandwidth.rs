@@ -472,3 +472,27 @@ fn packet_loss_is_measured_every_ten_seconds() {
     assert!((0.05..0.36).contains(&share), "{share}");
     assert!(statistics.commands_resent > 500);
 }
+
+#[test]
+fn a_throttle_that_is_configured_while_connecting_is_told_once_connected() {
+    let mut network = Network::new(1);
+    let (server, client) = (
+        network.add_host(HostConfig::default()),
+        network.add_host(HostConfig::default()),
+    );
+    let to_server = network.connect(client, server, 2, 0);
+    network.with_host(client, |host| {
+        host.peer_mut(to_server).unwrap().configure_throttle(secs(1), 5, 7);
+    });
+    network.run_for(secs(2));
+    let (_, to_client) = network.host(server).peers().next().expect("it has connected");
+    assert_eq!(to_client.statistics().packet_throttle_interval, 1000);
+    let statistics = network.host(client).peer(to_server).unwrap().statistics();
+    assert_eq!(
+        (
+            statistics.packet_throttle_acceleration,
+            statistics.packet_throttle_deceleration
+        ),
+        (5, 7)
+    );
+}

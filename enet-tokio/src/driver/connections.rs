@@ -60,6 +60,8 @@ struct Entry {
     sending: Waiters,
     /// The smallest packet that waits to be sent, in bytes.
     smallest: usize,
+    /// What may be queued at most, as the refusal said: less than usual when all peers together hold too much.
+    maximum: usize,
     changing: Waiters,
 }
 
@@ -126,6 +128,7 @@ impl Connections {
             receiving: Waiters::default(),
             sending: Waiters::default(),
             smallest: usize::MAX,
+            maximum: usize::MAX,
             changing: Waiters::default(),
         });
         self.by_peer.insert(peer, key);
@@ -193,12 +196,13 @@ impl Connections {
         (Poll::Pending, false)
     }
 
-    /// Lists a task that wants to send `size` bytes.
-    pub(crate) fn wait_for_room(&mut self, key: ConnectionKey, size: usize, waker: &Waker) {
+    /// Lists a task that wants to send `size` bytes, where `maximum` may be queued.
+    pub(crate) fn wait_for_room(&mut self, key: ConnectionKey, size: usize, maximum: usize, waker: &Waker) {
         if let Some(entry) = self.entries.get_mut(key) {
             if entry.sending.is_empty() {
                 entry.smallest = usize::MAX;
             }
+            entry.maximum = maximum;
             if size < entry.smallest {
                 entry.smallest = size;
                 self.full.push(key);
@@ -216,15 +220,14 @@ impl Connections {
 
     /// Wakes those who wait for room and have it now.
     pub(crate) fn wake_senders(&mut self, host: &mut Host, woken: &mut Vec<Waker>) {
-        let maximum = host.config().max_queued_data;
         for key in self.full.drain(..) {
             let Some(entry) = self.entries.get_mut(key) else {
                 continue;
             };
             // Not for every freed byte: a quarter of the queue at a time costs fewer wakings.
-            let wanted = entry.smallest.saturating_add(PACKET_COST).max(maximum / 4);
+            let wanted = entry.smallest.saturating_add(PACKET_COST).max(entry.maximum / 4);
             match host.peer_mut(entry.peer) {
-                Some(mut peer) => peer.notify_room(maximum.saturating_sub(wanted)),
+                Some(mut peer) => peer.notify_room(entry.maximum.saturating_sub(wanted)),
                 None => entry.sending.wake(woken),
             }
         }
@@ -440,10 +443,10 @@ mod tests {
         let mut woken = Vec::new();
         connections.wake_senders(&mut host, &mut woken);
         assert!(woken.is_empty(), "nobody waits");
-        connections.wait_for_room(identity.key, 100, Waker::noop());
+        connections.wait_for_room(identity.key, 100, 1000, Waker::noop());
         connections.wake_senders(&mut host, &mut woken);
         assert_eq!(woken.len(), 1, "the queue is empty");
-        connections.wait_for_room(identity.key, 100, Waker::noop());
+        connections.wait_for_room(identity.key, 100, 1000, Waker::noop());
         host.peer_mut(peer).into_iter().for_each(enet_proto::PeerMut::reset);
         connections.wake_senders(&mut host, &mut woken);
         assert_eq!(woken.len(), 2, "who is gone has nobody wait");

@@ -200,7 +200,9 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     /// A connection is gone. Nothing happens if it had never been let in.
     pub fn peer_disconnected(&mut self, now: Time, key: K, reason: Departure) {
         let Some(id) = self.roster.remove(key) else { return };
-        self.guests.remove(&id);
+        if self.guests.remove(&id).is_some_and(|guest| !guest.strangers.is_empty()) {
+            self.newcomers.retain(|&newcomer| newcomer != id);
+        }
         self.announce(now, id, false);
         self.outputs
             .push_back(Output::Event(ServerEvent::PeerDisconnected { id, reason }));
