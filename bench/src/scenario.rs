@@ -154,7 +154,7 @@ pub(crate) fn scenarios(effort: Effort) -> Vec<Scenario> {
         // The others take very long for it.
         let bulk = lossy_bulk(loss, if full { 12 } else { 6 });
         scenarios.push(if full { bulk.and_others() } else { bulk });
-        scenarios.push(lossy_small(loss, if full { 20.0 } else { 4.0 }));
+        scenarios.push(lossy_small(loss, if full { 10.0 } else { 4.0 }));
     }
     scenarios.push(storm(if full { 4000 } else { 1000 }));
     if full {
