@@ -79,6 +79,9 @@ const QUIET: u64 = 4;
 /// How long the last messages may be on their way.
 const SETTLING: Duration = Duration::from_secs(1);
 
+/// For how long at least the healthy are watched, however soon an attack is over: some of their messages must fall into it.
+const WATCHED: Duration = Duration::from_millis(500);
+
 /// Attacks a server and tells what came of it.
 ///
 /// # Errors
@@ -161,7 +164,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
         .map(|(after, before)| after.saturating_sub(before).as_secs_f64() / (to - from).as_secs_f64());
     let joined_after = joining::join(target, compression, Duration::from_secs(30));
     let joined_during = joiner.join().unwrap_or_default();
-    let during = settled(&healthy, from, to);
+    let during = settled(&healthy, from, to.max(from + WATCHED));
     let most = watch.map(Watch::stop);
     let memory_after = process.and_then(Process::memory);
     let mut report = Report {
@@ -185,12 +188,13 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
     Ok(report)
 }
 
-/// How the messages fared, once none is on its way any more.
+/// How the messages fared, once all have been sent and none is on its way any more.
 fn settled(healthy: &Healthy, from: Instant, to: Instant) -> Latency {
     let end = Instant::now() + SETTLING;
     loop {
         let latency = healthy.latency(from, to);
-        if latency.unanswered == 0 || Instant::now() > end {
+        let now = Instant::now();
+        if now > to && latency.unanswered == 0 || now > end {
             return latency;
         }
         thread::sleep(Duration::from_millis(5));
