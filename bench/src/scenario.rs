@@ -128,6 +128,12 @@ pub(crate) fn scenarios(effort: Effort) -> Vec<Scenario> {
         datagrams(if full { 2_000_000 } else { 500_000 }),
         ping_pong(if full { 40_000 } else { 10_000 }).and_others(),
     ];
+    let in_flight: &[usize] = if full {
+        &[1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536]
+    } else {
+        &[]
+    };
+    scenarios.extend(in_flight.iter().map(|&outstanding| in_flight_of(outstanding)));
     let fan_outs: &[(usize, usize)] = match effort {
         Effort::Short => &[(100, 200), (1000, 20)],
         Effort::Full => &[
@@ -160,12 +166,6 @@ pub(crate) fn scenarios(effort: Effort) -> Vec<Scenario> {
     if full {
         scenarios.push(many_stock_clients(10_000, 8.0));
     }
-    let in_flight: &[usize] = if full {
-        &[1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536]
-    } else {
-        &[]
-    };
-    scenarios.extend(in_flight.iter().map(|&outstanding| in_flight_of(outstanding)));
     scenarios
 }
 
