@@ -14,9 +14,6 @@ use crate::driver::shared::{Shared, Sink, State};
 use crate::endpoint::connections;
 use crate::error::TrySendError;
 
-/// Datagrams sent by one flush of a connection; the driver sends the others.
-const FLUSH_BUDGET: usize = 64;
-
 /// A connection to one peer.
 ///
 /// Clones are handles to the same connection, so that one task can receive while another sends. When the last one is dropped the
@@ -246,12 +243,7 @@ impl Connection {
     /// Sends what is queued for all connections of the endpoint now, from the calling thread. See
     /// [`Endpoint::flush`](crate::Endpoint::flush).
     pub fn flush(&self) {
-        self.0.shared.with(|state| {
-            let now = state.clock.now();
-            state.transmit(now, FLUSH_BUDGET);
-            // What has left may have made room for those who wait for it.
-            state.touch();
-        });
+        self.0.shared.with(State::flush);
     }
 
     /// Where the other side is.

@@ -16,9 +16,6 @@ use crate::error::{BindError, ConnectError};
 use crate::socket::Socket;
 use crate::socket::address::{Family, destination};
 
-/// Datagrams sent by one flush of a handle; the driver sends the others.
-const FLUSH_BUDGET: usize = 64;
-
 /// Makes what events go to, which is what tells the styles apart.
 type MakeSink = fn(&Config) -> Sink;
 
@@ -124,13 +121,8 @@ impl Handle {
     /// Sends what is queued from the calling thread.
     pub(crate) fn flush(&self) {
         self.look(|state| {
-            if std::mem::take(&mut state.held) {
-                state.touch();
-            }
-            let now = state.clock.now();
-            state.transmit(now, FLUSH_BUDGET);
-            // What has left may have made room for those who wait for it.
-            state.touch();
+            state.held = false;
+            state.flush();
         });
     }
 

@@ -48,6 +48,13 @@ pub(crate) fn on_a_bad_link(pair: &mut Pair) {
     pair.set_conditions(&bad_link());
 }
 
+/// The last datagram that the client sent; the network must be recording.
+pub(crate) fn last_of_client(pair: &Pair) -> Bytes {
+    let client = pair.network.address(pair.client);
+    let mut trace = pair.network.trace().iter();
+    trace.rfind(|traced| traced.from == client).unwrap().datagram.clone()
+}
+
 /// `size` bytes that differ by `number`, which comes first if there is room.
 pub(crate) fn payload(number: u32, size: usize) -> Bytes {
     let mut data: Vec<u8> = number.to_be_bytes().to_vec();

@@ -9,7 +9,7 @@ use enet_proto::{HostConfig, Packet};
 use enet_sim::wire::{Body, Command, Connect, Datagram, NO_PEER};
 use enet_sim::{Pair, Probe, Random};
 
-use crate::common::{address, config, ms, numbers, payload, secs};
+use crate::common::{address, config, last_of_client, ms, numbers, payload, secs};
 
 /// Two connected hosts that compress, and the first bytes of the client's datagrams as if they were compressed.
 fn compressing(kind: Compression, inflation: u32) -> (Pair, [u8; 2]) {
@@ -22,15 +22,9 @@ fn compressing(kind: Compression, inflation: u32) -> (Pair, [u8; 2]) {
     let mut pair = Pair::with(1, settings(), settings());
     pair.network.record();
     pair.run_for(secs(3));
-    let client = pair.network.address(pair.client);
-    let last = pair
-        .network
-        .trace()
-        .iter()
-        .rfind(|traced| traced.from == client)
-        .unwrap();
+    let last = last_of_client(&pair);
     // Compressed, and without a time.
-    let header = [last.datagram[0] & 0x3F | 0x40, last.datagram[1]];
+    let header = [last[0] & 0x3F | 0x40, last[1]];
     (pair, header)
 }
 

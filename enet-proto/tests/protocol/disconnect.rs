@@ -6,7 +6,9 @@ use enet_proto::{DisconnectReason, Event, HostConfig, Packet, PeerState, SendErr
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram};
 use enet_sim::{Conditions, Network, Observed, Pair, Probe, Remote, Sent};
 
-use crate::common::{acknowledged, address, bad_link, commands, count_payloads, ms, numbers, payload, secs};
+use crate::common::{
+    acknowledged, address, bad_link, commands, count_payloads, last_of_client, ms, numbers, payload, secs,
+};
 
 fn joined() -> (Probe, Remote) {
     let mut probe = Probe::new(HostConfig::default());
@@ -330,13 +332,7 @@ fn forged_farewells_kick_nobody_though_every_tenth_datagram_is_lost() {
         pair.network.record();
         pair.run_for(secs(2));
         let client = pair.network.address(pair.client);
-        let last = pair
-            .network
-            .trace()
-            .iter()
-            .rfind(|traced| traced.from == client)
-            .unwrap();
-        let header = Datagram::parse(&last.datagram).unwrap();
+        let header = Datagram::parse(&last_of_client(&pair)).unwrap();
         let forged = Datagram::to(header.peer_id, header.session).with(farewell(1)).encode();
         for _ in 0..20 * 60 {
             pair.network.inject(client, pair.server, forged.clone());

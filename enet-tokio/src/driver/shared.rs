@@ -21,6 +21,9 @@ use crate::statistics::{EndpointStatistics, SocketStatistics};
 /// Datagrams that a task sends when it waits again; the driver sends the others.
 const ANSWER_BUDGET: usize = 64;
 
+/// Datagrams sent by one flush; the driver sends the others.
+const FLUSH_BUDGET: usize = 64;
+
 /// The state of an endpoint behind its lock.
 ///
 /// Handles lock it, act on the protocol and leave; no lock is held while anything waits. Tasks are woken after it is released.
@@ -252,6 +255,14 @@ impl State {
                 }
             }
         }
+    }
+
+    /// Sends some of what is queued, from the calling thread; the driver sends the rest.
+    pub(crate) fn flush(&mut self) {
+        let now = self.clock.now();
+        self.transmit(now, FLUSH_BUDGET);
+        // What has left may have made room for those who wait for it.
+        self.touch();
     }
 
     /// Moves the protocol's events to where the program finds them. True if all of them were packets.
