@@ -80,6 +80,11 @@ pub struct HostConfig {
     /// How long acknowledgements may wait for something to travel with. The other side measures a round trip time longer by as
     /// much. Default 0: they leave with the next transmission.
     pub ack_delay: Duration,
+    /// Whether the PINGs of a peer stand for the own ones to it: who asks is there. As long as nothing is sent but
+    /// acknowledgements, such a peer is pinged every fourth
+    /// [`ping_interval`](crate::PeerMut::set_ping_interval) only, and its round trip time measured as often. It halves what an idle
+    /// connection costs. False is what stock hosts do: both sides ping, each in its own time. Default true.
+    pub frugal_pings: bool,
     /// Whether a DISCONNECT that wants no acknowledgement, as `close()` of Godot sends it, is only believed when PINGs stay
     /// unanswered for four times the time-out of a command; each one that proved false doubles that, to 64 times or 5 s.
     /// Without checksums nothing else protects a player from a forged one; a true one is noticed by as much later. Default true.
@@ -114,6 +119,7 @@ impl Default for HostConfig {
             accept: true,
             fast_retransmit: true,
             ack_delay: Duration::ZERO,
+            frugal_pings: true,
             doubt_disconnects: true,
             max_half_open: 40_960,
         }

@@ -102,7 +102,8 @@ impl<'a> PeerMut<'a> {
         self.host.touch(self.handle);
     }
 
-    /// Sets how long no acknowledgement may come before one is asked for; zero for the default of 500 ms.
+    /// Sets how long no acknowledgement may come before one is asked for; zero for the default of 500 ms. A peer that asks by itself
+    /// is asked less often: see [`HostConfig::frugal_pings`](crate::HostConfig::frugal_pings).
     pub fn set_ping_interval(&mut self, interval: Duration) {
         self.peer().set_ping_interval(interval);
         self.host.touch(self.handle);

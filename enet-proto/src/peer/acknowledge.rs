@@ -37,6 +37,7 @@ impl Peer {
         let overtaking = is_latest.then_some(command.datagram);
         self.measure(cx.now, cx.now.saturating_since(sent));
         self.last_acknowledged = cx.now;
+        self.spoke_since = false;
         self.confirmed = true;
         self.silent = false;
         self.dispel_doubt(sent);

@@ -34,6 +34,9 @@ use crate::wire::{ConnectId, PeerId, SessionId};
 /// How long nothing may be acknowledged before a PING asks for it (ENet's `ENET_PEER_PING_INTERVAL`).
 pub(crate) const DEFAULT_PING_INTERVAL: Duration = Duration::from_millis(500);
 
+/// For how many intervals the other side's PINGs stand for the own ones. The round trip time is measured as often.
+const MOST_INTERVALS: u32 = 4;
+
 /// The state of a connection, numbered as in ENet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -136,10 +139,16 @@ pub struct Peer {
     /// False on the dialling side from the answer until the first acknowledgement: the other side may not know yet that it was
     /// heard.
     confirmed: bool,
+    /// True on the dialled side.
+    dialled: bool,
     /// True on the dialled side from the proof until the first acknowledgement.
     silent: bool,
     /// When the last acknowledgement came, or the connection began.
     last_acknowledged: Time,
+    /// When the other side last asked whether this one is there, if that counts.
+    last_asked: Option<Time>,
+    /// Whether an unreliable packet was sent since the last acknowledgement.
+    spoke_since: bool,
     /// Until when acknowledgements are sent a second time.
     repeat_until: Option<Time>,
     /// Until when acknowledgements may wait for company.
@@ -229,6 +238,8 @@ impl Peer {
             throttle_wanted: None,
             loss: PacketLoss::default(),
             last_acknowledged: now,
+            last_asked: None,
+            spoke_since: false,
             repeat_until: None,
             acknowledge_by: None,
             timeout: TimeoutLimits::default(),
@@ -240,6 +251,7 @@ impl Peer {
             forged_farewells: 0,
             inflation: TokenBucket::new(config.max_inflation_per_second, now),
             confirmed: true,
+            dialled: false,
             silent: false,
             room_wanted: None,
             counted: 0,
@@ -371,6 +383,7 @@ impl Peer {
     /// The handshake is over; its `VERIFY_CONNECT` took the first of the connection's own numbers.
     pub(crate) fn handshake_done(&mut self, now: Time, sample: Option<Duration>) {
         self.control.number_reliable(1);
+        self.dialled = true;
         self.silent = true;
         if let Some(sample) = sample {
             self.round_trip.sample(now, sample, self.throttle.interval());
@@ -405,7 +418,7 @@ impl Peer {
 
     /// When something is to be done although nothing arrives.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        let ping = (self.is_live() && !self.has_unacknowledged()).then(|| self.last_acknowledged + self.ping_interval);
+        let ping = (self.is_live() && !self.has_unacknowledged()).then(|| self.ping_due());
         let acknowledge = self.acknowledge_by.filter(|_| !self.outbox.acknowledgements.is_empty());
         let doubt = self.doubt.map(|doubt| doubt.until.min(doubt.ask_at));
         [
@@ -437,7 +450,38 @@ impl Peer {
             self.end(DisconnectReason::TimedOut);
             return;
         }
-        if self.is_live() && !self.has_unacknowledged() && self.last_acknowledged + self.ping_interval <= now {
+        if self.is_live() && !self.has_unacknowledged() && self.ping_due() <= now {
+            self.ping();
+        }
+    }
+
+    /// When a PING is due if nothing is acknowledged until then.
+    ///
+    /// Whoever asks is there, so there is no need to ask back. But a program that sends wants its throttle to follow the round
+    /// trip time, which only an acknowledgement tells.
+    fn ping_due(&self) -> Time {
+        let interval = self.ping_interval;
+        let usual = self.last_acknowledged + interval;
+        match self
+            .last_asked
+            .filter(|_| self.confirmed && !self.silent && !self.spoke_since)
+        {
+            Some(asked) => {
+                // Two that ask at the same time never hear of it early enough, so one of them is the more patient.
+                let patience = if self.dialled { interval / 4 } else { interval / 8 };
+                let longest = self.last_acknowledged + interval.saturating_mul(MOST_INTERVALS);
+                usual.max(asked + interval + patience).min(longest)
+            }
+            None => usual,
+        }
+    }
+
+    /// The other side has sent a PING that it had not sent before. The own one travels with the acknowledgement when it would be
+    /// due before long.
+    fn asked(&mut self, now: Time) {
+        self.last_asked = Some(now);
+        let soon = self.last_acknowledged + self.ping_interval.saturating_mul(MOST_INTERVALS - 1);
+        if soon <= now && !self.has_unacknowledged() {
             self.ping();
         }
     }

@@ -89,6 +89,9 @@ impl Peer {
         );
         if asks && self.follows(command.sequence) {
             self.last_control = command.sequence;
+            if cx.config.frugal_pings && matches!(command.body, Body::Ping) {
+                self.asked(cx.now);
+            }
         }
         if command.acknowledge {
             let sent_time = sent_time.ok_or(Refusal)?;

@@ -320,6 +320,7 @@ impl Peer {
             return Step::Done;
         }
         self.loss.sent();
+        self.spoke_since = true;
         if emit_unreliable(datagram.out, queued, step) {
             self.drop_unreliable();
         }

@@ -136,8 +136,8 @@ fn idle_peers_cost_their_pings_and_no_more() {
     network.run_for(secs(10));
     let wakes = network.wakes(server) - before.0;
     let sent = network.host(server).statistics().datagrams_sent - before.1;
-    // Two pings a second to each of them, and two acknowledgements of theirs.
-    assert!(sent <= 1000 * 41, "{sent} datagrams sent");
+    // Two acknowledgements a second to each of them, with which the own pings travel.
+    assert!(sent <= 1000 * 21, "{sent} datagrams sent");
     assert!(wakes <= 1000 * 21, "woken {wakes} times");
     assert_eq!(count_in(&network, &clients, StockState::Connected), 1000);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use enet_proto::{DisconnectReason, Event, HostConfig, Packet, PeerState, Time};
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, NO_PEER};
-use enet_sim::{Conditions, Network, Pair, Probe, Remote};
+use enet_sim::{Conditions, Network, Pair, Probe, Remote, Sent};
 
 use crate::common::{acknowledged, address, commands, config, is_disconnect, ms, payload, secs};
 
@@ -38,19 +38,126 @@ fn an_idle_connection_is_pinged_every_500_ms() {
     );
 }
 
-#[test]
-fn each_side_pings_on_its_own() {
-    let mut pair = Pair::new(1);
+/// How many datagrams the client and the server of an idle connection send within a minute.
+fn an_idle_minute(frugal: bool) -> [u64; 2] {
+    let mut config = HostConfig::default();
+    config.frugal_pings = frugal;
+    let mut pair = Pair::with(1, config.clone(), config);
+    let ends = [(pair.client, pair.to_server), (pair.server, pair.to_client)];
+    let sent =
+        |pair: &Pair| ends.map(|(node, peer)| pair.network.host(node).peer(peer).unwrap().statistics().datagrams_sent);
+    let before = sent(&pair);
     pair.run_for(secs(60));
-    for (node, peer) in [(pair.client, pair.to_server), (pair.server, pair.to_client)] {
+    let after = sent(&pair);
+    [after[0] - before[0], after[1] - before[1]]
+}
+
+#[test]
+fn each_side_pings_on_its_own_as_stock_hosts_do() {
+    for sent in an_idle_minute(false) {
         // A ping every 500 ms and the acknowledgement of the other side's, which may share a datagram.
-        let statistics = pair.network.host(node).peer(peer).unwrap().statistics();
-        assert!(
-            (200..=260).contains(&statistics.datagrams_sent),
-            "{} datagrams",
-            statistics.datagrams_sent
-        );
+        assert!((200..=260).contains(&sent), "{sent} datagrams");
     }
+}
+
+#[test]
+fn with_frugal_pings_only_one_side_asks_most_of_the_time() {
+    for sent in an_idle_minute(true) {
+        // A ping or an acknowledgement every 500 ms; an acknowledgement for each fourth of the other side's pings.
+        assert!((100..=160).contains(&sent), "{sent} datagrams");
+    }
+}
+
+/// A remote that pings like a stock one, every 500 ms, and acknowledges what it is sent; what it was sent.
+fn ping_like_a_stock_peer(probe: &mut Probe, remote: &mut Remote, times: usize) -> Vec<Sent> {
+    let mut sent = Vec::new();
+    for _ in 0..times {
+        let ping = remote.control(Body::Ping);
+        let datagram = remote.with(probe, ping);
+        let answer = probe.receive(remote.address, &datagram);
+        probe.acknowledge_all(remote, &answer);
+        sent.extend(answer);
+        sent.extend(probe.advance_acknowledging(remote, ms(500)));
+    }
+    sent
+}
+
+fn is_ping(command: &Command) -> bool {
+    command.body == Body::Ping
+}
+
+#[test]
+fn who_pings_is_pinged_rarely_and_together_with_the_acknowledgement() {
+    let (mut probe, mut remote) = settled();
+    let sent = ping_like_a_stock_peer(&mut probe, &mut remote, 60);
+    assert_eq!(sent.len(), 60, "no datagram but the acknowledgements");
+    assert_eq!(acknowledged(&sent).len(), 60, "every ping is acknowledged");
+    let pings: Vec<Time> = sent
+        .iter()
+        .filter(|sent| sent.datagram.commands.iter().any(is_ping))
+        .map(|sent| sent.at)
+        .collect();
+    assert!((14..=20).contains(&pings.len()), "{} pings in 30 s", pings.len());
+    let rarest = pings.windows(2).map(|pair| pair[1].saturating_since(pair[0])).max();
+    assert!(rarest.unwrap() <= secs(2), "the round trip is measured every 2 s");
+}
+
+#[test]
+fn pings_that_come_again_do_not_stand_for_own_ones() {
+    let (mut probe, mut remote) = settled();
+    let ping = remote.control(Body::Ping);
+    let mut pings = 0;
+    for _ in 0..20 {
+        let datagram = remote.with(&probe, ping.clone());
+        let mut sent = probe.receive(remote.address, &datagram);
+        sent.extend(probe.advance_acknowledging(&remote, ms(500)));
+        pings += commands(&sent).iter().filter(|command| is_ping(command)).count();
+    }
+    assert!(pings >= 19, "{pings} pings in 10 s");
+}
+
+#[test]
+fn who_sends_unreliably_pings_every_500_ms_although_the_other_side_does() {
+    let (mut probe, mut remote) = settled();
+    let peer = remote.peer;
+    let mut pings = 0;
+    for _ in 0..20 {
+        probe.act(|host| host.peer_mut(peer).unwrap().send(0, Packet::unreliable("y")).unwrap());
+        let sent = ping_like_a_stock_peer(&mut probe, &mut remote, 1);
+        pings += commands(&sent).iter().filter(|command| is_ping(command)).count();
+    }
+    assert!(pings >= 19, "{pings} pings in 10 s");
+}
+
+#[test]
+fn who_pings_and_falls_silent_is_asked_soon() {
+    let (mut probe, mut remote) = settled();
+    ping_like_a_stock_peer(&mut probe, &mut remote, 21);
+    let silent_since = probe.now();
+    let sent = probe.advance(secs(1));
+    let asked = sent.iter().find(|sent| sent.datagram.commands.iter().any(is_ping));
+    let after = asked.expect("a ping").at.saturating_since(silent_since);
+    // Half a second after the last ping, and a quarter of it in case one is on its way.
+    assert!(after <= ms(125), "{after:?}");
+}
+
+#[test]
+fn who_pings_but_acknowledges_nothing_is_given_up() {
+    let (mut probe, mut remote) = settled();
+    let mut waited = Duration::ZERO;
+    while !probe
+        .events()
+        .iter()
+        .any(|event| matches!(event, Event::Disconnected { .. }))
+    {
+        let ping = remote.control(Body::Ping);
+        let datagram = remote.with(&probe, ping);
+        probe.receive(remote.address, &datagram);
+        probe.advance(ms(500));
+        waited += ms(500);
+        assert!(waited < secs(10), "still there after {waited:?}");
+    }
+    assert!(waited > secs(5));
 }
 
 #[test]
