@@ -72,6 +72,8 @@ impl Side for Swarm {
         epoll::add(&self.epoll, &socket, data, epoll::EventFlags::IN).expect("a socket to watch");
         let mut config = HostConfig::default();
         config.max_peers = 1;
+        // As stock clients do.
+        config.frugal_pings = false;
         config.accept = false;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).expect("randomness");

@@ -10,7 +10,7 @@ mod root;
 
 use super::Compressor;
 use coder::{Decoder, Encoder, Full};
-use model::{ContextId, Model};
+use model::{ContextId, Model, Observed, Visit};
 
 /// See [`Compression::RangeCoder`](super::Compression::RangeCoder).
 pub(super) struct RangeCoder {
@@ -24,9 +24,10 @@ impl RangeCoder {
 
     fn encode(&mut self, encoder: &mut Encoder<'_>, value: u8) -> Result<(), Full> {
         let mut context = self.model.predicted();
-        let mut visit = self.model.visit();
+        let mut visit = Visit::default();
         loop {
-            let seen = self.model.observe(&mut visit, context, value);
+            let Observed { entry, seen, .. } = self.model.observe(context, value);
+            self.model.link(&mut visit, entry);
             if seen.count > 0 {
                 encoder.encode(seen.escapes + seen.below, seen.count, seen.total)?;
                 break;
@@ -43,14 +44,14 @@ impl RangeCoder {
     fn decode(&mut self, decoder: &mut Decoder<'_>) -> Decoded {
         let deepest = self.model.predicted();
         let mut context = deepest;
-        let value = loop {
+        let Observed { entry, value, seen } = loop {
             let (escapes, total) = self.model.weights(context);
             // A context that has seen nothing was passed without a word.
             if escapes > 0 {
                 let position = decoder.position(total);
                 if position >= escapes {
-                    match self.model.find(context, position - escapes) {
-                        Some(value) => break value,
+                    match self.model.observe_at(context, position - escapes) {
+                        Some(observed) => break observed,
                         None => return Decoded::Malformed,
                     }
                 }
@@ -61,15 +62,16 @@ impl RangeCoder {
             }
             context = self.model.shorter(context);
         };
-        let found = context;
-        let mut context = deepest;
-        let mut visit = self.model.visit();
-        let mut seen = self.model.observe(&mut visit, context, value);
-        while context != found {
-            context = self.model.shorter(context);
-            seen = self.model.observe(&mut visit, context, value);
-        }
         decoder.take(seen.escapes + seen.below, seen.count);
+        // The longer histories learn of it too.
+        let mut visit = Visit::default();
+        let mut longer = deepest;
+        while longer != context {
+            let observed = self.model.observe(longer, value);
+            self.model.link(&mut visit, observed.entry);
+            longer = self.model.shorter(longer);
+        }
+        self.model.link(&mut visit, entry);
         self.model.advance(&visit);
         Decoded::Value(value)
     }

@@ -9,7 +9,9 @@ use super::root::Root;
 
 /// The longest history, in bytes.
 const LONGEST_HISTORY: u8 = 2;
-/// With this many nodes the model starts anew, so that it never has more than 4096.
+/// The most nodes there are: one byte adds one for each length of history, the empty one included.
+const NODES: usize = 4096;
+/// With this many nodes the model starts anew.
 const NODES_BEFORE_RESET: usize = 4094;
 /// What the way to a shorter history weighs more after each use.
 const ESCAPE_INCREMENT: u16 = 5;
@@ -19,7 +21,7 @@ const LARGEST_TOTAL: u16 = 0xFF * 0x100;
 const LARGEST_COUNT: u16 = 0xFF;
 
 /// A context, which is also the entry by which a shorter context leads to it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ContextId(u16);
 
 impl ContextId {
@@ -32,13 +34,15 @@ impl ContextId {
     }
 
     /// What a value weighs more each time it is seen.
-    fn increment(self) -> u16 {
+    fn increment(self) -> u8 {
         if self == ContextId::ROOT { 3 } else { 2 }
     }
 }
 
 const NONE: ContextId = ContextId::ROOT;
 
+/// 16 bytes, of which few contexts fill a cache line.
+#[derive(Clone, Copy)]
 struct Node {
     // As a context.
     /// The weight of the way to the next shorter history, or of the end of the data at the root.
@@ -51,12 +55,12 @@ struct Node {
     shorter: ContextId,
 
     // As an entry.
-    value: u8,
-    count: u16,
     /// All counts in the tree on the left, of the smaller values.
     smaller: u16,
     left: ContextId,
     right: ContextId,
+    value: u8,
+    count: u8,
 }
 
 /// What a context knew of a value before it was counted again.
@@ -69,14 +73,23 @@ pub(super) struct Seen {
     pub(super) count: u16,
 }
 
+/// An entry that was counted, and what was known of its value before.
+pub(super) struct Observed {
+    pub(super) entry: ContextId,
+    pub(super) value: u8,
+    pub(super) seen: Seen,
+}
+
 /// The entries of one value in contexts from long to short.
+#[derive(Default)]
 pub(super) struct Visit {
-    longest: ContextId,
+    longest: Option<ContextId>,
     last: ContextId,
 }
 
 pub(super) struct Model {
-    nodes: Vec<Node>,
+    nodes: Box<[Node; NODES]>,
+    length: usize,
     root: Root,
     predicted: ContextId,
     history: u8,
@@ -85,7 +98,8 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn new() -> Model {
         let mut model = Model {
-            nodes: Vec::with_capacity(NODES_BEFORE_RESET + usize::from(LONGEST_HISTORY)),
+            nodes: Box::new([Node::of(0); NODES]),
+            length: 0,
             root: Root::new(),
             predicted: ContextId::ROOT,
             history: 0,
@@ -96,8 +110,8 @@ impl Model {
 
     /// Forgets everything.
     pub(super) fn reset(&mut self) {
-        self.nodes.clear();
-        self.nodes.push(Node {
+        self.length = 0;
+        self.push(Node {
             escapes: 1,
             total: 257,
             ..Node::of(0)
@@ -124,51 +138,51 @@ impl Model {
         (context.escapes, context.total)
     }
 
-    /// The value at a place among the weights of a context, escapes not counted; `None` if the place is beyond all.
-    pub(super) fn find(&self, context: ContextId, position: u16) -> Option<u8> {
+    /// Counts a value in a context.
+    #[inline]
+    pub(super) fn observe(&mut self, context: ContextId, value: u8) -> Observed {
+        let (entry, below, count) = self.raise(context, value);
+        self.conclude(context, entry, value, below, count)
+    }
+
+    /// Counts the value at a place among the weights of a context, escapes not counted; `None` if the place is beyond all.
+    #[inline]
+    pub(super) fn observe_at(&mut self, context: ContextId, position: u16) -> Option<Observed> {
         if context == ContextId::ROOT {
-            return self.root.find(position);
+            return self.root.find(position).map(|value| self.observe(context, value));
         }
+        let increment = context.increment();
         let mut below = 0;
         let mut at = self.node(context).entries;
         while at != NONE {
-            let entry = self.node(at);
+            let entry = self.node_mut(at);
             let start = below + entry.smaller;
             if position < start {
+                entry.smaller += u16::from(increment);
                 at = entry.left;
-            } else if position - start < entry.count {
-                return Some(entry.value);
+            } else if position - start < u16::from(entry.count) {
+                let (value, count) = (entry.value, entry.count);
+                entry.count += increment;
+                return Some(self.conclude(context, at, value, start, count.into()));
             } else {
-                below = start + entry.count;
+                below = start + u16::from(entry.count);
                 at = entry.right;
             }
         }
         None
     }
 
-    /// Begins to count a value in one context after the other.
-    pub(super) fn visit(&self) -> Visit {
-        Visit {
-            longest: NONE,
-            last: NONE,
-        }
-    }
-
-    /// Counts a value in a context, the next shorter one than at the last call with the same visit. Tells what was known
-    /// before.
-    pub(super) fn observe(&mut self, visit: &mut Visit, context: ContextId, value: u8) -> Seen {
-        let (escapes, total) = self.weights(context);
-        let (entry, below, count) = self.count(context, value);
+    /// Adjusts the weights of a context after one of its counts was raised.
+    fn conclude(&mut self, context: ContextId, entry: ContextId, value: u8, below: u16, count: u16) -> Observed {
         let unseen = context.unseen_weight();
+        let increment = u16::from(context.increment());
+        let node = self.node_mut(context);
         let seen = Seen {
-            escapes,
-            total,
+            escapes: node.escapes,
+            total: node.total,
             below: below + u16::from(value) * unseen,
             count: count + unseen,
         };
-
-        let increment = context.increment();
-        let node = self.node_mut(context);
         node.total += increment;
         if seen.count == 0 {
             node.escapes += ESCAPE_INCREMENT;
@@ -177,61 +191,65 @@ impl Model {
         if count > LARGEST_COUNT - 2 * increment || node.total > LARGEST_TOTAL {
             self.rescale(context);
         }
+        Observed { entry, value, seen }
+    }
 
-        if visit.longest == NONE {
-            visit.longest = entry;
-        } else {
+    /// Links an entry to that of the same value in the next longer context, the last one of a visit.
+    pub(super) fn link(&mut self, visit: &mut Visit, entry: ContextId) {
+        if visit.longest.is_some() {
             self.node_mut(visit.last).shorter = entry;
+        } else {
+            visit.longest = Some(entry);
         }
         visit.last = entry;
-        seen
     }
 
     /// Goes on to the history that the visited value makes longer.
     pub(super) fn advance(&mut self, visit: &Visit) {
-        if self.nodes.len() >= NODES_BEFORE_RESET {
+        let longest = visit.longest.unwrap_or(ContextId::ROOT);
+        if self.length >= NODES_BEFORE_RESET {
             self.reset();
         } else if self.history < LONGEST_HISTORY {
             self.history += 1;
-            self.predicted = visit.longest;
+            self.predicted = longest;
         } else {
-            self.predicted = self.node(visit.longest).shorter;
+            self.predicted = self.node(longest).shorter;
         }
     }
 
     /// Raises the count of a value in a context. Returns its entry, which is made if need be, and as they were before: the sum
     /// of the counts of smaller values, and its own.
-    fn count(&mut self, context: ContextId, value: u8) -> (ContextId, u16, u16) {
+    fn raise(&mut self, context: ContextId, value: u8) -> (ContextId, u16, u16) {
         let increment = context.increment();
-        let new = ContextId(self.nodes.len() as u16);
         if context == ContextId::ROOT {
-            let (below, count) = self.root.counts(value);
-            self.root.raise(value, increment);
-            let entry = *self.root.entry_mut(value).get_or_insert(new);
-            if entry == new {
-                self.nodes.push(Node::of(value));
+            let (below, count) = self.root.raise(value, increment.into());
+            let mut entry = self.root.entry(value);
+            if entry == NONE {
+                entry = self.push(Node::of(value));
+                self.root.set_entry(value, entry);
             }
             return (entry, below, count);
         }
+        let new = ContextId(self.length as u16);
         let mut below = 0;
         let mut link = &mut self.node_mut(context).entries;
         while *link != NONE {
             let at = *link;
             let entry = self.node_mut(at);
             if value < entry.value {
-                entry.smaller += increment;
+                entry.smaller += u16::from(increment);
                 link = &mut self.node_mut(at).left;
             } else if value > entry.value {
-                below += entry.smaller + entry.count;
+                below += entry.smaller + u16::from(entry.count);
                 link = &mut self.node_mut(at).right;
             } else {
                 let count = entry.count;
                 entry.count += increment;
-                return (at, below + entry.smaller, count);
+                return (at, below + entry.smaller, count.into());
             }
         }
         *link = new;
-        self.nodes.push(Node {
+        self.push(Node {
             count: increment,
             ..Node::of(value)
         });
@@ -259,16 +277,25 @@ impl Model {
         let entry = self.node_mut(top);
         entry.smaller = smaller;
         entry.count -= entry.count / 2;
-        let upto = smaller + entry.count;
+        let upto = smaller + u16::from(entry.count);
         upto + self.halve(self.node(top).right)
     }
 
+    fn push(&mut self, node: Node) -> ContextId {
+        let id = ContextId(self.length as u16);
+        *self.node_mut(id) = node;
+        self.length += 1;
+        id
+    }
+
+    // No id is beyond the array; the remainder tells the compiler so.
+
     fn node(&self, id: ContextId) -> &Node {
-        &self.nodes[usize::from(id.0)]
+        &self.nodes[usize::from(id.0) % NODES]
     }
 
     fn node_mut(&mut self, id: ContextId) -> &mut Node {
-        &mut self.nodes[usize::from(id.0)]
+        &mut self.nodes[usize::from(id.0) % NODES]
     }
 }
 
@@ -279,11 +306,11 @@ impl Node {
             total: 0,
             entries: NONE,
             shorter: ContextId::ROOT,
-            value,
-            count: 0,
             smaller: 0,
             left: NONE,
             right: NONE,
+            value,
+            count: 0,
         }
     }
 }

@@ -8,7 +8,8 @@ const GROUP: usize = 16;
 pub(super) struct Root {
     counts: [u16; 256],
     groups: [u16; 256 / GROUP],
-    entries: [Option<ContextId>; 256],
+    /// [`ContextId::ROOT`] for values that have not been seen.
+    entries: [ContextId; 256],
 }
 
 impl Root {
@@ -16,29 +17,29 @@ impl Root {
         Root {
             counts: [0; 256],
             groups: [0; 256 / GROUP],
-            entries: [None; 256],
+            entries: [ContextId::ROOT; 256],
         }
     }
 
-    /// The context that follows this value, if it has been seen.
-    pub(super) fn entry_mut(&mut self, value: u8) -> &mut Option<ContextId> {
-        &mut self.entries[usize::from(value)]
+    /// The context that follows this value; [`ContextId::ROOT`] if it has not been seen.
+    pub(super) fn entry(&self, value: u8) -> ContextId {
+        self.entries[usize::from(value)]
     }
 
-    /// The sum of the counts of smaller values, and the value's own.
-    pub(super) fn counts(&self, value: u8) -> (u16, u16) {
+    pub(super) fn set_entry(&mut self, value: u8, entry: ContextId) {
+        self.entries[usize::from(value)] = entry;
+    }
+
+    /// Raises the count of a value. Returns the sum of the counts of smaller values, and its own as it was before.
+    pub(super) fn raise(&mut self, value: u8, by: u16) -> (u16, u16) {
         let value = usize::from(value);
         let group = value / GROUP;
         let groups: u16 = self.groups[..group].iter().sum();
         let values: u16 = self.counts[group * GROUP..value].iter().sum();
-        (groups + values, self.counts[value])
-    }
-
-    /// Raises the count of a value.
-    pub(super) fn raise(&mut self, value: u8, by: u16) {
-        let value = usize::from(value);
+        let count = self.counts[value];
         self.counts[value] += by;
-        self.groups[value / GROUP] += by;
+        self.groups[group] += by;
+        (groups + values, count)
     }
 
     /// The value at a place among the weights, which are one more than the counts; `None` if the place is beyond all.
