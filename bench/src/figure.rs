@@ -44,6 +44,10 @@ pub(crate) enum Figure {
     Delivered,
     /// Goodput in percent of what window and round trip time allow.
     ShareOfLimit,
+    /// The same with the round trip time that bare datagrams had in the same run.
+    ShareOfMeasuredLimit,
+    /// Of bare datagrams over the same path while it ran, in milliseconds.
+    RoundTrip,
     /// Of both ends.
     AllocationsPerMessage,
     /// Of both ends.
@@ -84,6 +88,8 @@ impl Figure {
             Figure::PeakMemory => "peak MiB",
             Figure::Delivered => "delivered %",
             Figure::ShareOfLimit => "% of window/RTT",
+            Figure::ShareOfMeasuredLimit => "% of window/measured RTT",
+            Figure::RoundTrip => "measured RTT ms",
             Figure::AllocationsPerMessage => "allocations/message",
             Figure::SyscallsPerMessage => "syscalls/message",
             Figure::ServerSyscalls => "server syscalls/s",
@@ -92,9 +98,11 @@ impl Figure {
 
     pub(crate) fn better(self) -> Better {
         match self {
-            Figure::MessagesPerSecond | Figure::MebibytesPerSecond | Figure::Delivered | Figure::ShareOfLimit => {
-                Better::More
-            }
+            Figure::MessagesPerSecond
+            | Figure::MebibytesPerSecond
+            | Figure::Delivered
+            | Figure::ShareOfLimit
+            | Figure::ShareOfMeasuredLimit => Better::More,
             _ => Better::Less,
         }
     }
