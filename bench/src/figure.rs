@@ -28,6 +28,8 @@ pub(crate) enum Figure {
     TimePerRound,
     /// In milliseconds per second: 1000 is one core.
     ServerCpu,
+    /// The same while nobody says anything.
+    IdleServerCpu,
     /// In seconds.
     JoinTime,
     /// Of the server, in microseconds.
@@ -80,6 +82,7 @@ impl Figure {
             Figure::CpuPerRoundTrip => "CPU µs/round trip",
             Figure::TimePerRound => "ms/round",
             Figure::ServerCpu => "server CPU ms/s",
+            Figure::IdleServerCpu => "idle server CPU ms/s",
             Figure::JoinTime => "join s",
             Figure::CpuPerJoin => "server CPU µs/join",
             Figure::HeapPerPeer => "heap B/peer, both ends",
@@ -87,7 +90,7 @@ impl Figure {
             Figure::ResidentPerPeer => "resident B/peer, both ends",
             Figure::PeakMemory => "peak MiB",
             Figure::Delivered => "delivered %",
-            Figure::ShareOfLimit => "% of window/RTT",
+            Figure::ShareOfLimit => "% of window/nominal RTT",
             Figure::ShareOfMeasuredLimit => "% of window/measured RTT",
             Figure::RoundTrip => "measured RTT ms",
             Figure::AllocationsPerMessage => "allocations/message",
