@@ -6,13 +6,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use interop_tests::relay::Relay;
 use netem::Conditions;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::case::{Case, Implementation};
+use crate::case::{Case, Implementation, Network};
 use crate::figure::{Figure, Figures};
 use crate::measure::peak_memory;
+use crate::network::{Probe, Relay};
 use crate::side::bare::Bare;
 use crate::side::c::C;
 use crate::side::quinn::Quinn;
@@ -27,7 +27,7 @@ use crate::workload::{Part, Stage, join, serve};
 pub(crate) fn run(case: &Case) -> Figures {
     exit_on_panic();
     let stage = Stage::new(case);
-    let (server, clients) = thread::scope(|scope| {
+    let (server, clients, round_trip) = thread::scope(|scope| {
         let (tell, listening) = mpsc::channel();
         let server = scope.spawn(|| {
             run_server(case.pair.server, &stage, move |address| {
@@ -35,13 +35,8 @@ pub(crate) fn run(case: &Case) -> Figures {
             })
         });
         let address = listening.recv().expect("the server listens");
-        let relay = case.network.map(|network| {
-            let conditions = Conditions::default()
-                .loss(network.loss)
-                .delay(Duration::from_millis(network.round_trip) / 2);
-            Relay::start(address, case.seed, conditions).expect("a relay")
-        });
-        let to = relay.as_ref().map_or(address, Relay::local_addr);
+        let path = case.network.map(|network| Path::open(network, case.seed, address));
+        let to = path.as_ref().map_or(address, |path| path.relay.addresses()[0]);
         let clients: Vec<_> = (0..case.workload.client_hosts())
             .map(|_| {
                 let stage = &stage;
@@ -52,14 +47,39 @@ pub(crate) fn run(case: &Case) -> Figures {
             .into_iter()
             .map(|client| client.join().expect("a panic ends the process"))
             .collect();
-        (server.join().expect("a panic ends the process"), clients)
+        let round_trip = path.and_then(|path| path.probe.stop());
+        (server.join().expect("a panic ends the process"), clients, round_trip)
     });
     let mut figures = case.workload.figures(&server, &clients);
     if let Some(resident) = stage.resident_per_peer() {
         figures.insert(Figure::ResidentPerPeer, resident);
     }
+    if let (Some(network), Some(round_trip)) = (case.network, round_trip) {
+        figures.insert(Figure::RoundTrip, round_trip);
+        if let Some(&share) = figures.get(&Figure::ShareOfLimit) {
+            let share = share * round_trip / network.round_trip as f64;
+            figures.insert(Figure::ShareOfMeasuredLimit, share);
+        }
+    }
     figures.insert(Figure::PeakMemory, peak_memory() as f64 / f64::from(1 << 20));
     figures
+}
+
+/// The bad network, and bare datagrams that take the same time through it and are not lost.
+struct Path {
+    relay: Relay,
+    probe: Probe,
+}
+
+impl Path {
+    fn open(network: Network, seed: u64, server: SocketAddr) -> Path {
+        let mut probe = Probe::new();
+        let delayed = Conditions::default().delay(Duration::from_millis(network.round_trip) / 2);
+        let routes = [(server, delayed.clone().loss(network.loss)), (probe.echo(), delayed)];
+        let relay = Relay::start(seed, &routes);
+        probe.start(relay.addresses()[1]);
+        Path { relay, probe }
+    }
 }
 
 fn run_server(implementation: Implementation, stage: &Stage<'_>, listening: impl FnOnce(SocketAddr)) -> Part {

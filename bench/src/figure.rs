@@ -28,6 +28,8 @@ pub(crate) enum Figure {
     TimePerRound,
     /// In milliseconds per second: 1000 is one core.
     ServerCpu,
+    /// The same while nobody says anything.
+    IdleServerCpu,
     /// In seconds.
     JoinTime,
     /// Of the server, in microseconds.
@@ -44,6 +46,10 @@ pub(crate) enum Figure {
     Delivered,
     /// Goodput in percent of what window and round trip time allow.
     ShareOfLimit,
+    /// The same with the round trip time that bare datagrams had in the same run.
+    ShareOfMeasuredLimit,
+    /// Of bare datagrams over the same path while it ran, in milliseconds.
+    RoundTrip,
     /// Of both ends.
     AllocationsPerMessage,
     /// Of both ends.
@@ -76,6 +82,7 @@ impl Figure {
             Figure::CpuPerRoundTrip => "CPU µs/round trip",
             Figure::TimePerRound => "ms/round",
             Figure::ServerCpu => "server CPU ms/s",
+            Figure::IdleServerCpu => "idle server CPU ms/s",
             Figure::JoinTime => "join s",
             Figure::CpuPerJoin => "server CPU µs/join",
             Figure::HeapPerPeer => "heap B/peer, both ends",
@@ -83,7 +90,9 @@ impl Figure {
             Figure::ResidentPerPeer => "resident B/peer, both ends",
             Figure::PeakMemory => "peak MiB",
             Figure::Delivered => "delivered %",
-            Figure::ShareOfLimit => "% of window/RTT",
+            Figure::ShareOfLimit => "% of window/nominal RTT",
+            Figure::ShareOfMeasuredLimit => "% of window/measured RTT",
+            Figure::RoundTrip => "measured RTT ms",
             Figure::AllocationsPerMessage => "allocations/message",
             Figure::SyscallsPerMessage => "syscalls/message",
             Figure::ServerSyscalls => "server syscalls/s",
@@ -92,9 +101,11 @@ impl Figure {
 
     pub(crate) fn better(self) -> Better {
         match self {
-            Figure::MessagesPerSecond | Figure::MebibytesPerSecond | Figure::Delivered | Figure::ShareOfLimit => {
-                Better::More
-            }
+            Figure::MessagesPerSecond
+            | Figure::MebibytesPerSecond
+            | Figure::Delivered
+            | Figure::ShareOfLimit
+            | Figure::ShareOfMeasuredLimit => Better::More,
             _ => Better::Less,
         }
     }

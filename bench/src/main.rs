@@ -8,6 +8,7 @@ mod child;
 mod figure;
 mod instructions;
 mod measure;
+mod network;
 mod report;
 mod runner;
 mod scenario;

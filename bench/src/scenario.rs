@@ -156,11 +156,13 @@ pub(crate) fn scenarios(effort: Effort) -> Vec<Scenario> {
         if full { 4000 } else { 1000 },
         if full { 5.0 } else { 2.0 },
     ));
-    for &loss in if full { &[2, 5][..] } else { &[5] } {
+    for &loss in if full { &[0, 2, 5][..] } else { &[0, 5] } {
         // The others take very long for it.
-        let bulk = lossy_bulk(loss, if full { 12 } else { 6 });
-        scenarios.push(if full { bulk.and_others() } else { bulk });
-        scenarios.push(lossy_small(loss, if full { 10.0 } else { 4.0 }));
+        let bulk = lossy_bulk(loss, if full { 24 } else { 6 });
+        scenarios.push(if full && loss > 0 { bulk.and_others() } else { bulk });
+        if loss > 0 {
+            scenarios.push(lossy_small(loss, if full { 10.0 } else { 4.0 }));
+        }
     }
     scenarios.push(storm(if full { 4000 } else { 1000 }));
     if full {
@@ -316,6 +318,7 @@ fn few_among_many(peers: usize, seconds: f64) -> Scenario {
         hosts: 1,
         hertz: 60.0,
         seconds,
+        silence: 0.0,
         size: SMALL,
     };
     Scenario::new(
@@ -339,19 +342,23 @@ fn many_stock_clients(peers: usize, seconds: f64) -> Scenario {
         hosts: 4,
         hertz: 5.0,
         seconds,
+        silence: 5.0,
         size: SMALL,
     };
     Scenario::new(
         format!("many-{peers}"),
-        format!("{peers} C ENet clients on one port of ours: each talks at 5 Hz and is answered"),
+        format!("{peers} C ENet clients on one port of ours: silent, then each talks at 5 Hz and is answered"),
         workload,
     )
     .pairs(&[ours])
     .shows(&[
         Figure::JoinTime,
+        Figure::IdleServerCpu,
         Figure::ServerCpu,
         Figure::ServerCpuPerMessage,
         Figure::ServerHeapPerPeer,
+        Figure::ResidentPerPeer,
+        Figure::PeakMemory,
         Figure::Delivered,
     ])
     .within(120)
@@ -369,10 +376,15 @@ fn lossy_bulk(percent: u32, mebibytes: u64) -> Scenario {
         format!("Bulk of {mebibytes} MiB at {percent} % loss each way, 40 ms round trip"),
         workload,
     )
-    .shows(&[Figure::ShareOfLimit, Figure::MebibytesPerSecond])
+    .shows(&[
+        Figure::ShareOfMeasuredLimit,
+        Figure::ShareOfLimit,
+        Figure::RoundTrip,
+        Figure::MebibytesPerSecond,
+    ])
     .over(f64::from(percent) / 100.0, 40)
     .and(&[OURS_TO_C])
-    .within(30)
+    .within(60)
 }
 
 fn lossy_small(percent: u32, seconds: f64) -> Scenario {
@@ -386,7 +398,12 @@ fn lossy_small(percent: u32, seconds: f64) -> Scenario {
         format!("Small reliable messages at 100 Hz, {percent} % loss each way, 40 ms round trip"),
         workload,
     )
-    .shows(&[Figure::Percentile99, Figure::Median, Figure::Percentile999])
+    .shows(&[
+        Figure::Percentile99,
+        Figure::Median,
+        Figure::Percentile999,
+        Figure::RoundTrip,
+    ])
     .over(f64::from(percent) / 100.0, 40)
     .and(&[OURS_TO_C])
     .and_others()

@@ -45,6 +45,8 @@ impl Side for Bare {
         }
         let mut config = HostConfig::default();
         config.max_peers = options.peers;
+        // They all come from this machine.
+        config.duplicate_peers = options.peers;
         config.channel_limit = options.channels;
         config.accept = options.listens;
         let mut seed = [0; 32];

@@ -24,6 +24,8 @@ impl Side for Tokio {
     async fn open(options: &Options) -> Tokio {
         let config = Config::default().with_host(|host| {
             host.max_peers = options.peers;
+            // They all come from this machine.
+            host.duplicate_peers = options.peers;
             host.channel_limit = options.channels;
             host.accept = options.listens;
         });

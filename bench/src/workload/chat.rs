@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::gather::{connect_all, gather, settle};
+use super::gather::{come_to_rest, connect_all, gather, idle_until};
 use super::payload::Payload;
 use super::{LONG, Part, Stage};
 use crate::figure::{Figure, Figures};
@@ -27,13 +27,21 @@ pub(super) async fn answer<S: Side>(
     stage: &Stage<'_>,
     heap_before: i64,
     peers: usize,
+    silence: f64,
     size: usize,
 ) -> Part {
     let payload = Payload::new(size);
     let begin = Instant::now();
     gather(side, peers).await;
-    let join_time = begin.elapsed().as_secs_f64();
-    settle(side, stage).await;
+    let mut figures = Figures::from([(Figure::JoinTime, begin.elapsed().as_secs_f64())]);
+    come_to_rest(side).await;
+    if silence > 0.0 {
+        let meter = stage.meter();
+        idle_until(side, Instant::now() + Duration::from_secs_f64(silence)).await;
+        let usage = meter.stop();
+        figures.insert(Figure::IdleServerCpu, usage.cpu() / usage.wall * 1e3);
+    }
+    stage.note_settled();
     let held = heap() - heap_before;
     let meter = stage.meter();
     let mut answered = 0;
@@ -52,7 +60,7 @@ pub(super) async fn answer<S: Side>(
         usage: meter.stop(),
         messages: answered,
         heap: held,
-        figures: Figures::from([(Figure::JoinTime, join_time)]),
+        figures,
     }
 }
 

@@ -54,9 +54,13 @@ pub(super) async fn connect_all<S: Side>(side: &mut S, to: SocketAddr, count: us
 
 /// Lets the connections come to rest, and notes what they cost.
 pub(super) async fn settle<S: Side>(side: &mut S, stage: &Stage<'_>) {
-    let until = Instant::now() + SETTLING;
-    idle_until(side, until).await;
+    come_to_rest(side).await;
     stage.note_settled();
+}
+
+/// Lets the connections come to rest.
+pub(super) async fn come_to_rest<S: Side>(side: &mut S) {
+    idle_until(side, Instant::now() + SETTLING).await;
 }
 
 /// Goes on with nothing to do.

@@ -57,6 +57,8 @@ pub(crate) enum Workload {
         hosts: usize,
         hertz: f64,
         seconds: f64,
+        /// How many seconds all are silent before.
+        silence: f64,
         size: usize,
     },
     /// All clients connect at once.
@@ -236,7 +238,9 @@ pub(crate) async fn serve<S: Side>(stage: &Stage<'_>, listening: impl FnOnce(Soc
             fan_out::spread(&mut side, stage, before, peers, rounds, size).await
         }
         Workload::Idle { peers, seconds, .. } => idle::serve(&mut side, stage, before, peers, seconds).await,
-        Workload::Chat { peers, size, .. } => chat::answer(&mut side, stage, before, peers, size).await,
+        Workload::Chat {
+            peers, silence, size, ..
+        } => chat::answer(&mut side, stage, before, peers, silence, size).await,
         Workload::Storm { peers } => gather::weather(&mut side, stage, peers).await,
         Workload::Paced { size, hertz, seconds } => {
             paced::receive(&mut side, stage, size, paced::count(hertz, seconds)).await
