@@ -16,15 +16,19 @@ const FIRST_BUFFERS: usize = 2;
 const MOST_BUFFERS: usize = 8;
 const _: () = assert!(MOST_BUFFERS <= BATCH_SIZE);
 
-/// After so many calls of which none filled a quarter of the buffers, half of them are freed.
-const CALLS_TO_SHRINK: u32 = 128;
+/// It gets more after so many calls in a row that filled all of them. The pings of many peers come in short bursts.
+const CALLS_TO_GROW: u32 = 4;
+
+/// After so many calls in a row that filled no more than the first ones, the others are freed.
+const CALLS_TO_SHRINK: u32 = 32;
 
 /// Sends with segmentation offload; receives with `recvmmsg` and receive offload.
 #[derive(Debug)]
 pub(super) struct Batched {
     state: UdpSocketState,
     buffers: Buffers,
-    /// Calls in a row that filled few of them.
+    /// Calls in a row that filled all of them, and that filled few.
+    full_calls: u32,
     quiet_calls: u32,
 }
 
@@ -50,6 +54,7 @@ impl Batched {
         Ok(Batched {
             state,
             buffers: Buffers::new(FIRST_BUFFERS),
+            full_calls: 0,
             quiet_calls: 0,
         })
     }
@@ -88,18 +93,19 @@ impl Batched {
         }
         let count = self.state.recv(socket.into(), &mut slices[..available], metas)?;
         let drained = count < available;
-        if !drained && available < MOST_BUFFERS {
-            self.buffers.resize((available * 2).min(MOST_BUFFERS));
-        }
-        self.quiet_calls = if count * 4 <= available {
+        self.full_calls = if drained { 0 } else { self.full_calls + 1 };
+        self.quiet_calls = if available > FIRST_BUFFERS && count <= FIRST_BUFFERS {
             self.quiet_calls + 1
         } else {
             0
         };
-        if self.quiet_calls == CALLS_TO_SHRINK {
+        // The filled ones come first, and stay.
+        if self.full_calls == CALLS_TO_GROW {
+            self.full_calls = 0;
+            self.buffers.resize((available * 2).min(MOST_BUFFERS));
+        } else if self.quiet_calls == CALLS_TO_SHRINK {
             self.quiet_calls = 0;
-            // The filled ones come first.
-            self.buffers.resize((available / 2).max(FIRST_BUFFERS));
+            self.buffers.resize(FIRST_BUFFERS);
         }
         Ok(Received { count, drained })
     }
