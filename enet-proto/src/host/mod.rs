@@ -377,17 +377,15 @@ impl Host {
     }
 
     fn add(&mut self, peer: Peer) -> PeerHandle {
-        let endpoint = (peer.identity.address, peer.identity.incoming_id);
         let handle = self.peers.insert(Box::new(peer));
-        self.addresses.insert(endpoint, handle);
+        self.addresses.insert(handle, &self.peers);
         handle
     }
 
     /// Forgets a peer, without a word to either side.
     fn remove(&mut self, handle: PeerHandle) -> Option<Box<Peer>> {
         let peer = self.peers.remove(handle)?;
-        self.addresses
-            .remove(&(peer.identity.address, peer.identity.incoming_id));
+        self.addresses.remove(&peer.identity.endpoint(), handle, &self.peers);
         self.timers.tidy(&self.peers);
         self.spare_parts.shrink(self.peers.len());
         if peer.identity.outgoing_id != wire::PeerId::NONE {

@@ -39,7 +39,7 @@ impl Host {
             return self.handle_unaddressed(&arrived);
         }
         let endpoint = (from, header.peer_id);
-        if let Some(peer) = self.addresses.find(&endpoint) {
+        if let Some(peer) = self.addresses.find(&endpoint, &self.peers) {
             self.handle_for_peer(peer, &arrived);
         } else if self.half_open.contains(&endpoint) {
             self.handle_half_open(endpoint, &arrived);
@@ -81,11 +81,11 @@ impl Host {
             self.statistics.dropped.unknown_peer += 1;
             return self.log_drop(arrived.from, "for someone who answers, and no answer");
         }
-        self.addresses.remove(&(identity.address, identity.incoming_id));
+        self.addresses.remove(&identity.endpoint(), handle, &self.peers);
         identity.address = endpoint.0;
-        self.addresses.insert(endpoint, handle);
+        self.peers[handle].identity = identity;
+        self.addresses.insert(handle, &self.peers);
         let peer = &mut self.peers[handle];
-        peer.identity = identity;
         peer.count_received(arrived.datagram.len());
         self.handle_commands(handle, arrived, &block, 0);
     }

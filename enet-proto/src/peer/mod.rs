@@ -108,6 +108,13 @@ pub(crate) struct Identity {
     pub(crate) connect_id: ConnectId,
 }
 
+impl Identity {
+    /// Where the other side is, and the id by which it reaches this peer.
+    pub(crate) fn endpoint(&self) -> (SocketAddr, PeerId) {
+        (self.address, self.incoming_id)
+    }
+}
+
 /// What a connection agreed on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Agreement {

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
@@ -16,20 +17,21 @@ const FIRST_BUFFERS: usize = 2;
 const MOST_BUFFERS: usize = 8;
 const _: () = assert!(MOST_BUFFERS <= BATCH_SIZE);
 
-/// It gets more after so many calls in a row that filled all of them. The pings of many peers come in short bursts.
-const CALLS_TO_GROW: u32 = 4;
+/// It gets more when the kernel has filled so many without running dry. The pings of idle peers come in shorter bursts.
+const LONG_BACKLOG: usize = 128;
 
-/// After so many calls in a row that filled no more than the first ones, the others are freed.
-const CALLS_TO_SHRINK: u32 = 32;
+/// When there was no such backlog for so long, there are as many as in the beginning again.
+const QUIET_TIME: Duration = Duration::from_millis(250);
 
 /// Sends with segmentation offload; receives with `recvmmsg` and receive offload.
 #[derive(Debug)]
 pub(super) struct Batched {
     state: UdpSocketState,
     buffers: Buffers,
-    /// Calls in a row that filled all of them, and that filled few.
-    full_calls: u32,
-    quiet_calls: u32,
+    /// How many were filled since the kernel ran dry.
+    backlog: usize,
+    /// When there was a long backlog last, while there are more buffers for it.
+    backlogged: Option<Instant>,
 }
 
 /// What one system call brought in.
@@ -54,8 +56,8 @@ impl Batched {
         Ok(Batched {
             state,
             buffers: Buffers::new(FIRST_BUFFERS),
-            full_calls: 0,
-            quiet_calls: 0,
+            backlog: 0,
+            backlogged: None,
         })
     }
 
@@ -91,20 +93,16 @@ impl Batched {
         for (slice, slot) in slices.iter_mut().zip(slots) {
             *slice = IoSliceMut::new(slot);
         }
-        let count = self.state.recv(socket.into(), &mut slices[..available], metas)?;
+        let received = self.state.recv(socket.into(), &mut slices[..available], metas);
+        let count = received.inspect_err(|_| self.backlog = 0)?;
         let drained = count < available;
-        self.full_calls = if drained { 0 } else { self.full_calls + 1 };
-        self.quiet_calls = if available > FIRST_BUFFERS && count <= FIRST_BUFFERS {
-            self.quiet_calls + 1
-        } else {
-            0
-        };
+        self.backlog = if drained { 0 } else { self.backlog + count };
         // The filled ones come first, and stay.
-        if self.full_calls == CALLS_TO_GROW {
-            self.full_calls = 0;
-            self.buffers.resize((available * 2).min(MOST_BUFFERS));
-        } else if self.quiet_calls == CALLS_TO_SHRINK {
-            self.quiet_calls = 0;
+        if self.backlog >= LONG_BACKLOG {
+            self.backlogged = Some(Instant::now());
+            self.buffers.resize(MOST_BUFFERS);
+        } else if self.backlogged.is_some_and(|at| at.elapsed() >= QUIET_TIME) && count <= FIRST_BUFFERS {
+            self.backlogged = None;
             self.buffers.resize(FIRST_BUFFERS);
         }
         Ok(Received { count, drained })
