@@ -2,7 +2,6 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
@@ -10,28 +9,16 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use super::buffers::Buffers;
 use super::outgoing::Outgoing;
 
-/// How many buffers a socket begins with; it gets more when they fill up.
-const FIRST_BUFFERS: usize = 2;
-
-/// How many it gets at most. Each has 64 KiB, and more of them save next to nothing of a system call's cost for each datagram.
-const MOST_BUFFERS: usize = 8;
-const _: () = assert!(MOST_BUFFERS <= BATCH_SIZE);
-
-/// It gets more when the kernel has filled so many without running dry. The pings of idle peers come in shorter bursts.
-const LONG_BACKLOG: usize = 128;
-
-/// When there was no such backlog for so long, there are as many as in the beginning again.
-const QUIET_TIME: Duration = Duration::from_millis(250);
+/// How many buffers a socket has. Each has 64 KiB, and a thousand idle peers would have less of their own than many of them. With
+/// two a call tells when there is nothing more; further ones save next to nothing of a system call's cost for each datagram.
+const BUFFERS: usize = 2;
+const _: () = assert!(BUFFERS <= BATCH_SIZE);
 
 /// Sends with segmentation offload; receives with `recvmmsg` and receive offload.
 #[derive(Debug)]
 pub(super) struct Batched {
     state: UdpSocketState,
     buffers: Buffers,
-    /// How many were filled since the kernel ran dry.
-    backlog: usize,
-    /// When there was a long backlog last, while there are more buffers for it.
-    backlogged: Option<Instant>,
 }
 
 /// What one system call brought in.
@@ -55,9 +42,7 @@ impl Batched {
         }
         Ok(Batched {
             state,
-            buffers: Buffers::new(FIRST_BUFFERS),
-            backlog: 0,
-            backlogged: None,
+            buffers: Buffers::new(BUFFERS),
         })
     }
 
@@ -93,18 +78,8 @@ impl Batched {
         for (slice, slot) in slices.iter_mut().zip(slots) {
             *slice = IoSliceMut::new(slot);
         }
-        let received = self.state.recv(socket.into(), &mut slices[..available], metas);
-        let count = received.inspect_err(|_| self.backlog = 0)?;
+        let count = self.state.recv(socket.into(), &mut slices[..available], metas)?;
         let drained = count < available;
-        self.backlog = if drained { 0 } else { self.backlog + count };
-        // The filled ones come first, and stay.
-        if self.backlog >= LONG_BACKLOG {
-            self.backlogged = Some(Instant::now());
-            self.buffers.resize(MOST_BUFFERS);
-        } else if self.backlogged.is_some_and(|at| at.elapsed() >= QUIET_TIME) && count <= FIRST_BUFFERS {
-            self.backlogged = None;
-            self.buffers.resize(FIRST_BUFFERS);
-        }
         Ok(Received { count, drained })
     }
 
