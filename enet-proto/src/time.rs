@@ -14,6 +14,9 @@ impl Time {
     /// The epoch itself.
     pub const ZERO: Time = Time(0);
 
+    /// The end of time, for what is not going to happen.
+    pub(crate) const NEVER: Time = Time(u64::MAX);
+
     /// The point `micros` microseconds after the epoch.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Time {

@@ -64,6 +64,13 @@ pub(crate) struct InFlightRing {
 }
 
 impl InFlightRing {
+    pub(crate) const fn new() -> InFlightRing {
+        InFlightRing {
+            base: Position::START,
+            slots: VecDeque::new(),
+        }
+    }
+
     /// The oldest unacknowledged position.
     pub(crate) fn oldest(&self) -> Option<Position> {
         (!self.slots.is_empty()).then_some(self.base)
@@ -103,9 +110,9 @@ impl InFlightRing {
         Some((position, command))
     }
 
-    /// Gives back the memory of a ring that is empty.
+    /// Gives back the memory of a ring that is empty, but for a few slots.
     pub(crate) fn release(&mut self) {
-        if self.slots.is_empty() {
+        if self.slots.is_empty() && self.slots.capacity() > 4 {
             self.slots = VecDeque::new();
         }
     }

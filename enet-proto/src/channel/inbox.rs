@@ -23,9 +23,8 @@ pub(crate) struct Inbox {
     waiting: usize,
     /// What of it are events that the program has not polled.
     delivered: usize,
-    limit: usize,
-    /// What the limit is reduced to while the host as a whole holds too much.
-    share: usize,
+    /// How much may wait.
+    room: usize,
     /// Packets of which fragments are missing.
     incomplete: usize,
     max_incomplete: usize,
@@ -38,19 +37,24 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    pub(crate) fn new(config: &HostConfig) -> Inbox {
+    /// An empty one that takes nothing until it is [told](Self::allow) what it may hold.
+    pub(crate) const fn new() -> Inbox {
         Inbox {
             waiting: 0,
             delivered: 0,
-            limit: config.max_waiting_data,
-            share: usize::MAX,
+            room: 0,
             incomplete: 0,
-            max_incomplete: config.max_incomplete_packets,
-            slack: slack(config),
+            max_incomplete: 0,
+            slack: 0,
             strict: false,
             receiving: true,
             held: VecDeque::new(),
         }
+    }
+
+    /// Whether nothing waits, and all that comes becomes an event.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.waiting == 0 && self.incomplete == 0 && self.receiving
     }
 
     /// Bytes that wait, with what their bookkeeping costs.
@@ -63,21 +67,17 @@ impl Inbox {
         self.delivered
     }
 
-    /// Takes over what the host allows now. The share reduces the limit; `usize::MAX` for not at all. If `strict` no packet in the
-    /// making may go beyond it.
-    pub(crate) fn set_share(&mut self, share: usize, strict: bool, config: &HostConfig) {
-        self.share = share;
+    /// Takes over what the host allows now: `room` bytes, and if `strict` no packet in the making may go beyond them.
+    pub(crate) fn allow(&mut self, room: usize, strict: bool, config: &HostConfig) {
+        self.room = room;
         self.strict = strict;
+        self.max_incomplete = config.max_incomplete_packets;
         self.slack = slack(config);
     }
 
     /// Whether another packet may begin to wait.
     pub(crate) fn has_room(&self) -> bool {
-        self.waiting < self.room()
-    }
-
-    fn room(&self) -> usize {
-        self.limit.min(self.share)
+        self.waiting < self.room
     }
 
     /// Whether another packet may begin to be put together, if there is room.
@@ -100,13 +100,13 @@ impl Inbox {
     /// the next in order when the program has taken all before it, or one that is alone.
     pub(crate) fn may_grow(&self, own: usize, is_next: bool) -> bool {
         let single = is_next && self.receiving && self.delivered == 0 || own == self.waiting;
-        self.has_room() || single && !self.strict && self.waiting < self.room().saturating_add(self.slack)
+        self.has_room() || single && !self.strict && self.waiting < self.room.saturating_add(self.slack)
     }
 
     /// Whether the next packet in order may come although others that came too early have taken all room: they wait for it. Of
     /// what the program has not polled there may be as much again.
     pub(crate) fn passes_on(&self) -> bool {
-        self.receiving && (self.delivered == 0 || self.delivered < self.room())
+        self.receiving && (self.delivered == 0 || self.delivered < self.room)
     }
 
     pub(crate) fn charge(&mut self, cost: usize) {

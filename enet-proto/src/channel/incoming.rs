@@ -393,7 +393,8 @@ mod tests {
     /// A packet of `stale` numbers, each of which was also sent as a packet of its own; unreliable packets that lack a part
     /// follow it. How many of those are looked at when it is complete.
     fn looked_at(stale: u16, incomplete: u16) -> usize {
-        let mut inbox = Inbox::new(&HostConfig::default());
+        let mut inbox = Inbox::new();
+        inbox.allow(usize::MAX, false, &HostConfig::default());
         let mut events = VecDeque::new();
         let delivery = &mut Delivery {
             inbox: &mut inbox,

@@ -48,6 +48,32 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
+    pub(crate) const fn new() -> Outgoing {
+        Outgoing {
+            reliable: Position::START,
+            unreliable: 0,
+            in_flight: InFlightRing::new(),
+            windows: [0; WINDOW_COUNT],
+            parked: VecDeque::new(),
+        }
+    }
+
+    /// The reliable number given last.
+    pub(crate) fn latest(&self) -> Position {
+        self.reliable
+    }
+
+    /// Takes up the numbers where another one, of which nothing is on its way any more, left off.
+    pub(crate) fn go_on_after(&mut self, latest: Position) {
+        self.reliable = latest;
+        self.unreliable = 0;
+    }
+
+    /// Whether nothing is on its way or held back.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.in_flight.oldest().is_none() && self.parked.is_empty()
+    }
+
     /// Numbers for a reliable packet of `count` fragments: the first of them.
     pub(crate) fn number_reliable(&mut self, count: u32) -> Position {
         let first = self.reliable + 1;
@@ -110,7 +136,7 @@ impl Outgoing {
         self.in_flight.get(position)
     }
 
-    /// Gives back memory that nothing is in. Not for what is used again at once.
+    /// Gives back memory that nothing is in, but for a little.
     pub(crate) fn release(&mut self) {
         self.in_flight.release();
     }

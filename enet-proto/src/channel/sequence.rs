@@ -36,6 +36,9 @@ pub(crate) enum Arrival {
 }
 
 impl Position {
+    /// Before the first command.
+    pub(crate) const START: Position = Position(0);
+
     /// The 16 bits that go on the wire.
     pub(crate) fn wire(self) -> u16 {
         self.0 as u16

@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use hashbrown::HashTable;
 use rand::Rng;
 use rand::rngs::StdRng;
 use siphasher::sip::SipHasher13;
 
-use super::PeerHandle;
+use super::{PeerHandle, Peers};
 use crate::wire::PeerId;
 
 /// What finds a connection from the outside.
@@ -46,23 +47,31 @@ impl BuildHasher for KeyedHash {
 /// The peers by endpoint, and how many there are at each IP address, or /64 of IPv6.
 #[derive(Debug)]
 pub(super) struct Addresses {
-    peers: HashMap<Endpoint, PeerHandle, KeyedHash>,
-    per_ip: HashMap<IpAddr, usize, KeyedHash>,
+    /// By the hash of the endpoint, which the peer itself has.
+    peers: HashTable<PeerHandle>,
+    per_ip: HashMap<IpAddr, u32, KeyedHash>,
     /// Peers that were dialled at the broadcast address and take that of the first who answers.
     broadcast: Vec<(PeerId, PeerHandle)>,
+    hash: KeyedHash,
 }
 
 impl Addresses {
     pub(super) fn new(hash: KeyedHash) -> Addresses {
         Addresses {
-            peers: HashMap::with_hasher(hash),
+            peers: HashTable::new(),
             per_ip: HashMap::with_hasher(hash),
             broadcast: Vec::new(),
+            hash,
         }
     }
 
-    pub(super) fn find(&self, endpoint: &Endpoint) -> Option<PeerHandle> {
-        self.peers.get(endpoint).copied()
+    pub(super) fn find(&self, endpoint: &Endpoint, peers: &Peers) -> Option<PeerHandle> {
+        let is_at = |peer: &PeerHandle| {
+            peers
+                .get(*peer)
+                .is_some_and(|peer| peer.identity.endpoint() == *endpoint)
+        };
+        self.peers.find(self.hash.number(endpoint), is_at).copied()
     }
 
     /// The peer dialled at the broadcast address that has this id.
@@ -74,21 +83,28 @@ impl Addresses {
     }
 
     pub(super) fn count_at(&self, ip: IpAddr) -> usize {
-        self.per_ip.get(&site(ip)).copied().unwrap_or(0)
+        self.per_ip.get(&site(ip)).map_or(0, |count| *count as usize)
     }
 
-    pub(super) fn insert(&mut self, endpoint: Endpoint, peer: PeerHandle) {
+    /// Adds a peer of `peers`.
+    pub(super) fn insert(&mut self, peer: PeerHandle, peers: &Peers) {
+        let endpoint = peers[peer].identity.endpoint();
         if is_broadcast(endpoint.0) {
             self.broadcast.push((endpoint.1, peer));
         }
-        self.peers.insert(endpoint, peer);
+        let hash = self.hash;
+        self.peers
+            .insert_unique(hash.number(endpoint), peer, |peer| hash_of(*peer, peers, hash));
         *self.per_ip.entry(site(endpoint.0.ip())).or_default() += 1;
     }
 
-    pub(super) fn remove(&mut self, endpoint: &Endpoint) {
-        let Some(peer) = self.peers.remove(endpoint) else {
+    /// Forgets a peer that was added when its endpoint was `endpoint`; it need not be one of `peers` any more.
+    pub(super) fn remove(&mut self, endpoint: &Endpoint, peer: PeerHandle, peers: &Peers) {
+        let hash = self.hash;
+        let Ok(entry) = self.peers.find_entry(hash.number(endpoint), |other| *other == peer) else {
             return;
         };
+        entry.remove();
         self.broadcast.retain(|(_, broadcast)| *broadcast != peer);
         let site = site(endpoint.0.ip());
         if let Some(count) = self.per_ip.get_mut(&site) {
@@ -97,9 +113,16 @@ impl Addresses {
                 self.per_ip.remove(&site);
             }
         }
-        shrink(&mut self.peers);
+        if is_sparse(self.peers.len(), self.peers.capacity()) {
+            self.peers
+                .shrink_to(self.peers.len() * 2, |peer| hash_of(*peer, peers, hash));
+        }
         shrink(&mut self.per_ip);
     }
+}
+
+fn hash_of(peer: PeerHandle, peers: &Peers, hash: KeyedHash) -> u64 {
+    peers.get(peer).map_or(0, |peer| hash.number(peer.identity.endpoint()))
 }
 
 /// What counts as one address: a machine has a whole /64 of IPv6 to choose from.
@@ -117,7 +140,11 @@ pub(super) fn is_broadcast(address: SocketAddr) -> bool {
 
 /// Gives back memory once a map holds much less than it did.
 pub(super) fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V, KeyedHash>) {
-    if map.capacity() > 256 && map.len() < map.capacity() / 8 {
+    if is_sparse(map.len(), map.capacity()) {
         map.shrink_to(map.len() * 2);
     }
+}
+
+fn is_sparse(length: usize, capacity: usize) -> bool {
+    capacity > 256 && length < capacity / 8
 }

@@ -96,7 +96,7 @@ impl Host {
         let mut left = None;
         for id in candidates(first) {
             let endpoint = (address, id);
-            if self.addresses.find(&endpoint).is_some() || self.half_open.contains(&endpoint) {
+            if self.addresses.find(&endpoint, &self.peers).is_some() || self.half_open.contains(&endpoint) {
                 continue;
             }
             if self.departed.find(&endpoint).is_none() {
@@ -140,7 +140,7 @@ impl Host {
         let mut attempts = 0;
         for id in candidates(first) {
             let endpoint = (from, id);
-            if let Some(peer) = self.addresses.find(&endpoint) {
+            if let Some(peer) = self.addresses.find(&endpoint, &self.peers) {
                 if self.peers[peer].identity.connect_id == connect.connect_id {
                     return;
                 }

@@ -35,16 +35,21 @@ use crate::compress::Compressor;
 use crate::config::HostConfig;
 use crate::event::{DisconnectReason, Event};
 use crate::packet::Packet;
-use crate::peer::Peer;
+use crate::peer::{Peer, SpareParts};
 use crate::statistics::HostStatistics;
 use crate::time::Time;
 use crate::token_bucket::TokenBucket;
 use crate::wire;
 
+/// For how many peers whose timers run out together there is room without asking for it each time.
+const MOST_DUE: usize = 256;
+
 slotmap::new_key_type! {
     /// Names a peer of a host. Never names another one later, even when the peer is gone.
     pub struct PeerHandle;
 }
+
+type Peers = SlotMap<PeerHandle, Box<Peer>>;
 
 /// One end of any number of connections.
 ///
@@ -53,13 +58,17 @@ pub struct Host {
     config: HostConfig,
     now: Time,
     random: StdRng,
-    peers: SlotMap<PeerHandle, Box<Peer>>,
+    peers: Peers,
+    /// For peers that become busy.
+    spare_parts: SpareParts,
     addresses: Addresses,
     half_open: HalfOpenTable,
     departed: Departed,
     /// Draws the ids that this host gives to those who connect to it.
     id_hash: KeyedHash,
     timers: Timers,
+    /// Those whose timers have run out, while they are seen to.
+    due: Vec<PeerHandle>,
     /// The peers that may have something to send, each once.
     ready: VecDeque<PeerHandle>,
     /// Datagrams that belong to no peer, or not any more.
@@ -117,10 +126,12 @@ impl Host {
             now,
             random,
             peers: SlotMap::with_key(),
+            spare_parts: SpareParts::default(),
             addresses: Addresses::new(hash),
             departed: Departed::new(hash),
             id_hash,
             timers: Timers::default(),
+            due: Vec::new(),
             ready: VecDeque::new(),
             loose: VecDeque::new(),
             events: VecDeque::new(),
@@ -138,8 +149,8 @@ impl Host {
             let less = inbox_cost(packet);
             self.held -= less;
             if let Some(peer) = self.peers.get_mut(*peer) {
-                peer.inbox.taken(packet);
-                peer.counted -= less;
+                peer.busy.inbox.taken(packet);
+                peer.busy.counted -= less;
             } else {
                 self.orphaned -= less;
             }
@@ -158,21 +169,8 @@ impl Host {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next, if nothing else is called before. `None`: not at all.
     pub fn poll_timeout(&mut self) -> Option<Time> {
-        let peers = loop {
-            let Some((scheduled, handle)) = self.timers.first() else {
-                break None;
-            };
-            let deadline = self.peers.get(handle).and_then(|peer| peer.deadline());
-            if deadline == Some(scheduled) {
-                break deadline;
-            }
-            self.timers.remove(handle);
-            if let Some(deadline) = deadline {
-                self.timers.schedule(handle, deadline);
-            }
-        };
         [
-            peers,
+            self.timers.next(&mut self.peers),
             self.half_open.deadline(),
             self.departed.deadline(),
             self.next_bandwidth_round(),
@@ -186,14 +184,19 @@ impl Host {
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance(now);
         // Each once: with some all that is left to do is to send, and they stay due until it is asked for.
-        let due: Vec<PeerHandle> = std::iter::from_fn(|| self.timers.pop_due(self.now)).collect();
-        for handle in due {
+        let mut due = std::mem::take(&mut self.due);
+        self.timers.take_due(self.now, &mut self.peers, &mut due);
+        for handle in due.drain(..) {
             if let Some(peer) = self.peers.get_mut(handle) {
                 if peer.deadline().is_some_and(|deadline| deadline <= self.now) {
+                    peer.busy.lend(&mut self.spare_parts);
                     peer.handle_timeout(self.now);
                 }
                 self.touch(handle);
             }
+        }
+        if due.capacity() <= MOST_DUE {
+            self.due = due;
         }
         self.half_open.expire(self.now);
         self.departed.expire(self.now);
@@ -323,33 +326,37 @@ impl Host {
     /// After anything that may have changed a peer: it is put in line to send, scheduled, or taken out if it is over.
     fn touch(&mut self, handle: PeerHandle) {
         self.count_held(handle);
+        let peers = self.peers.len();
         let Some(peer) = self.peers.get_mut(handle) else { return };
         if let Some(reason) = peer.ended() {
             self.statistics.limits.slow_peers += u64::from(peer.too_slow);
             // What came before it left is the program's, which only was not ready for it.
-            peer.inbox.set_receiving(true, handle, &mut self.events);
+            peer.busy.inbox.set_receiving(true, handle, &mut self.events);
             self.remove(handle);
             self.events.push_back(Event::Disconnected { peer: handle, reason });
             return;
         }
-        if peer.room_wanted.is_some_and(|queued| peer.queued_data() <= queued) {
-            peer.room_wanted = None;
+        if peer.busy.room_wanted.is_some_and(|queued| peer.queued_data() <= queued) {
+            peer.busy.room_wanted = None;
             self.room.push_back(handle);
         }
         if !peer.ready && peer.has_sendable(self.now) {
             peer.ready = true;
             self.ready.push_back(handle);
         }
-        if let Some(deadline) = peer.deadline() {
-            self.timers.schedule(handle, deadline);
-        }
+        peer.due = peer.deadline().unwrap_or(Time::NEVER);
+        self.timers.schedule(handle, peer);
+        peer.busy.take_back(&mut self.spare_parts, peers, self.now);
     }
 
     /// Brings the total of what is held up to date with one peer.
     fn count_held(&mut self, handle: PeerHandle) {
-        if let Some(peer) = self.peers.get_mut(handle) {
-            self.held = self.held + peer.held() - peer.counted;
-            peer.counted = peer.held();
+        if let Some(peer) = self.peers.get_mut(handle)
+            && peer.busy.held() != peer.busy.counted
+        {
+            let busy = &mut *peer.busy;
+            self.held = self.held + busy.held() - busy.counted;
+            busy.counted = busy.held();
         }
     }
 
@@ -370,27 +377,26 @@ impl Host {
     }
 
     fn add(&mut self, peer: Peer) -> PeerHandle {
-        let endpoint = (peer.identity.address, peer.identity.incoming_id);
         let handle = self.peers.insert(Box::new(peer));
-        self.addresses.insert(endpoint, handle);
+        self.addresses.insert(handle, &self.peers);
         handle
     }
 
     /// Forgets a peer, without a word to either side.
     fn remove(&mut self, handle: PeerHandle) -> Option<Box<Peer>> {
         let peer = self.peers.remove(handle)?;
-        self.addresses
-            .remove(&(peer.identity.address, peer.identity.incoming_id));
-        self.timers.remove(handle);
+        self.addresses.remove(&peer.identity.endpoint(), handle, &self.peers);
+        self.timers.tidy(&self.peers);
+        self.spare_parts.shrink(self.peers.len());
         if peer.identity.outgoing_id != wire::PeerId::NONE {
             let left = matches!(peer.ended(), Some(DisconnectReason::Remote { .. }));
             self.departed.insert(peer.identity, left, self.now);
         }
         self.bandwidth.changed = true;
         // The events that the program has still to poll hold what they hold, whether the peer is there or not.
-        let orphaned = peer.inbox.delivered();
+        let orphaned = peer.busy.inbox.delivered();
         self.orphaned += orphaned;
-        self.held = self.held - peer.counted + orphaned;
+        self.held = self.held - peer.busy.counted + orphaned;
         Some(peer)
     }
 }

@@ -28,12 +28,14 @@ impl<'a> PeerMut<'a> {
         let share = self.host.share();
         let Host {
             peers,
+            spare_parts,
             config,
             now,
             statistics,
             ..
         } = &mut *self.host;
         let peer = &mut peers[self.handle];
+        peer.busy.lend(spare_parts);
         let in_line = peer.ready;
         let sent = peer.send(channel, packet, *now, share, config);
         if let Err(SendError::QueueFull { maximum, .. }) = sent {
@@ -92,7 +94,7 @@ impl<'a> PeerMut<'a> {
     /// Asks [`Host::poll_room`] to name this peer once no more than `queued` bytes are queued or unacknowledged towards it, at
     /// once if so it is. The last call counts.
     pub fn notify_room(&mut self, queued: usize) {
-        self.peer().room_wanted = Some(queued);
+        self.peer().busy.room_wanted = Some(queued);
         self.host.touch(self.handle);
     }
 
@@ -134,7 +136,10 @@ impl<'a> PeerMut<'a> {
     /// connection ends they become events before [`Disconnected`](crate::Event::Disconnected).
     pub fn set_receiving(&mut self, receiving: bool) {
         let Host { peers, events, .. } = &mut *self.host;
-        peers[self.handle].inbox.set_receiving(receiving, self.handle, events);
+        peers[self.handle]
+            .busy
+            .inbox
+            .set_receiving(receiving, self.handle, events);
     }
 
     fn peer(&mut self) -> &mut Peer {

@@ -10,6 +10,7 @@ use super::{Host, PeerHandle};
 use crate::checksum;
 use crate::peer::{Context, largest_header, seal};
 use crate::time::Time;
+use crate::token_bucket::TokenBucket;
 use crate::wire::{self, Body, Header, PeerId};
 
 /// How many answers to those who are no peers may wait to be sent. What is left out is asked for again.
@@ -38,7 +39,7 @@ impl Host {
             return self.handle_unaddressed(&arrived);
         }
         let endpoint = (from, header.peer_id);
-        if let Some(peer) = self.addresses.find(&endpoint) {
+        if let Some(peer) = self.addresses.find(&endpoint, &self.peers) {
             self.handle_for_peer(peer, &arrived);
         } else if self.half_open.contains(&endpoint) {
             self.handle_half_open(endpoint, &arrived);
@@ -80,11 +81,11 @@ impl Host {
             self.statistics.dropped.unknown_peer += 1;
             return self.log_drop(arrived.from, "for someone who answers, and no answer");
         }
-        self.addresses.remove(&(identity.address, identity.incoming_id));
+        self.addresses.remove(&identity.endpoint(), handle, &self.peers);
         identity.address = endpoint.0;
-        self.addresses.insert(endpoint, handle);
+        self.peers[handle].identity = identity;
+        self.addresses.insert(handle, &self.peers);
         let peer = &mut self.peers[handle];
-        peer.identity = identity;
         peer.count_received(arrived.datagram.len());
         self.handle_commands(handle, arrived, &block, 0);
     }
@@ -110,6 +111,7 @@ impl Host {
         let Host {
             now,
             peers,
+            spare_parts,
             config,
             events,
             statistics,
@@ -117,7 +119,9 @@ impl Host {
             ..
         } = &mut *self;
         let Some(peer) = peers.get_mut(handle) else { return };
-        peer.inbox.set_share(share, strict, config);
+        peer.busy.lend(spare_parts);
+        let room = peer.room(share);
+        peer.busy.inbox.allow(room, strict, config);
         let mut cx = Context {
             now: *now,
             peer: handle,
@@ -227,11 +231,18 @@ impl Host {
     /// Opens a compressed block, if its sender has not had too much of that done.
     fn decompress(&mut self, block: &[u8], limit: usize, payer: Option<PeerHandle>) -> Option<Bytes> {
         let compressor = self.compressor.as_deref_mut()?;
-        let allowance = payer
-            .and_then(|payer| self.peers.get_mut(payer))
-            .map_or(&mut self.inflation, |peer| &mut peer.inflation);
+        let (now, rate) = (self.now, self.config.max_inflation_per_second);
+        let mut payer = payer.and_then(|payer| self.peers.get_mut(payer));
         let ordinary = block.len() * ORDINARY_INFLATION;
-        if ordinary < limit && !allowance.has_any(self.now) {
+        let mut is_allowed = || match &mut payer {
+            // A peer that has not had any has all of it left.
+            Some(peer) => peer
+                .inflation
+                .as_mut()
+                .map_or(rate > 0, |allowance| allowance.has_any(now)),
+            None => self.inflation.has_any(now),
+        };
+        if ordinary < limit && !is_allowed() {
             self.statistics.limits.inflation += 1;
             return None;
         }
@@ -239,7 +250,16 @@ impl Host {
         let opened = compressor.decompress(block, limit, &mut self.scratch);
         // How far it got with a block that is malformed is not known.
         let work = if opened { self.scratch.len() } else { limit };
-        allowance.charge(work.saturating_sub(ordinary));
+        let beyond = work.saturating_sub(ordinary);
+        if beyond > 0 {
+            let allowance = match payer {
+                Some(peer) => peer
+                    .inflation
+                    .get_or_insert_with(|| Box::new(TokenBucket::new(rate, now))),
+                None => &mut self.inflation,
+            };
+            allowance.charge(beyond);
+        }
         opened.then(|| Bytes::copy_from_slice(&self.scratch))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::outbox::packet_cost;
 use super::receive::{Context, Refusal};
 use super::retransmission::CommandId;
-use super::{Control, Peer, PeerState};
+use super::{Busy, Control, Peer, PeerState};
 use crate::channel::{InFlight, Payload, Position};
 use crate::event::DisconnectReason;
 use crate::time::Time;
@@ -41,20 +41,20 @@ impl Peer {
         self.confirmed = true;
         self.silent = false;
         self.dispel_doubt(sent);
-        self.retransmission
+        let busy = &mut *self.busy;
+        busy.retransmission
             .acknowledged(CommandId { channel, position }, overtaking, command.resend_due);
-        self.trim_retransmission();
-        self.in_flight = self.in_flight.saturating_sub(command.payload.len());
-        self.release_queue(&command.payload);
-        self.outbox.reliable_blocked = false;
-        if self.outbox.parked > 0 {
+        busy.in_flight = busy.in_flight.saturating_sub(command.payload.len());
+        busy.release_queue(&command.payload);
+        busy.outbox.reliable_blocked = false;
+        if channel == wire::CONNECTION_CHANNEL {
+            // Those are pings, which are only sent when there is little else.
+            busy.lively = false;
+        }
+        if busy.outbox.parked > 0 {
             self.unpark(channel);
         }
-        if channel == wire::CONNECTION_CHANNEL {
-            // The next of these is a ping in half a second.
-            self.control.release();
-            self.retransmission.release();
-        }
+        self.trim_retransmission();
         match (self.state, &command.payload) {
             (PeerState::Disconnecting, Payload::Control(Control::Disconnect { .. })) => {
                 self.end(DisconnectReason::Local);
@@ -73,16 +73,6 @@ impl Peer {
         self.round_trip.sample(now, sample, self.throttle.interval());
     }
 
-    /// What an acknowledged command's packet was counted for in the queue.
-    fn release_queue(&mut self, payload: &Payload) {
-        match payload {
-            Payload::Control(_) => {}
-            Payload::Whole(data) => self.outbox.release(packet_cost(data.len())),
-            Payload::Fragment { number: 0, .. } => self.outbox.release(packet_cost(payload.len())),
-            Payload::Fragment { .. } => self.outbox.release(payload.len()),
-        }
-    }
-
     /// Puts packets held back by the receiver's windows in line again, before all others.
     fn unpark(&mut self, channel: u8) {
         let Some(channel) = self.channels.get_mut(channel) else {
@@ -93,22 +83,24 @@ impl Peer {
         if !outgoing.may_send(first.position()) {
             return;
         }
-        self.outbox.parked -= outgoing.parked.len();
+        let outbox = &mut self.busy.outbox;
+        outbox.parked -= outgoing.parked.len();
         for packet in std::mem::take(&mut outgoing.parked).into_iter().rev() {
-            self.outbox.reliable.push_front(packet);
+            outbox.reliable.push_front(packet);
         }
     }
 
     /// Takes the CONNECT off the list of unacknowledged commands: `VERIFY_CONNECT` stands for its acknowledgement.
     pub(super) fn connect_answered(&mut self, now: Time) {
-        let Some((position, command)) = self.control.acknowledge(1) else {
+        let Some((position, command)) = self.busy.control.acknowledge(1) else {
             return;
         };
         let id = CommandId {
             channel: wire::CONNECTION_CHANNEL,
             position,
         };
-        self.retransmission
+        self.busy
+            .retransmission
             .acknowledged(id, Some(command.datagram), command.resend_due);
         self.trim_retransmission();
         self.last_acknowledged = now;
@@ -120,12 +112,12 @@ impl Peer {
 
     /// After the acknowledgements of a datagram: commands that later ones have overtaken are sent again.
     pub(crate) fn detect_losses(&mut self) {
-        while let Some(id) = self.retransmission.next_overtaken() {
+        while let Some(id) = self.busy.retransmission.next_overtaken() {
             if let Some(command) = self.in_flight_mut(id.channel, id.position) {
                 let resend_due = command.resend_due.take();
                 command.datagram = 0;
                 self.loss.lost();
-                self.retransmission.queue(id, resend_due);
+                self.busy.retransmission.queue(id, resend_due);
             }
             self.trim_retransmission();
         }
@@ -134,15 +126,15 @@ impl Peer {
     /// Commands whose time-out has passed are sent again.
     pub(super) fn expire_commands(&mut self, now: Time) {
         let timeout = self.round_trip.timeout();
-        while let Some(id) = self.retransmission.next_due(now, timeout) {
+        while let Some(id) = self.busy.retransmission.next_due(now, timeout) {
             if let Some(command) = self.in_flight_mut(id.channel, id.position) {
                 command.timeouts = command.timeouts.saturating_add(1);
                 command.resend_due = None;
                 command.datagram = 0;
                 let sent = command.sent;
                 self.loss.lost();
-                self.retransmission.note_due(sent);
-                self.retransmission.queue(id, None);
+                self.busy.retransmission.note_due(sent);
+                self.busy.retransmission.queue(id, None);
             }
             self.trim_retransmission();
         }
@@ -150,16 +142,17 @@ impl Peer {
 
     /// When the peer is dead if nothing is acknowledged until then.
     pub(super) fn given_up_at(&self) -> Option<Time> {
-        let earliest = self.retransmission.overdue()?;
+        let earliest = self.busy.retransmission.overdue()?;
+        let timeout = &self.settings().timeout;
         if self.silent {
             // Its proof is all it ever said. It may be one of thousands that only came to be waited for.
-            return Some(earliest + self.timeout.minimum.min(self.timeout.maximum));
+            return Some(earliest + timeout.minimum.min(timeout.maximum));
         }
         // ENet gives up after the minimum once the time-out has doubled until it is `limit` times the first: by then all time-outs
         // together have taken that often the first, and the sum of those before. Ours double less far, and count the same.
-        let times = self.timeout.limit.checked_next_power_of_two().unwrap_or(u32::MAX);
+        let times = timeout.limit.checked_next_power_of_two().unwrap_or(u32::MAX);
         let backed_off = self.round_trip.timeout().saturating_mul(times.saturating_mul(2) - 1);
-        Some(earliest + backed_off.max(self.least_patience()).min(self.timeout.maximum))
+        Some(earliest + backed_off.max(self.least_patience()).min(timeout.maximum))
     }
 
     /// The least time without an acknowledgement after which the peer is dead.
@@ -167,10 +160,11 @@ impl Peer {
     /// A stock host that was dialled confirms nothing until it has our acknowledgement of its answer, which it repeats after
     /// 0.5, 1, 2, 4 and 8 s. Until then half the most patience is what C ENet has on our side.
     fn least_patience(&self) -> Duration {
+        let timeout = &self.settings().timeout;
         if self.confirmed {
-            self.timeout.minimum
+            timeout.minimum
         } else {
-            self.timeout.minimum.max(self.timeout.maximum / 2)
+            timeout.minimum.max(timeout.maximum / 2)
         }
     }
 
@@ -179,12 +173,12 @@ impl Peer {
     }
 
     fn trim_retransmission(&mut self) {
-        let Peer {
+        let Peer { busy, channels, .. } = self;
+        let Busy {
             retransmission,
-            channels,
             control,
             ..
-        } = self;
+        } = &mut **busy;
         retransmission.trim(|id| {
             let outgoing = match id.channel {
                 wire::CONNECTION_CHANNEL => &*control,
@@ -192,5 +186,17 @@ impl Peer {
             };
             outgoing.in_flight(id.position).map(|command| command.datagram)
         });
+    }
+}
+
+impl Busy {
+    /// What an acknowledged command's packet was counted for in the queue.
+    fn release_queue(&mut self, payload: &Payload) {
+        match payload {
+            Payload::Control(_) => {}
+            Payload::Whole(data) => self.outbox.release(packet_cost(data.len())),
+            Payload::Fragment { number: 0, .. } => self.outbox.release(packet_cost(payload.len())),
+            Payload::Fragment { .. } => self.outbox.release(payload.len()),
+        }
     }
 }

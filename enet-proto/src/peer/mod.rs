@@ -1,6 +1,7 @@
 //! One connection: its state, what it owes and is owed.
 
 mod acknowledge;
+mod busy;
 mod outbox;
 mod packet_loss;
 mod receive;
@@ -13,17 +14,18 @@ mod transmit;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub(crate) use busy::SpareParts;
+use busy::{Busy, BusySlot};
+use outbox::Acknowledgement;
 pub(crate) use outbox::Control;
-use outbox::{Acknowledgement, Outbox};
 use packet_loss::PacketLoss;
 pub(crate) use receive::{Context, answered_window};
-use retransmission::Retransmission;
 use round_trip::RoundTrip;
 use throttle::Throttle;
 pub(crate) use throttle::{THROTTLE_SCALE, sending_window, window_for};
 pub(crate) use transmit::{Sender, largest_header, seal};
 
-use crate::channel::{Channels, Inbox, Outgoing, UnsequencedWindow};
+use crate::channel::{Channels, Outgoing, UnsequencedWindow};
 use crate::config::HostConfig;
 use crate::event::DisconnectReason;
 use crate::statistics::PeerStatistics;
@@ -72,16 +74,29 @@ pub(crate) struct TimeoutLimits {
     pub(crate) maximum: Duration,
 }
 
-impl Default for TimeoutLimits {
+impl TimeoutLimits {
     /// ENet's `ENET_PEER_TIMEOUT_LIMIT`, `..._MINIMUM` and `..._MAXIMUM`.
-    fn default() -> TimeoutLimits {
-        TimeoutLimits {
-            limit: 32,
-            minimum: Duration::from_secs(5),
-            maximum: Duration::from_secs(30),
-        }
-    }
+    const DEFAULT: TimeoutLimits = TimeoutLimits {
+        limit: 32,
+        minimum: Duration::from_secs(5),
+        maximum: Duration::from_secs(30),
+    };
 }
+
+/// What a program can set for one peer. Few do, so that most peers share one that has the defaults.
+#[derive(Clone, Debug)]
+struct Settings {
+    timeout: TimeoutLimits,
+    ping_interval: Duration,
+    /// How the throttle is to be configured once connected.
+    throttle_wanted: Option<(u32, u32, u32)>,
+}
+
+static DEFAULT_SETTINGS: Settings = Settings {
+    timeout: TimeoutLimits::DEFAULT,
+    ping_interval: DEFAULT_PING_INTERVAL,
+    throttle_wanted: None,
+};
 
 /// What identifies a connection on the wire.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +109,13 @@ pub(crate) struct Identity {
     pub(crate) incoming_session: SessionId,
     pub(crate) outgoing_session: SessionId,
     pub(crate) connect_id: ConnectId,
+}
+
+impl Identity {
+    /// Where the other side is, and the id by which it reaches this peer.
+    pub(crate) fn endpoint(&self) -> (SocketAddr, PeerId) {
+        (self.address, self.incoming_id)
+    }
 }
 
 /// What a connection agreed on.
@@ -120,21 +142,15 @@ pub struct Peer {
     disconnect_data: u32,
 
     pub(crate) channels: Channels,
-    /// The connection's own commands are numbered and resent like those of a channel.
-    control: Outgoing,
     unsequenced_in: UnsequencedWindow,
     unsequenced_out: u16,
-    pub(crate) inbox: Inbox,
 
-    outbox: Outbox,
-    retransmission: Retransmission,
-    /// Payload bytes of reliable commands on their way.
-    in_flight: usize,
+    /// What is only there while something is under way.
+    pub(crate) busy: BusySlot,
+    /// The number of the datagram sent last.
     datagram: u64,
     round_trip: RoundTrip,
     pub(crate) throttle: Throttle,
-    /// How the throttle is to be configured once connected.
-    throttle_wanted: Option<(u32, u32, u32)>,
     loss: PacketLoss,
     /// False on the dialling side from the answer until the first acknowledgement: the other side may not know yet that it was
     /// heard.
@@ -145,32 +161,24 @@ pub struct Peer {
     silent: bool,
     /// When the last acknowledgement came, or the connection began.
     last_acknowledged: Time,
-    /// When the other side last asked whether this one is there, if that counts.
-    last_asked: Option<Time>,
+    /// When the other side last asked whether this one is there, if that counts; the epoch if it never has.
+    last_asked: Time,
     /// Whether an unreliable packet was sent since the last acknowledgement.
     spoke_since: bool,
-    /// Until when acknowledgements are sent a second time.
-    repeat_until: Option<Time>,
-    /// Until when acknowledgements may wait for company.
-    acknowledge_by: Option<Time>,
-    timeout: TimeoutLimits,
-    ping_interval: Duration,
+    /// What the program has set, if it has set anything.
+    settings: Option<Box<Settings>>,
+    /// How much received data may wait, in bytes.
+    max_waiting_data: usize,
 
     /// Bytes queued for the wire since the last bandwidth round.
     pub(crate) queued_since_round: u64,
     /// The bandwidth limits the other side was last told, after the handshake.
     pub(crate) told_bandwidth: Option<(u32, u32)>,
-    /// A farewell that may be forged, and how many before were.
-    doubt: Option<Doubt>,
     /// The number of the other side's latest own command; the first of all is 1.
     last_control: u16,
-    forged_farewells: u32,
-    /// What may be decompressed beyond the ordinary.
-    pub(crate) inflation: TokenBucket,
-    /// The program wants to know when no more than this is queued.
-    pub(crate) room_wanted: Option<usize>,
-    /// What the host's total counts for this peer.
-    pub(crate) counted: usize,
+    forged_farewells: u8,
+    /// What may be decompressed beyond the ordinary, once something was.
+    pub(crate) inflation: Option<Box<TokenBucket>>,
     /// Set when the connection ends because the other side acknowledges too slowly.
     pub(crate) too_slow: bool,
     /// Set when the connection is over; the host takes the peer out.
@@ -179,6 +187,10 @@ pub struct Peer {
 
     /// Whether the host's list of peers with something to send has this one.
     pub(crate) ready: bool,
+    /// The [deadline](Self::deadline) as it was when the host looked last, and for when it has the peer on its list;
+    /// [`Time::NEVER`] for not at all.
+    pub(crate) due: Time,
+    pub(crate) scheduled: Time,
 }
 
 /// A farewell that is believed unless something sent since it came is acknowledged in time.
@@ -196,12 +208,11 @@ struct Doubt {
 const DOUBT_TIMEOUTS: u32 = 4;
 
 /// How often that doubles at most, once for each farewell that was disproved.
-const MOST_DOUBT_DOUBLINGS: u32 = 4;
+const MOST_DOUBT_DOUBLINGS: u8 = 4;
 
 /// Counters for the statistics.
 #[derive(Clone, Copy, Debug, Default)]
 struct Totals {
-    datagrams_sent: u64,
     bytes_sent: u64,
     datagrams_received: u64,
     bytes_received: u64,
@@ -225,40 +236,32 @@ impl Peer {
             connect_data,
             disconnect_data: 0,
             channels: Channels::default(),
-            control: Outgoing::default(),
             unsequenced_in: UnsequencedWindow::default(),
             unsequenced_out: 0,
-            inbox: Inbox::new(config),
-            outbox: Outbox::default(),
-            retransmission: Retransmission::default(),
-            in_flight: 0,
+            busy: BusySlot::default(),
             datagram: 0,
             round_trip: RoundTrip::default(),
             throttle: Throttle::default(),
-            throttle_wanted: None,
             loss: PacketLoss::default(),
             last_acknowledged: now,
-            last_asked: None,
+            last_asked: Time::ZERO,
             spoke_since: false,
-            repeat_until: None,
-            acknowledge_by: None,
-            timeout: TimeoutLimits::default(),
-            ping_interval: DEFAULT_PING_INTERVAL,
+            settings: None,
+            max_waiting_data: config.max_waiting_data,
             queued_since_round: 0,
             told_bandwidth: None,
-            doubt: None,
             last_control: 1,
             forged_farewells: 0,
-            inflation: TokenBucket::new(config.max_inflation_per_second, now),
+            inflation: None,
             confirmed: true,
             dialled: false,
             silent: false,
-            room_wanted: None,
-            counted: 0,
             too_slow: false,
             ended: None,
             totals: Totals::default(),
             ready: false,
+            due: Time::NEVER,
+            scheduled: Time::NEVER,
         }
     }
 
@@ -313,13 +316,13 @@ impl Peer {
     /// Bytes of packets queued or unacknowledged, with what their bookkeeping costs.
     #[must_use]
     pub fn queued_data(&self) -> usize {
-        self.outbox.held()
+        self.busy.outbox.held()
     }
 
     /// Bytes received and not taken by the program, with what their bookkeeping costs.
     #[must_use]
     pub fn waiting_data(&self) -> usize {
-        self.inbox.waiting()
+        self.busy.inbox.waiting()
     }
 
     /// All figures at once.
@@ -347,15 +350,15 @@ impl Peer {
             packet_throttle_acceleration: self.throttle.acceleration,
             packet_throttle_deceleration: self.throttle.deceleration,
             packet_throttle_interval: self.throttle.interval,
-            datagrams_sent: self.totals.datagrams_sent,
+            datagrams_sent: self.datagram,
             bytes_sent: self.totals.bytes_sent,
             datagrams_received: self.totals.datagrams_received,
             bytes_received: self.totals.bytes_received,
             commands_resent: self.totals.commands_resent,
             packets_throttled: self.totals.packets_throttled,
-            bytes_in_flight: self.in_flight,
-            bytes_queued: self.outbox.held(),
-            bytes_waiting: self.inbox.waiting(),
+            bytes_in_flight: self.busy.in_flight,
+            bytes_queued: self.busy.outbox.held(),
+            bytes_waiting: self.busy.inbox.waiting(),
         }
     }
 
@@ -382,7 +385,7 @@ impl Peer {
 
     /// The handshake is over; its `VERIFY_CONNECT` took the first of the connection's own numbers.
     pub(crate) fn handshake_done(&mut self, now: Time, sample: Option<Duration>) {
-        self.control.number_reliable(1);
+        self.busy.control.number_reliable(1);
         self.dialled = true;
         self.silent = true;
         if let Some(sample) = sample {
@@ -392,42 +395,59 @@ impl Peer {
 
     /// Drops everything queued, sent and received in part.
     pub(crate) fn reset_queues(&mut self) {
+        let busy = &mut *self.busy;
         for channel in self.channels.iter_mut() {
-            channel.incoming.clear(&mut self.inbox);
+            channel.incoming.clear(&mut busy.inbox);
             channel.outgoing.clear();
         }
-        self.control.clear();
-        self.outbox.clear();
-        self.retransmission.clear();
-        self.in_flight = 0;
+        busy.control.clear();
+        busy.outbox.clear();
+        busy.retransmission.clear();
+        busy.in_flight = 0;
     }
 
     /// Whether reliable commands of this peer wait to leave or to be acknowledged.
     fn has_unacknowledged(&self) -> bool {
-        self.outbox.has_reliable() || self.retransmission_deadline().is_some() || self.retransmission.has_queued()
+        self.busy.has_unacknowledged()
     }
 
-    /// Bytes held for this peer in both directions.
-    pub(crate) fn held(&self) -> usize {
-        self.inbox.waiting() + self.outbox.held()
+    fn settings(&self) -> &Settings {
+        self.settings.as_deref().unwrap_or(&DEFAULT_SETTINGS)
+    }
+
+    fn settings_mut(&mut self) -> &mut Settings {
+        self.settings.get_or_insert_with(|| Box::new(DEFAULT_SETTINGS.clone()))
+    }
+
+    fn ping_interval(&self) -> Duration {
+        self.settings().ping_interval
+    }
+
+    /// How much received data may wait, in bytes; `share` is what the limit is reduced to while the host as a whole holds too much.
+    pub(crate) fn room(&self, share: usize) -> usize {
+        self.max_waiting_data.min(share)
     }
 
     fn retransmission_deadline(&self) -> Option<Time> {
-        self.retransmission.deadline(self.round_trip.timeout())
+        self.busy.retransmission.deadline(self.round_trip.timeout())
     }
 
     /// When something is to be done although nothing arrives.
     pub(crate) fn deadline(&self) -> Option<Time> {
         let ping = (self.is_live() && !self.has_unacknowledged()).then(|| self.ping_due());
-        let acknowledge = self.acknowledge_by.filter(|_| !self.outbox.acknowledgements.is_empty());
-        let doubt = self.doubt.map(|doubt| doubt.until.min(doubt.ask_at));
+        if !self.busy.is_taken() {
+            return ping;
+        }
+        let busy = &*self.busy;
+        let acknowledge = busy.acknowledge_by.filter(|_| !busy.outbox.acknowledgements.is_empty());
+        let doubt = busy.doubt.map(|doubt| doubt.until.min(doubt.ask_at));
         [
             self.retransmission_deadline(),
             self.given_up_at(),
             ping,
             acknowledge,
             doubt,
-            self.outbox.full_until(),
+            busy.outbox.full_until(),
         ]
         .into_iter()
         .flatten()
@@ -436,16 +456,16 @@ impl Peer {
 
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
-        if let Some(doubt) = self.doubt.filter(|doubt| doubt.until <= now) {
+        if let Some(doubt) = self.busy.doubt.filter(|doubt| doubt.until <= now) {
             self.end(DisconnectReason::Remote { data: doubt.data });
             return;
         }
-        if let Some(doubt) = self.doubt.as_mut().filter(|doubt| doubt.ask_at <= now) {
+        if let Some(doubt) = self.busy.doubt.as_mut().filter(|doubt| doubt.ask_at <= now) {
             doubt.ask_at = now + doubt.ask_every;
             self.queue_control(Control::Ping);
         }
         self.expire_commands(now);
-        self.too_slow = self.outbox.is_stuck(now);
+        self.too_slow = self.busy.outbox.is_stuck(now);
         if self.too_slow || self.given_up_at().is_some_and(|at| at <= now) {
             self.end(DisconnectReason::TimedOut);
             return;
@@ -460,27 +480,22 @@ impl Peer {
     /// Whoever asks is there, so there is no need to ask back. But a program that sends wants its throttle to follow the round
     /// trip time, which only an acknowledgement tells.
     fn ping_due(&self) -> Time {
-        let interval = self.ping_interval;
+        let interval = self.ping_interval();
         let usual = self.last_acknowledged + interval;
-        match self
-            .last_asked
-            .filter(|_| self.confirmed && !self.silent && !self.spoke_since)
-        {
-            Some(asked) => {
-                // Two that ask at the same time never hear of it early enough, so one of them is the more patient.
-                let patience = if self.dialled { interval / 4 } else { interval / 8 };
-                let longest = self.last_acknowledged + interval.saturating_mul(MOST_INTERVALS);
-                usual.max(asked + interval + patience).min(longest)
-            }
-            None => usual,
+        if self.last_asked == Time::ZERO || !self.confirmed || self.silent || self.spoke_since {
+            return usual;
         }
+        // Two that ask at the same time never hear of it early enough, so one of them is the more patient.
+        let patience = if self.dialled { interval / 4 } else { interval / 8 };
+        let longest = self.last_acknowledged + interval.saturating_mul(MOST_INTERVALS);
+        usual.max(self.last_asked + interval + patience).min(longest)
     }
 
     /// The other side has sent a PING that it had not sent before. The own one travels with the acknowledgement when it would be
     /// due before long.
     fn asked(&mut self, now: Time) {
-        self.last_asked = Some(now);
-        let soon = self.last_acknowledged + self.ping_interval.saturating_mul(MOST_INTERVALS - 1);
+        self.last_asked = now;
+        let soon = self.last_acknowledged + self.ping_interval().saturating_mul(MOST_INTERVALS - 1);
         if soon <= now && !self.has_unacknowledged() {
             self.ping();
         }
@@ -488,15 +503,15 @@ impl Peer {
 
     /// Asks whether a farewell was meant.
     fn doubt(&mut self, now: Time, data: u32) {
-        if self.doubt.is_some() {
+        if self.busy.doubt.is_some() {
             return;
         }
         let timeout = self.round_trip.timeout();
         let doublings = self.forged_farewells.min(MOST_DOUBT_DOUBLINGS);
         let patience = DOUBT_TIMEOUTS * timeout;
-        let longest = patience.max(self.timeout.minimum);
+        let longest = patience.max(self.settings().timeout.minimum);
         self.queue_control(Control::Ping);
-        self.doubt = Some(Doubt {
+        self.busy.doubt = Some(Doubt {
             since: now,
             until: now + patience.saturating_mul(1 << doublings).min(longest),
             ask_at: now + timeout,
@@ -507,20 +522,20 @@ impl Peer {
 
     /// Something that was sent at `sent` has been acknowledged: who left before would not have done that.
     fn dispel_doubt(&mut self, sent: Time) {
-        if self.doubt.is_some_and(|doubt| sent >= doubt.since) {
-            self.doubt = None;
+        if self.busy.doubt.is_some_and(|doubt| sent >= doubt.since) {
+            self.busy.doubt = None;
             self.forged_farewells = self.forged_farewells.saturating_add(1);
         }
     }
 
     /// While connecting: gives up once the CONNECT that is sent next has stayed unanswered.
     fn doubt_refusal(&mut self, now: Time, data: u32) {
-        if self.doubt.is_some() {
+        if self.busy.doubt.is_some() {
             return;
         }
         let timeout = self.round_trip.timeout();
         let until = self.retransmission_deadline().unwrap_or(now) + 2 * timeout;
-        self.doubt = Some(Doubt {
+        self.busy.doubt = Some(Doubt {
             since: now,
             until,
             ask_at: until,
@@ -531,7 +546,7 @@ impl Peer {
 
     fn outgoing_mut(&mut self, channel: u8) -> Option<&mut Outgoing> {
         if channel == crate::wire::CONNECTION_CHANNEL {
-            Some(&mut self.control)
+            Some(&mut self.busy.control)
         } else {
             self.channels.get_mut(channel).map(|channel| &mut channel.outgoing)
         }
@@ -539,6 +554,6 @@ impl Peer {
 
     fn owe(&mut self, acknowledgement: Acknowledgement) {
         self.queued_since_round += crate::wire::ACKNOWLEDGE_SIZE as u64;
-        self.outbox.acknowledgements.push_back(acknowledgement);
+        self.busy.outbox.acknowledgements.push_back(acknowledgement);
     }
 }

@@ -88,7 +88,7 @@ pub(crate) enum Next {
 }
 
 /// The queues of one peer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) acknowledgements: VecDeque<Acknowledgement>,
     /// Those of the datagram before, to be sent once more, and when it left.
@@ -118,6 +118,31 @@ struct Full {
 }
 
 impl Outbox {
+    pub(crate) const fn new() -> Outbox {
+        Outbox {
+            acknowledgements: VecDeque::new(),
+            repeats: (Vec::new(), Time::ZERO),
+            control: VecDeque::new(),
+            reliable: VecDeque::new(),
+            unreliable: VecDeque::new(),
+            order: 0,
+            parked: 0,
+            reliable_blocked: false,
+            held: 0,
+            released: 0,
+            full: None,
+        }
+    }
+
+    /// Whether nothing waits or is remembered.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.acknowledgements.is_empty()
+            && self.repeats.0.is_empty()
+            && !self.has_commands()
+            && self.held == 0
+            && self.full.is_none()
+    }
+
     fn next_order(&mut self) -> u64 {
         self.order += 1;
         self.order
@@ -245,24 +270,37 @@ impl Outbox {
     pub(crate) fn clear(&mut self) {
         *self = Outbox {
             order: self.order,
-            ..Outbox::default()
+            ..Outbox::new()
         };
     }
 
     /// Gives back memory that a burst took.
     pub(crate) fn shrink(&mut self) {
-        fn shrink<T>(queue: &mut VecDeque<T>) {
-            if queue.is_empty() && queue.capacity() > 64 {
-                *queue = VecDeque::new();
-            }
-        }
-        shrink(&mut self.acknowledgements);
-        // Commands of the connection itself are rare.
-        if self.control.is_empty() {
-            self.control = VecDeque::new();
-        }
-        shrink(&mut self.reliable);
-        shrink(&mut self.unreliable);
+        self.shrink_to(BURST);
+    }
+
+    /// Makes a quiet one fit for another peer, to whom pings are all there is to send.
+    pub(crate) fn renew(&mut self) {
+        self.shrink_to(FEW);
+        self.reliable_blocked = false;
+    }
+
+    fn shrink_to(&mut self, capacity: usize) {
+        shrink(&mut self.acknowledgements, capacity);
+        shrink(&mut self.control, capacity);
+        shrink(&mut self.reliable, capacity);
+        shrink(&mut self.unreliable, capacity);
+    }
+}
+
+/// What the queues of a peer may go on holding when they are empty, in entries: while it is busy, and when it is not.
+pub(super) const BURST: usize = 64;
+pub(super) const FEW: usize = 4;
+
+/// Gives back the memory of a queue that is empty, if it has room for more than `capacity`.
+pub(super) fn shrink<T>(queue: &mut VecDeque<T>, capacity: usize) {
+    if queue.is_empty() && queue.capacity() > capacity {
+        *queue = VecDeque::new();
     }
 }
 

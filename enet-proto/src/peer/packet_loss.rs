@@ -11,13 +11,26 @@ const LOSS_SCALE: u64 = 65_536;
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// The loss towards one peer.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct PacketLoss {
-    epoch: Option<Time>,
+    /// [`Time::NEVER`] before the first transmission.
+    epoch: Time,
     sent: u32,
     lost: u32,
     mean: u32,
     variance: u32,
+}
+
+impl Default for PacketLoss {
+    fn default() -> PacketLoss {
+        PacketLoss {
+            epoch: Time::NEVER,
+            sent: 0,
+            lost: 0,
+            mean: 0,
+            variance: 0,
+        }
+    }
 }
 
 impl PacketLoss {
@@ -31,18 +44,17 @@ impl PacketLoss {
 
     /// Renews the figures if it is time; called with each transmission.
     pub(crate) fn update(&mut self, now: Time) {
-        let Some(epoch) = self.epoch else {
-            self.epoch = Some(now);
-            return;
-        };
-        if now.saturating_since(epoch) < INTERVAL || self.sent == 0 {
+        if self.epoch == Time::NEVER {
+            self.epoch = now;
+        }
+        if now.saturating_since(self.epoch) < INTERVAL || self.sent == 0 {
             return;
         }
         let loss = (u64::from(self.lost) * LOSS_SCALE / u64::from(self.sent)).min(LOSS_SCALE) as u32;
         // The difference is taken from the mean before this interval, as the mean already holds an eighth of it afterwards.
         self.variance = (self.variance * 3 + loss.abs_diff(self.mean)) / 4;
         self.mean = (self.mean * 7 + loss) / 8;
-        self.epoch = Some(now);
+        self.epoch = now;
         self.sent = 0;
         self.lost = 0;
     }
@@ -56,8 +68,9 @@ impl PacketLoss {
         self.variance
     }
 
+    /// When the figures were last renewed, if anything was sent yet.
     pub(crate) fn epoch(&self) -> Option<Time> {
-        self.epoch
+        (self.epoch != Time::NEVER).then_some(self.epoch)
     }
 }
 

@@ -87,10 +87,13 @@ impl Peer {
             command.body,
             Body::Ping | Body::BandwidthLimit { .. } | Body::ThrottleConfigure { .. }
         );
-        if asks && self.follows(command.sequence) {
-            self.last_control = command.sequence;
-            if cx.config.frugal_pings && matches!(command.body, Body::Ping) {
-                self.asked(cx.now);
+        if asks {
+            self.busy.lively = false;
+            if self.follows(command.sequence) {
+                self.last_control = command.sequence;
+                if cx.config.frugal_pings && matches!(command.body, Body::Ping) {
+                    self.asked(cx.now);
+                }
             }
         }
         if command.acknowledge {
@@ -115,10 +118,13 @@ impl Peer {
         }
         let Peer {
             channels,
-            inbox,
+            busy,
             unsequenced_in,
             ..
         } = self;
+        let busy = &mut **busy;
+        busy.lively = true;
+        let inbox = &mut busy.inbox;
         let delivery = &mut Delivery {
             inbox,
             events: cx.events,
@@ -169,7 +175,7 @@ impl Peer {
         match taken {
             Taken::Yes => return Ok(()),
             Taken::Again => {
-                self.repeat_until = Some(cx.now + REPEATING);
+                busy.repeat_until = Some(cx.now + REPEATING);
                 return Ok(());
             }
             Taken::Refused => {}
@@ -187,7 +193,7 @@ impl Peer {
             PeerState::Connected | PeerState::DisconnectLater => true,
             _ => false,
         };
-        if !answers || self.outbox.acknowledgements.len() >= MAXIMUM_OWED {
+        if !answers || self.busy.outbox.acknowledgements.len() >= MAXIMUM_OWED {
             return;
         }
         // A fragment is taken or not by where its packet begins, however far ahead its own number is.
@@ -205,8 +211,8 @@ impl Peer {
         if too_early {
             return;
         }
-        if self.outbox.acknowledgements.is_empty() {
-            self.acknowledge_by = Some(cx.now + cx.config.ack_delay);
+        if self.busy.outbox.acknowledgements.is_empty() {
+            self.busy.acknowledge_by = Some(cx.now + cx.config.ack_delay);
         }
         self.owe(Acknowledgement {
             channel: command.channel,
@@ -224,7 +230,7 @@ impl Peer {
             // Of an earlier attempt, or forged: the connect id is what only the host that was asked knows.
             return Err(Refusal);
         }
-        self.doubt = None;
+        self.busy.doubt = None;
         let channels = usize::try_from(verify.channel_count).unwrap_or(usize::MAX);
         let fits = (wire::MINIMUM_CHANNELS..=wire::MAXIMUM_CHANNELS).contains(&channels)
             && verify.throttle_interval == self.throttle.interval
@@ -253,7 +259,11 @@ impl Peer {
         identity.incoming_session = wire::SessionId::new(verify.incoming_session);
         identity.outgoing_session = wire::SessionId::new(verify.outgoing_session);
         self.state = PeerState::Connected;
-        if let Some((interval, acceleration, deceleration)) = self.throttle_wanted.take() {
+        if let Some((interval, acceleration, deceleration)) = self
+            .settings
+            .as_mut()
+            .and_then(|settings| settings.throttle_wanted.take())
+        {
             self.configure_throttle(interval, acceleration, deceleration);
         }
         cx.connected = true;
@@ -297,7 +307,7 @@ impl Peer {
     pub(crate) fn renew_window(&mut self, own_outgoing: u32) {
         let agreement = &mut self.agreement;
         agreement.window = sending_window(own_outgoing, agreement.incoming_bandwidth, agreement.window_ceiling);
-        self.outbox.reliable_blocked = false;
+        self.busy.outbox.reliable_blocked = false;
     }
 }
 

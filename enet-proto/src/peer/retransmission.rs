@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use super::outbox::{BURST, FEW, shrink};
 use crate::channel::Position;
 use crate::time::Time;
 
@@ -30,7 +31,7 @@ struct Attempt {
 }
 
 /// The order of resends of one peer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Retransmission {
     sent_once: VecDeque<Attempt>,
     sent_again: VecDeque<Attempt>,
@@ -44,6 +45,33 @@ pub(crate) struct Retransmission {
 }
 
 impl Retransmission {
+    pub(crate) const fn new() -> Retransmission {
+        Retransmission {
+            sent_once: VecDeque::new(),
+            sent_again: VecDeque::new(),
+            due_again: BTreeSet::new(),
+            queue: VecDeque::new(),
+            latest_acknowledged: 0,
+            overdue: None,
+        }
+    }
+
+    /// Whether nothing is on its way or waits.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.has_sent() && self.sent_again.is_empty() && self.queue.is_empty() && self.overdue.is_none()
+    }
+
+    /// Makes a quiet one fit for another peer.
+    pub(crate) fn renew(&mut self) {
+        for order in [&mut self.sent_once, &mut self.sent_again] {
+            shrink(order, FEW);
+        }
+        shrink(&mut self.queue, FEW);
+        // An empty set may hold on to a node.
+        self.due_again = BTreeSet::new();
+        self.latest_acknowledged = 0;
+    }
+
     /// A command was sent for the first time.
     pub(crate) fn sent(&mut self, id: CommandId, at: Time, datagram: u64) {
         self.sent_once.push_back(Attempt { id, at, datagram });
@@ -72,16 +100,7 @@ impl Retransmission {
             while order.front().is_some_and(|sent| latest(sent.id) != Some(sent.datagram)) {
                 order.pop_front();
             }
-            if order.is_empty() && order.capacity() > 64 {
-                *order = VecDeque::new();
-            }
-        }
-    }
-
-    /// Gives back memory that nothing is in. Not for what is used again at once.
-    pub(crate) fn release(&mut self) {
-        if self.sent_once.is_empty() {
-            self.sent_once = VecDeque::new();
+            shrink(order, BURST);
         }
     }
 
@@ -107,6 +126,11 @@ impl Retransmission {
             return self.due_again.pop_first().map(|(_, id)| id);
         }
         None
+    }
+
+    /// Whether [`deadline`](Self::deadline) has something.
+    pub(crate) fn has_sent(&self) -> bool {
+        !self.sent_once.is_empty() || !self.due_again.is_empty()
     }
 
     /// When [`next_due`](Self::next_due) will have something.
@@ -151,7 +175,7 @@ impl Retransmission {
     pub(crate) fn clear(&mut self) {
         *self = Retransmission {
             latest_acknowledged: self.latest_acknowledged,
-            ..Retransmission::default()
+            ..Retransmission::new()
         };
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::time::Time;
 
 /// What is assumed before anything was measured (ENet's `ENET_PEER_DEFAULT_ROUND_TRIP_TIME`).
-const DEFAULT_ROUND_TRIP_TIME: u64 = 500_000;
+const DEFAULT_ROUND_TRIP_TIME: u32 = 500_000;
 
 /// The least room a time-out leaves beyond the round trip time. Acknowledgements of programs that serve the network once a
 /// frame come in bursts, which a variance of microseconds would take for losses.
@@ -16,18 +16,18 @@ const LEAST_TIMEOUT_MARGIN: u64 = 10_000;
 /// How long a resend waits at most, once the round trip time is known and below it.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// The estimates for one peer. All in microseconds.
+/// The estimates for one peer. All in microseconds, of which 32 bits hold more than an hour.
 #[derive(Debug)]
 pub(crate) struct RoundTrip {
-    mean: u64,
-    variance: u64,
-    sampled: bool,
-    lowest: u64,
-    highest_variance: u64,
+    mean: u32,
+    variance: u32,
+    lowest: u32,
+    highest_variance: u32,
     /// The lowest mean and the highest variance of the throttle interval before this one.
-    last: u64,
-    last_variance: u64,
+    last: u32,
+    last_variance: u32,
     interval_began: Time,
+    sampled: bool,
 }
 
 impl Default for RoundTrip {
@@ -53,7 +53,7 @@ impl RoundTrip {
 
     /// Takes a measurement.
     pub(crate) fn sample(&mut self, now: Time, sample: Duration, throttle_interval: Duration) {
-        let sample = (sample.as_micros() as u64).max(1);
+        let sample = u32::try_from(sample.as_micros()).unwrap_or(u32::MAX).max(1);
         if self.sampled {
             self.variance -= self.variance / 4;
             if sample >= self.mean {
@@ -80,17 +80,14 @@ impl RoundTrip {
     }
 
     pub(crate) fn mean(&self) -> Duration {
-        Duration::from_micros(self.mean)
+        Duration::from_micros(self.mean.into())
     }
 
     /// How long to wait for an acknowledgement before the first resend.
     pub(crate) fn timeout(&self) -> Duration {
-        let margin = if self.sampled {
-            (4 * self.variance).max(LEAST_TIMEOUT_MARGIN)
-        } else {
-            4 * self.variance
-        };
-        Duration::from_micros(self.mean + margin)
+        let margin = 4 * u64::from(self.variance);
+        let least = if self.sampled { LEAST_TIMEOUT_MARGIN } else { 0 };
+        Duration::from_micros(u64::from(self.mean) + margin.max(least))
     }
 
     /// The most that the doubling of time-outs leads to. Without it a line that was cut for some seconds would be given up
@@ -105,14 +102,13 @@ impl RoundTrip {
 
     /// Mean, variance, last mean, last variance in milliseconds, as ENet counts them.
     pub(crate) fn in_millis(&self) -> [u32; 4] {
-        let at_least_one = u64::from(self.sampled);
+        let at_least_one = u32::from(self.sampled);
         [
             millis(self.mean).max(1),
             millis(self.variance).max(at_least_one),
             millis(self.last).max(1),
             millis(self.last_variance).max(at_least_one),
         ]
-        .map(|value| u32::try_from(value).unwrap_or(u32::MAX))
     }
 
     /// When the present throttle interval began, if it has.
@@ -122,7 +118,7 @@ impl RoundTrip {
 }
 
 /// Rounded up, so that what is below a millisecond does not vanish.
-fn millis(micros: u64) -> u64 {
+fn millis(micros: u32) -> u32 {
     micros.div_ceil(1000)
 }
 

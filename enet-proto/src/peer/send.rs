@@ -43,10 +43,10 @@ impl Peer {
                 maximum: config.max_packet_size.min(step.saturating_mul(most as usize)),
             });
         }
-        let queued = self.outbox.held();
+        let queued = self.busy.outbox.held();
         let maximum = config.max_queued_data.min(share);
         if queued > 0 && queued + packet_cost(size) > maximum {
-            self.outbox.note_full(now, maximum, config.slow_peer_timeout);
+            self.busy.outbox.note_full(now, maximum, config.slow_peer_timeout);
             return Err(SendError::QueueFull { queued, maximum });
         }
         self.queue(channel, packet, count);
@@ -60,7 +60,7 @@ impl Peer {
             Some(channel) if reliably || channel.outgoing.is_out_of_unreliable_numbers() => {
                 channel.outgoing.most_fragments()
             }
-            None if reliably => Outgoing::default().most_fragments(),
+            None if reliably => Outgoing::new().most_fragments(),
             // They share one number.
             _ => wire::MAXIMUM_FRAGMENT_COUNT,
         }
@@ -78,6 +78,7 @@ impl Peer {
         } else {
             wire::UNRELIABLE_HEADER_SIZE
         };
+        self.busy.lively = true;
         self.queued_since_round += (data.len() + count as usize * header) as u64;
         if mode == PacketMode::Reliable || !may_fragment {
             return self.queue_reliable(channel, data, count);
@@ -86,6 +87,7 @@ impl Peer {
             self.unsequenced_out = self.unsequenced_out.wrapping_add(1);
             let group = self.unsequenced_out;
             return self
+                .busy
                 .outbox
                 .push_unreliable(channel, data, UnreliableForm::Unsequenced { group });
         }
@@ -103,12 +105,12 @@ impl Peer {
                 next: 0,
             }
         };
-        self.outbox.push_unreliable(channel, data, form);
+        self.busy.outbox.push_unreliable(channel, data, form);
     }
 
     fn queue_reliable(&mut self, channel: u8, data: Bytes, count: u32) {
         let first = self.channels.entry(channel).outgoing.number_reliable(count);
-        self.outbox.push_reliable(channel, first, data, count);
+        self.busy.outbox.push_reliable(channel, first, data, count);
     }
 
     /// The payload of the largest command that fits a datagram of this connection: what is longer goes in fragments.
@@ -119,9 +121,9 @@ impl Peer {
 
     /// Queues a command of the connection itself.
     pub(crate) fn queue_control(&mut self, command: Control) {
-        let position = self.control.number_reliable(1);
+        let position = self.busy.control.number_reliable(1);
         self.queued_since_round += size_of_control(&command) as u64;
-        self.outbox.push_control(position, command);
+        self.busy.outbox.push_control(position, command);
     }
 
     pub(crate) fn ping(&mut self) {
@@ -133,7 +135,7 @@ impl Peer {
     pub(crate) fn configure_throttle(&mut self, interval: u32, acceleration: u32, deceleration: u32) {
         if self.state == PeerState::Connecting {
             // The CONNECT has told others, and the answer must have the same.
-            self.throttle_wanted = Some((interval, acceleration, deceleration));
+            self.settings_mut().throttle_wanted = Some((interval, acceleration, deceleration));
             return;
         }
         self.throttle.interval = interval;
@@ -154,7 +156,7 @@ impl Peer {
     }
 
     pub(crate) fn set_ping_interval(&mut self, interval: std::time::Duration) {
-        self.ping_interval = if interval.is_zero() {
+        self.settings_mut().ping_interval = if interval.is_zero() {
             DEFAULT_PING_INTERVAL
         } else {
             interval
@@ -162,8 +164,8 @@ impl Peer {
     }
 
     pub(crate) fn set_timeout(&mut self, limits: TimeoutLimits) {
-        let default = TimeoutLimits::default();
-        self.timeout = TimeoutLimits {
+        let default = TimeoutLimits::DEFAULT;
+        self.settings_mut().timeout = TimeoutLimits {
             limit: if limits.limit == 0 { default.limit } else { limits.limit },
             minimum: if limits.minimum.is_zero() {
                 default.minimum
@@ -196,7 +198,7 @@ impl Peer {
 
     /// In `DisconnectLater`: goes on to disconnect if there is nothing left to wait for.
     pub(super) fn disconnect_if_drained(&mut self) {
-        let drained = !self.outbox.has_commands() && !self.has_unacknowledged();
+        let drained = !self.busy.outbox.has_commands() && !self.has_unacknowledged();
         if self.state == PeerState::DisconnectLater && drained {
             self.disconnect(self.disconnect_data);
         }
@@ -204,6 +206,6 @@ impl Peer {
 
     /// The number for an unsequenced DISCONNECT, the next of the connection's own.
     pub(crate) fn number_notice(&mut self) -> u16 {
-        self.control.number_reliable(1).wire()
+        self.busy.control.number_reliable(1).wire()
     }
 }

@@ -10,6 +10,7 @@ use crate::wire;
 
 /// All packets pass at this value (ENet's `ENET_PEER_PACKET_THROTTLE_SCALE`).
 pub(crate) const THROTTLE_SCALE: u32 = 32;
+const ALL: u8 = THROTTLE_SCALE as u8;
 
 /// ENet's `ENET_PEER_PACKET_THROTTLE_INTERVAL`, in milliseconds.
 const DEFAULT_INTERVAL: u32 = 5000;
@@ -20,10 +21,11 @@ const DEFAULT_STEP: u32 = 2;
 /// The throttle of one peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Throttle {
-    value: u32,
-    limit: u32,
+    /// Of [`THROTTLE_SCALE`], as the limit.
+    value: u8,
+    limit: u8,
     /// The last draw, shown in the statistics.
-    counter: u32,
+    counter: u8,
     pub(crate) interval: u32,
     pub(crate) acceleration: u32,
     pub(crate) deceleration: u32,
@@ -32,8 +34,8 @@ pub(crate) struct Throttle {
 impl Default for Throttle {
     fn default() -> Throttle {
         Throttle {
-            value: THROTTLE_SCALE,
-            limit: THROTTLE_SCALE,
+            value: ALL,
+            limit: ALL,
             counter: 0,
             interval: DEFAULT_INTERVAL,
             acceleration: DEFAULT_STEP,
@@ -44,15 +46,15 @@ impl Default for Throttle {
 
 impl Throttle {
     pub(crate) fn value(&self) -> u32 {
-        self.value
+        self.value.into()
     }
 
     pub(crate) fn limit(&self) -> u32 {
-        self.limit
+        self.limit.into()
     }
 
     pub(crate) fn counter(&self) -> u32 {
-        self.counter
+        self.counter.into()
     }
 
     pub(crate) fn interval(&self) -> Duration {
@@ -66,16 +68,16 @@ impl Throttle {
         if last <= last_variance {
             self.value = self.limit;
         } else if sample <= last {
-            self.value = self.value.saturating_add(self.acceleration).min(self.limit);
+            self.value = self.value().saturating_add(self.acceleration).min(self.limit()) as u8;
         } else if sample > last.saturating_add(last_variance.saturating_mul(2)) {
-            self.value = self.value.saturating_sub(self.deceleration);
+            self.value = self.value().saturating_sub(self.deceleration) as u8;
         }
     }
 
     /// Sets the most that the value may rise to.
     pub(crate) fn set_limit(&mut self, limit: u32) {
-        self.limit = limit;
-        self.value = self.value.min(limit);
+        self.limit = limit.min(THROTTLE_SCALE) as u8;
+        self.value = self.value.min(self.limit);
     }
 
     /// Whether the next unreliable packet is to be dropped.
@@ -83,10 +85,10 @@ impl Throttle {
     /// C ENet counts up by 7 modulo 32 and drops what is above the throttle; a regular sequence of sends then loses the same
     /// message every time. The same share drawn by chance starves nobody.
     pub(crate) fn drops(&mut self, random: &mut StdRng) -> bool {
-        if self.value >= THROTTLE_SCALE {
+        if self.value >= ALL {
             return false;
         }
-        self.counter = random.next_u32() % THROTTLE_SCALE;
+        self.counter = (random.next_u32() % THROTTLE_SCALE) as u8;
         self.counter > self.value
     }
 }

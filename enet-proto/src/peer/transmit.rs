@@ -105,10 +105,9 @@ impl Peer {
         }
         self.datagram += 1;
         let size = self.finish(cx, start, timed, out);
-        self.totals.datagrams_sent += 1;
         self.totals.bytes_sent += size as u64;
-        self.outbox.shrink();
-        if self.state == PeerState::AcknowledgingDisconnect && self.outbox.acknowledgements.is_empty() {
+        self.busy.outbox.shrink();
+        if self.state == PeerState::AcknowledgingDisconnect && self.busy.outbox.acknowledgements.is_empty() {
             self.end(DisconnectReason::Remote {
                 data: self.disconnect_data,
             });
@@ -158,16 +157,16 @@ impl Peer {
     }
 
     fn fill(&mut self, cx: &mut Sender<'_>, datagram: &mut Datagram<'_>) {
-        if !self.outbox.acknowledgements.is_empty() {
+        if !self.busy.outbox.acknowledgements.is_empty() {
             self.acknowledge_what_came(cx.now, datagram);
         }
-        while let Some(id) = self.retransmission.next_queued() {
+        while let Some(id) = self.busy.retransmission.next_queued() {
             if self.resend(cx.now, id, datagram) == Step::Full {
                 return;
             }
-            self.retransmission.pop_queued();
+            self.busy.retransmission.pop_queued();
         }
-        while let Some(next) = self.outbox.next() {
+        while let Some(next) = self.busy.outbox.next() {
             let step = match next {
                 Next::Control => self.send_control(cx.now, datagram),
                 Next::Reliable => self.send_reliable(cx, datagram),
@@ -182,15 +181,15 @@ impl Peer {
     /// Appends the acknowledgements that are owed and, while they seem to get lost, those of the datagram before once more: a lost
     /// acknowledgement costs its sender a resend and a part of its window for as long.
     fn acknowledge_what_came(&mut self, now: Time, datagram: &mut Datagram<'_>) {
-        let repeats = self.repeat_until.is_some_and(|until| now < until);
-        let (mut before, left) = std::mem::take(&mut self.outbox.repeats);
+        let repeats = self.busy.repeat_until.is_some_and(|until| now < until);
+        let (mut before, left) = std::mem::take(&mut self.busy.outbox.repeats);
         // Late ones would have a stock peer measure a longer round trip.
         if now.saturating_since(left) > LATEST_REPEAT {
             before.clear();
         }
         let again = before.len();
         while datagram.has_room(wire::ACKNOWLEDGE_SIZE)
-            && let Some(owed) = self.outbox.acknowledgements.pop_front()
+            && let Some(owed) = self.busy.outbox.acknowledgements.pop_front()
         {
             owed.emit(datagram.out);
             if repeats {
@@ -203,7 +202,7 @@ impl Peer {
             }
         }
         if repeats {
-            self.outbox.repeats = (before, now);
+            self.busy.outbox.repeats = (before, now);
         }
     }
 
@@ -223,14 +222,14 @@ impl Peer {
         command.sent = now;
         command.datagram = number;
         command.resend_due = Some(due);
-        self.retransmission.resent(id, now, number, due);
+        self.busy.retransmission.resent(id, now, number, due);
         self.totals.commands_resent += 1;
         self.loss.sent();
         Step::Done
     }
 
     fn send_control(&mut self, now: Time, datagram: &mut Datagram<'_>) -> Step {
-        let Some(queued) = self.outbox.control.front() else {
+        let Some(queued) = self.busy.outbox.control.front() else {
             return Step::Done;
         };
         let payload = Payload::Control(queued.command.clone());
@@ -241,7 +240,7 @@ impl Peer {
         if !datagram.has_room(size_of_payload(&payload)) {
             return Step::Full;
         }
-        self.outbox.control.pop_front();
+        self.busy.outbox.control.pop_front();
         self.send_first(now, id, payload, datagram);
         Step::Done
     }
@@ -249,7 +248,7 @@ impl Peer {
     fn send_reliable(&mut self, cx: &mut Sender<'_>, datagram: &mut Datagram<'_>) -> Step {
         let step = self.fragment_size(cx.config);
         let window = self.usable_window();
-        let Some(queued) = self.outbox.reliable.front_mut() else {
+        let Some(queued) = self.busy.outbox.reliable.front_mut() else {
             return Step::Done;
         };
         let id = CommandId {
@@ -258,21 +257,21 @@ impl Peer {
         };
         let outgoing = &mut self.channels.entry(queued.channel).outgoing;
         if !outgoing.parked.is_empty() || !outgoing.may_send(id.position) {
-            if let Some(queued) = self.outbox.reliable.pop_front() {
+            if let Some(queued) = self.busy.outbox.reliable.pop_front() {
                 outgoing.parked.push_back(queued);
-                self.outbox.parked += 1;
+                self.busy.outbox.parked += 1;
             }
             return Step::Done;
         }
         let (length, size) = size_of_next(queued, step);
-        if self.in_flight + length > window {
-            self.outbox.reliable_blocked = true;
+        if self.busy.in_flight + length > window {
+            self.busy.outbox.reliable_blocked = true;
             return Step::Done;
         }
         if !datagram.has_room(size) {
             return Step::Full;
         }
-        let Some(payload) = self.outbox.take_reliable(step) else {
+        let Some(payload) = self.busy.outbox.take_reliable(step) else {
             return Step::Done;
         };
         self.send_first(cx.now, id, payload, datagram);
@@ -289,7 +288,7 @@ impl Peer {
         emit_payload(datagram.out, id.channel, id.position.wire(), &payload);
         datagram.timed = true;
         let number = self.datagram + 1;
-        self.in_flight += payload.len();
+        self.busy.in_flight += payload.len();
         self.loss.sent();
         let command = InFlight {
             payload,
@@ -301,12 +300,12 @@ impl Peer {
         if let Some(outgoing) = self.outgoing_mut(id.channel) {
             outgoing.sent(id.position, command);
         }
-        self.retransmission.sent(id, now, number);
+        self.busy.retransmission.sent(id, now, number);
     }
 
     fn send_unreliable(&mut self, cx: &mut Sender<'_>, datagram: &mut Datagram<'_>) -> Step {
         let step = self.fragment_size(cx.config);
-        let Some(queued) = self.outbox.unreliable.front_mut() else {
+        let Some(queued) = self.busy.outbox.unreliable.front_mut() else {
             return Step::Done;
         };
         // Before the throttle is asked, which would be asked again for the next datagram.
@@ -328,17 +327,17 @@ impl Peer {
     }
 
     fn drop_unreliable(&mut self) {
-        if let Some(queued) = self.outbox.unreliable.pop_front() {
-            self.outbox.release(packet_cost(queued.data.len()));
+        if let Some(queued) = self.busy.outbox.unreliable.pop_front() {
+            self.busy.outbox.release(packet_cost(queued.data.len()));
         }
     }
 
     /// Whether a transmission at `now` would send something.
     pub(crate) fn has_sendable(&self, now: Time) -> bool {
-        if self.retransmission.has_queued() || self.outbox.next().is_some() {
+        if self.busy.retransmission.has_queued() || self.busy.outbox.next().is_some() {
             return true;
         }
-        !self.outbox.acknowledgements.is_empty() && self.acknowledge_by.is_none_or(|by| by <= now)
+        !self.busy.outbox.acknowledgements.is_empty() && self.busy.acknowledge_by.is_none_or(|by| by <= now)
     }
 }
 

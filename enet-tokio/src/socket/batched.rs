@@ -9,23 +9,16 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use super::buffers::Buffers;
 use super::outgoing::Outgoing;
 
-/// How many buffers a socket begins with; it gets more when they fill up.
-const FIRST_BUFFERS: usize = 2;
-
-/// How many it gets at most. Each has 64 KiB, and more of them save next to nothing of a system call's cost for each datagram.
-const MOST_BUFFERS: usize = 8;
-const _: () = assert!(MOST_BUFFERS <= BATCH_SIZE);
-
-/// After so many calls of which none filled a quarter of the buffers, half of them are freed.
-const CALLS_TO_SHRINK: u32 = 128;
+/// How many buffers a socket has. Each has 64 KiB, and a thousand idle peers would have less of their own than many of them. With
+/// two a call tells when there is nothing more; further ones save next to nothing of a system call's cost for each datagram.
+const BUFFERS: usize = 2;
+const _: () = assert!(BUFFERS <= BATCH_SIZE);
 
 /// Sends with segmentation offload; receives with `recvmmsg` and receive offload.
 #[derive(Debug)]
 pub(super) struct Batched {
     state: UdpSocketState,
     buffers: Buffers,
-    /// Calls in a row that filled few of them.
-    quiet_calls: u32,
 }
 
 /// What one system call brought in.
@@ -49,8 +42,7 @@ impl Batched {
         }
         Ok(Batched {
             state,
-            buffers: Buffers::new(FIRST_BUFFERS),
-            quiet_calls: 0,
+            buffers: Buffers::new(BUFFERS),
         })
     }
 
@@ -88,19 +80,6 @@ impl Batched {
         }
         let count = self.state.recv(socket.into(), &mut slices[..available], metas)?;
         let drained = count < available;
-        if !drained && available < MOST_BUFFERS {
-            self.buffers.resize((available * 2).min(MOST_BUFFERS));
-        }
-        self.quiet_calls = if count * 4 <= available {
-            self.quiet_calls + 1
-        } else {
-            0
-        };
-        if self.quiet_calls == CALLS_TO_SHRINK {
-            self.quiet_calls = 0;
-            // The filled ones come first.
-            self.buffers.resize((available / 2).max(FIRST_BUFFERS));
-        }
         Ok(Received { count, drained })
     }
 

@@ -37,12 +37,6 @@ impl Buffers {
         }
     }
 
-    /// Makes it so many buffers. What is in the first of them stays.
-    pub(super) fn resize(&mut self, count: usize) {
-        self.ready.resize_with(count, allocate);
-        self.ready.shrink_to_fit();
-    }
-
     /// All buffers, to be filled from the first on.
     pub(super) fn writable(&mut self) -> &mut [BytesMut] {
         &mut self.ready
