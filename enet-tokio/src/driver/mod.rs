@@ -10,11 +10,13 @@
 pub(crate) mod clock;
 mod compact;
 pub(crate) mod connections;
+mod dialogue;
 pub(crate) mod events;
 mod ready;
 mod receiving;
 pub(crate) mod shared;
 mod waiters;
+pub(crate) mod watch;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -116,7 +118,12 @@ impl Driver {
         };
         // The protocol waits for the answer too: its acknowledgement is due already.
         let due = state.answer_by.or_else(|| state.host.poll_timeout());
-        let Some(at) = [due, closing, state.impairment.next_at()].into_iter().flatten().min() else {
+        let watched = state.watched_until.filter(|_| state.ready.is_reported());
+        let Some(at) = [due, closing, watched, state.impairment.next_at()]
+            .into_iter()
+            .flatten()
+            .min()
+        else {
             return false;
         };
         if at <= now {
