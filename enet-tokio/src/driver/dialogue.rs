@@ -120,9 +120,8 @@ impl Dialogue {
 
     /// Nobody looks for the answer any more.
     pub(super) fn give_up(&mut self) {
-        match &mut self.turn {
-            Turn::Waiting { given_up, .. } => *given_up = true,
-            turn => *turn = Turn::None,
+        if let Turn::Waiting { given_up, .. } = &mut self.turn {
+            *given_up = true;
         }
     }
 
@@ -149,5 +148,102 @@ impl Dialogue {
         if looked {
             self.required = (self.required * 2).min(MOST_TURNS);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    fn peer(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    fn turn(dialogue: &mut Dialogue, port: u16) {
+        dialogue.heard(peer(port));
+        dialogue.taken();
+        dialogue.answered();
+        dialogue.said(peer(port), 1);
+    }
+
+    fn quick(limit: Duration) -> Dialogue {
+        let mut dialogue = Dialogue::new(limit);
+        (0..=FIRST_TURNS).for_each(|_| turn(&mut dialogue, 1));
+        dialogue
+    }
+
+    #[test]
+    fn a_dialogue_is_quick_after_some_turns() {
+        let mut dialogue = Dialogue::new(LIMIT);
+        for _ in 0..FIRST_TURNS {
+            turn(&mut dialogue, 1);
+            assert_eq!(dialogue.look_until(), None);
+        }
+        turn(&mut dialogue, 1);
+        assert!(dialogue.look_until().is_some());
+        dialogue.give_up();
+        assert_eq!(dialogue.look_until(), None);
+        turn(&mut dialogue, 1);
+        assert!(dialogue.look_until().is_some(), "giving up is for one answer");
+    }
+
+    #[test]
+    fn waits_that_are_too_long_make_none() {
+        assert!(!quick(Duration::from_nanos(1)).is_quick());
+        assert!(!quick(Duration::ZERO).is_quick(), "never means never");
+    }
+
+    #[test]
+    fn whatever_does_not_fit_in_ends_it() {
+        let mut unanswered = quick(LIMIT);
+        unanswered.heard(peer(1));
+        unanswered.taken();
+        unanswered.said(peer(1), 1);
+        let mut untaken = quick(LIMIT);
+        untaken.heard(peer(1));
+        untaken.answered();
+        untaken.said(peer(1), 1);
+        let mut stream = quick(LIMIT);
+        stream.heard(peer(1));
+        stream.heard(peer(1));
+        let mut long = quick(LIMIT);
+        long.heard(peer(1));
+        long.taken();
+        long.answered();
+        long.said(peer(1), 2);
+        let mut crowd = quick(LIMIT);
+        turn(&mut crowd, 2);
+        for dialogue in [&mut unanswered, &mut untaken, &mut stream, &mut long, &mut crowd] {
+            turn(dialogue, 1);
+            assert!(!dialogue.is_quick());
+        }
+    }
+
+    #[test]
+    fn one_long_wait_ends_it_and_the_next_trial_comes_later() {
+        let mut dialogue = quick(LIMIT);
+        dialogue.judge(LIMIT * (PROMISING + 1));
+        assert!(!dialogue.is_quick());
+        (0..=FIRST_TURNS).for_each(|_| turn(&mut dialogue, 1));
+        assert!(!dialogue.is_quick());
+        (0..2 * FIRST_TURNS).for_each(|_| turn(&mut dialogue, 1));
+        assert!(dialogue.is_quick());
+        assert_eq!(dialogue.required, FIRST_TURNS, "success makes up for it");
+    }
+
+    #[test]
+    fn looking_in_vain_ends_after_a_few_times() {
+        let mut dialogue = quick(LIMIT);
+        for _ in 0..TOO_DOUBTFUL.div_ceil(DOUBT) {
+            assert!(dialogue.is_quick());
+            dialogue.judge(LIMIT * 2);
+        }
+        assert!(!dialogue.is_quick());
+        for _ in 0..100 * MOST_TURNS {
+            dialogue.judge(LIMIT * 2);
+        }
+        assert_eq!(dialogue.required, MOST_TURNS);
     }
 }

@@ -1,5 +1,6 @@
 //! The task that moves an endpoint: it receives, sends and keeps the time. Tasks of the program take work off it: they send what
-//! they have queued, and one that waits for events receives them itself (see [`ready`]).
+//! they have queued, one that waits for events receives them itself (see [`ready`]), and in a quick dialogue one that waits for the
+//! answer looks for it instead of sleeping (see [`watch`]).
 //!
 //! One pass: send what is queued, receive a bounded amount, let the protocol's timers run, hand out events, send what came of it.
 //! When events went to a task that waited for them, the last step is left to that task: it sends when it waits again, and its

@@ -40,7 +40,11 @@ impl<'a> Watch<'a> {
     }
 
     /// What `act` yields. When it has to wait, what the program has queued is sent first.
-    pub(crate) fn poll<R>(&mut self, cx: &mut Context<'_>, mut act: impl FnMut(&mut State, &Waker) -> Poll<R>) -> Poll<R> {
+    pub(crate) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut act: impl FnMut(&mut State, &Waker) -> Poll<R>,
+    ) -> Poll<R> {
         let waker = cx.waker();
         let mut act = |state: &mut State| act(state, waker);
         let shared = self.shared;
@@ -67,6 +71,8 @@ impl<'a> Watch<'a> {
                 let _ = pin!(tokio::task::yield_now()).poll(cx);
                 return Poll::Pending;
             } else {
+                // The other side may be a thread that waits for this processor.
+                std::thread::yield_now();
                 shared.with(|state| match state.look(waker) {
                     true => self.attempt(state, &mut act),
                     false => Outcome::Look(until),
