@@ -1,5 +1,7 @@
 //! Medians and ratios of several runs.
 
+use std::time::Duration;
+
 use crate::case::Pair;
 use crate::figure::{Figure, Figures};
 use crate::runner::{Outcome, Runs};
@@ -54,15 +56,15 @@ impl Runs {
         self.timed.iter().map(|outcome| outcome.value(figure)).collect()
     }
 
-    /// Why there are no values, if there are none.
-    pub(crate) fn failure(&self) -> Option<&str> {
+    /// Why there are no values, if there are none, when a run may take `limit`.
+    pub(crate) fn failure(&self, limit: Duration) -> Option<String> {
         self.timed
             .iter()
             .chain([&self.thorough])
             .find_map(|outcome| match outcome {
                 Outcome::Measured(_) => None,
-                Outcome::Unfinished => Some("did not finish"),
-                Outcome::Failed(why) => Some(why),
+                Outcome::Unfinished => Some(format!("did not finish within {} s", limit.as_secs())),
+                Outcome::Failed(why) => Some(format!("did not finish: {why}")),
             })
     }
 }

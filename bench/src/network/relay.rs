@@ -227,3 +227,29 @@ impl Carrier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datagrams_arrive_in_order_and_none_early() {
+        const DELAY: Duration = Duration::from_millis(5);
+        let server = UdpSocket::bind(ANY_PORT).unwrap();
+        server.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let client = UdpSocket::bind(ANY_PORT).unwrap();
+        let route = (server.local_addr().unwrap(), Conditions::default().delay(DELAY));
+        let relay = Relay::start(1, &[route]);
+        let mut sent = Vec::new();
+        for number in 0..200_u8 {
+            sent.push(Instant::now());
+            client.send_to(&[number; 100], relay.addresses()[0]).unwrap();
+        }
+        for (number, sent) in (0_u8..).zip(sent) {
+            let mut buffer = [0; 200];
+            assert_eq!(server.recv(&mut buffer).unwrap(), 100);
+            assert!(sent.elapsed() >= DELAY, "{number} was early");
+            assert_eq!(buffer[..100], [number; 100]);
+        }
+    }
+}

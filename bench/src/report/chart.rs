@@ -14,6 +14,8 @@ use crate::statistics::of_pair;
 
 const SIZE: (u32, u32) = (900, 480);
 const FONT: &str = "sans-serif";
+/// How high a chart of bars is in relation to the highest of them, so that the names above cover none.
+const ROOM_FOR_NAMES: f64 = 1.5;
 const COLOURS: [RGBColor; 8] = [
     RGBColor(0x77, 0x77, 0x77),
     RGBColor(0xD9, 0x5F, 0x02),
@@ -94,7 +96,7 @@ fn draw_bars(path: &Path, title: &str, figure: Figure, bars: &[(Pair, f64)]) -> 
         .margin(12)
         .x_label_area_size(44)
         .y_label_area_size(80)
-        .build_cartesian_2d(0.0..bars.len() as f64, 0.0..highest * 1.1)?;
+        .build_cartesian_2d(0.0..bars.len() as f64, 0.0..highest * ROOM_FOR_NAMES)?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -138,6 +140,7 @@ fn draw_lines(path: &Path, title: &str, axis: &str, figure: Figure, lines: &Line
     chart
         .configure_mesh()
         .x_desc(axis)
+        .x_label_formatter(&|value| format!("{value:.0}"))
         .y_desc(figure.name())
         .y_label_formatter(&|value| super::markdown::short(*value))
         .draw()?;

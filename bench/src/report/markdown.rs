@@ -72,7 +72,7 @@ fn table(scenario: &Scenario, runs: &[Runs]) -> String {
         text += "\n";
     }
     for own in runs {
-        if let Some(why) = own.failure() {
+        if let Some(why) = own.failure(scenario.limit) {
             let _ = writeln!(text, "\n{}: {why}.", own.pair);
         }
     }

@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often each talks, and for how long.
 #[derive(Clone, Copy)]
 pub(super) struct Pace {
+    /// How often a host says what is due.
+    pub(super) tick: Duration,
     pub(super) hertz: f64,
     pub(super) seconds: f64,
 }
@@ -87,7 +89,8 @@ pub(super) async fn talk<S: Side>(
     let mut last_answer = Instant::now();
     while answered < total && last_answer.elapsed() < PATIENCE {
         // Those who talk do so one after the other, evenly.
-        let due = ((begin.elapsed().as_secs_f64() / interval) as u64).min(total);
+        let ticks = (begin.elapsed().as_secs_f64() / pace.tick.as_secs_f64()).floor();
+        let due = ((ticks * pace.tick.as_secs_f64() / interval) as u64).min(total);
         while sent < due {
             let peer = peers[sent as usize % talkers];
             assert!(
@@ -96,7 +99,7 @@ pub(super) async fn talk<S: Side>(
             );
             sent += 1;
         }
-        match side.next(Duration::from_millis(1)).await {
+        match side.next(pace.tick).await {
             Some(Event::Received(_, data)) => {
                 payload.check(data.as_ref(), true);
                 answered += 1;

@@ -269,13 +269,16 @@ pub(crate) async fn join<S: Side>(stage: &Stage<'_>, to: SocketAddr) -> Part {
         Workload::Chat {
             peers,
             talkers,
+            hosts,
             hertz,
             seconds,
             size,
             ..
         } => {
             let talkers = talkers * options.peers / peers;
-            let pace = chat::Pace { hertz, seconds };
+            // A host that many share goes through all of them whenever it does anything.
+            let tick = if hosts > 1 { TICK } else { FINE_TICK };
+            let pace = chat::Pace { tick, hertz, seconds };
             chat::talk(&mut side, stage, before, to, (options.peers, talkers), pace, size).await
         }
         Workload::Storm { peers } => gather::storm(&mut side, stage, to, peers).await,

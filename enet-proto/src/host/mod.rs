@@ -149,8 +149,9 @@ impl Host {
             let less = inbox_cost(packet);
             self.held -= less;
             if let Some(peer) = self.peers.get_mut(*peer) {
-                peer.busy.inbox.taken(packet);
-                peer.busy.counted -= less;
+                let busy = &mut *peer.busy;
+                busy.inbox.taken(packet);
+                busy.counted -= less;
             } else {
                 self.orphaned -= less;
             }
@@ -325,9 +326,9 @@ impl Host {
 
     /// After anything that may have changed a peer: it is put in line to send, scheduled, or taken out if it is over.
     fn touch(&mut self, handle: PeerHandle) {
-        self.count_held(handle);
         let peers = self.peers.len();
         let Some(peer) = self.peers.get_mut(handle) else { return };
+        peer.busy.count_held(&mut self.held);
         if let Some(reason) = peer.ended() {
             self.statistics.limits.slow_peers += u64::from(peer.too_slow);
             // What came before it left is the program's, which only was not ready for it.
@@ -347,17 +348,6 @@ impl Host {
         peer.due = peer.deadline().unwrap_or(Time::NEVER);
         self.timers.schedule(handle, peer);
         peer.busy.take_back(&mut self.spare_parts, peers, self.now);
-    }
-
-    /// Brings the total of what is held up to date with one peer.
-    fn count_held(&mut self, handle: PeerHandle) {
-        if let Some(peer) = self.peers.get_mut(handle)
-            && peer.busy.held() != peer.busy.counted
-        {
-            let busy = &mut *peer.busy;
-            self.held = self.held + busy.held() - busy.counted;
-            busy.counted = busy.held();
-        }
     }
 
     /// What one peer may make this host hold in one direction: anything, or an even share once all of them hold too much.

@@ -32,11 +32,14 @@ impl<'a> PeerMut<'a> {
             config,
             now,
             statistics,
+            held,
             ..
         } = &mut *self.host;
         let peer = &mut peers[self.handle];
-        peer.busy.lend(spare_parts);
         let in_line = peer.ready;
+        if !in_line {
+            peer.busy.lend(spare_parts);
+        }
         let sent = peer.send(channel, packet, *now, share, config);
         if let Err(SendError::QueueFull { maximum, .. }) = sent {
             let limits = &mut statistics.limits;
@@ -48,7 +51,7 @@ impl<'a> PeerMut<'a> {
         }
         if in_line && sent.is_ok() {
             // The rest is looked at when it has sent.
-            self.host.count_held(self.handle);
+            peer.busy.count_held(held);
         } else {
             self.host.touch(self.handle);
         }

@@ -58,7 +58,7 @@ impl Busy {
     }
 
     /// Bytes held in both directions.
-    pub(crate) fn held(&self) -> usize {
+    fn held(&self) -> usize {
         self.inbox.waiting() + self.outbox.held()
     }
 
@@ -102,7 +102,17 @@ impl BusySlot {
         self.part.is_some()
     }
 
+    /// Brings a total of what is [held](Busy::held) up to date.
+    pub(crate) fn count_held(&mut self, total: &mut usize) {
+        if let Some(busy) = &mut self.part {
+            let held = busy.held();
+            *total = *total + held - busy.counted;
+            busy.counted = held;
+        }
+    }
+
     /// Puts a part there if there is none.
+    #[inline]
     pub(crate) fn lend(&mut self, spare: &mut SpareParts) {
         if self.part.is_none()
             && let Some(mut part) = spare.0.pop()
@@ -114,7 +124,10 @@ impl BusySlot {
 
     /// Gives back the part of a peer for which nothing is under way; `peers` is how many the host has.
     pub(crate) fn take_back(&mut self, spare: &mut SpareParts, peers: usize, now: Time) {
-        let Some(mut part) = self.part.take_if(|part| !part.lively && part.is_over(now)) else {
+        if self.lively {
+            return;
+        }
+        let Some(mut part) = self.part.take_if(|part| part.is_over(now)) else {
             return;
         };
         self.latest_control = part.control.latest();
@@ -135,12 +148,16 @@ impl Deref for BusySlot {
 
 impl DerefMut for BusySlot {
     fn deref_mut(&mut self) -> &mut Busy {
-        self.part.get_or_insert_with(|| {
-            let mut part = Box::new(Busy::new());
-            part.control.go_on_after(self.latest_control);
-            part
-        })
+        self.part.get_or_insert_with(|| new_part(self.latest_control))
     }
+}
+
+#[cold]
+#[inline(never)]
+fn new_part(latest_control: Position) -> Box<Busy> {
+    let mut part = Box::new(Busy::new());
+    part.control.go_on_after(latest_control);
+    part
 }
 
 /// Of how many peers one is likely to be busy at a time, if all are idle: a ping takes a few milliseconds of half a second.

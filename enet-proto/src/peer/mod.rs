@@ -16,7 +16,6 @@ use std::time::Duration;
 
 pub(crate) use busy::SpareParts;
 use busy::{Busy, BusySlot};
-use outbox::Acknowledgement;
 pub(crate) use outbox::Control;
 use packet_loss::PacketLoss;
 pub(crate) use receive::{Context, answered_window};
@@ -550,10 +549,5 @@ impl Peer {
         } else {
             self.channels.get_mut(channel).map(|channel| &mut channel.outgoing)
         }
-    }
-
-    fn owe(&mut self, acknowledgement: Acknowledgement) {
-        self.queued_since_round += crate::wire::ACKNOWLEDGE_SIZE as u64;
-        self.busy.outbox.acknowledgements.push_back(acknowledgement);
     }
 }

@@ -193,7 +193,8 @@ impl Peer {
             PeerState::Connected | PeerState::DisconnectLater => true,
             _ => false,
         };
-        if !answers || self.busy.outbox.acknowledgements.len() >= MAXIMUM_OWED {
+        let busy = &mut *self.busy;
+        if !answers || busy.outbox.acknowledgements.len() >= MAXIMUM_OWED {
             return;
         }
         // A fragment is taken or not by where its packet begins, however far ahead its own number is.
@@ -211,10 +212,11 @@ impl Peer {
         if too_early {
             return;
         }
-        if self.busy.outbox.acknowledgements.is_empty() {
-            self.busy.acknowledge_by = Some(cx.now + cx.config.ack_delay);
+        if busy.outbox.acknowledgements.is_empty() {
+            busy.acknowledge_by = Some(cx.now + cx.config.ack_delay);
         }
-        self.owe(Acknowledgement {
+        self.queued_since_round += wire::ACKNOWLEDGE_SIZE as u64;
+        busy.outbox.acknowledgements.push_back(Acknowledgement {
             channel: command.channel,
             sequence: command.sequence,
             sent_time,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::outbox::{Control, UnreliableForm, packet_cost};
+use super::outbox::{Control, Outbox, UnreliableForm, packet_cost};
 use super::transmit::size_of_control;
 use super::{DEFAULT_PING_INTERVAL, Peer, PeerState, TimeoutLimits};
 use crate::channel::Outgoing;
@@ -78,7 +78,6 @@ impl Peer {
         } else {
             wire::UNRELIABLE_HEADER_SIZE
         };
-        self.busy.lively = true;
         self.queued_since_round += (data.len() + count as usize * header) as u64;
         if mode == PacketMode::Reliable || !may_fragment {
             return self.queue_reliable(channel, data, count);
@@ -87,8 +86,7 @@ impl Peer {
             self.unsequenced_out = self.unsequenced_out.wrapping_add(1);
             let group = self.unsequenced_out;
             return self
-                .busy
-                .outbox
+                .lively_outbox()
                 .push_unreliable(channel, data, UnreliableForm::Unsequenced { group });
         }
         let Some((after, number)) = self.channels.entry(channel).outgoing.number_unreliable() else {
@@ -105,12 +103,19 @@ impl Peer {
                 next: 0,
             }
         };
-        self.busy.outbox.push_unreliable(channel, data, form);
+        self.lively_outbox().push_unreliable(channel, data, form);
     }
 
     fn queue_reliable(&mut self, channel: u8, data: Bytes, count: u32) {
         let first = self.channels.entry(channel).outgoing.number_reliable(count);
-        self.busy.outbox.push_reliable(channel, first, data, count);
+        self.lively_outbox().push_reliable(channel, first, data, count);
+    }
+
+    #[inline]
+    fn lively_outbox(&mut self) -> &mut Outbox {
+        let busy = &mut *self.busy;
+        busy.lively = true;
+        &mut busy.outbox
     }
 
     /// The payload of the largest command that fits a datagram of this connection: what is longer goes in fragments.

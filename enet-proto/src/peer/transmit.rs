@@ -181,15 +181,16 @@ impl Peer {
     /// Appends the acknowledgements that are owed and, while they seem to get lost, those of the datagram before once more: a lost
     /// acknowledgement costs its sender a resend and a part of its window for as long.
     fn acknowledge_what_came(&mut self, now: Time, datagram: &mut Datagram<'_>) {
-        let repeats = self.busy.repeat_until.is_some_and(|until| now < until);
-        let (mut before, left) = std::mem::take(&mut self.busy.outbox.repeats);
+        let busy = &mut *self.busy;
+        let repeats = busy.repeat_until.is_some_and(|until| now < until);
+        let (mut before, left) = std::mem::take(&mut busy.outbox.repeats);
         // Late ones would have a stock peer measure a longer round trip.
         if now.saturating_since(left) > LATEST_REPEAT {
             before.clear();
         }
         let again = before.len();
         while datagram.has_room(wire::ACKNOWLEDGE_SIZE)
-            && let Some(owed) = self.busy.outbox.acknowledgements.pop_front()
+            && let Some(owed) = busy.outbox.acknowledgements.pop_front()
         {
             owed.emit(datagram.out);
             if repeats {
@@ -202,7 +203,7 @@ impl Peer {
             }
         }
         if repeats {
-            self.busy.outbox.repeats = (before, now);
+            busy.outbox.repeats = (before, now);
         }
     }
 
@@ -288,7 +289,7 @@ impl Peer {
         emit_payload(datagram.out, id.channel, id.position.wire(), &payload);
         datagram.timed = true;
         let number = self.datagram + 1;
-        self.busy.in_flight += payload.len();
+        let length = payload.len();
         self.loss.sent();
         let command = InFlight {
             payload,
@@ -300,7 +301,9 @@ impl Peer {
         if let Some(outgoing) = self.outgoing_mut(id.channel) {
             outgoing.sent(id.position, command);
         }
-        self.busy.retransmission.sent(id, now, number);
+        let busy = &mut *self.busy;
+        busy.in_flight += length;
+        busy.retransmission.sent(id, now, number);
     }
 
     fn send_unreliable(&mut self, cx: &mut Sender<'_>, datagram: &mut Datagram<'_>) -> Step {
@@ -334,10 +337,14 @@ impl Peer {
 
     /// Whether a transmission at `now` would send something.
     pub(crate) fn has_sendable(&self, now: Time) -> bool {
-        if self.busy.retransmission.has_queued() || self.busy.outbox.next().is_some() {
+        if !self.busy.is_taken() {
+            return false;
+        }
+        let busy = &*self.busy;
+        if busy.retransmission.has_queued() || busy.outbox.next().is_some() {
             return true;
         }
-        !self.busy.outbox.acknowledgements.is_empty() && self.busy.acknowledge_by.is_none_or(|by| by <= now)
+        !busy.outbox.acknowledgements.is_empty() && busy.acknowledge_by.is_none_or(|by| by <= now)
     }
 }
 
