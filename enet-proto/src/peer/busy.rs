@@ -165,7 +165,7 @@ const PEERS_FOR_A_SPARE_PART: usize = 64;
 
 /// The parts that a host keeps for peers that become busy.
 #[derive(Debug, Default)]
-#[allow(clippy::vec_box, reason = "parts are handed over without being moved")]
+#[expect(clippy::vec_box, reason = "the boxes go to the peers and come back")]
 pub(crate) struct SpareParts(Vec<Box<Busy>>);
 
 impl SpareParts {

@@ -20,6 +20,9 @@ const LEND_SHARE: usize = 4;
 /// How many lent buffers are remembered, to be used again when they come back. Beyond it they are freed.
 const MAX_LENT: usize = 64;
 
+/// After so many buffers in a row with little in them one that was lent is forgotten: the burst that it was for is over.
+const SMALL_TO_FORGET: u32 = 16;
+
 /// The receive buffers of one socket.
 #[derive(Debug)]
 pub(super) struct Buffers {
@@ -27,6 +30,8 @@ pub(super) struct Buffers {
     ready: Vec<BytesMut>,
     /// Handles to buffers of which slices are, or were, with the program; the longest lent first.
     lent: VecDeque<Bytes>,
+    /// How many buffers with little in them came since a well-filled one, or since one was forgotten.
+    small: u32,
 }
 
 impl Buffers {
@@ -34,6 +39,7 @@ impl Buffers {
         Buffers {
             ready: std::iter::repeat_with(allocate).take(count).collect(),
             lent: VecDeque::new(),
+            small: 0,
         }
     }
 
@@ -47,6 +53,7 @@ impl Buffers {
     pub(super) fn take(&mut self, index: usize, length: usize, stride: usize, mut each: impl FnMut(Bytes)) {
         let length = length.min(BUFFER_SIZE);
         if length < BUFFER_SIZE / LEND_SHARE || stride == 0 {
+            self.forget_one_in_time();
             let filled = &self.ready[index][..length];
             if filled.is_empty() {
                 return each(Bytes::new());
@@ -55,6 +62,7 @@ impl Buffers {
                 .chunks(stride.max(1))
                 .for_each(|datagram| each(Bytes::copy_from_slice(datagram)));
         }
+        self.small = 0;
         let fresh = self.fresh();
         let filled = std::mem::replace(&mut self.ready[index], fresh).freeze();
         let mut start = 0;
@@ -67,6 +75,21 @@ impl Buffers {
             self.lent.pop_front();
         }
         self.lent.push_back(filled);
+    }
+
+    /// Gives back memory that a burst took, little by little.
+    fn forget_one_in_time(&mut self) {
+        if self.lent.is_empty() {
+            return;
+        }
+        self.small += 1;
+        if self.small == SMALL_TO_FORGET {
+            self.small = 0;
+            self.lent.pop_front();
+            if self.lent.is_empty() {
+                self.lent = VecDeque::new();
+            }
+        }
     }
 
     /// A buffer that came back, or a new one.
@@ -140,6 +163,18 @@ mod tests {
         }
         assert!(seen.len() <= 4, "{} buffers for one at a time", seen.len());
         assert!(seen.contains(&address));
+    }
+
+    #[test]
+    fn what_was_lent_in_a_burst_is_forgotten_when_little_comes_for_long() {
+        let mut buffers = Buffers::new(1);
+        let burst: Vec<_> = (0..10).map(|_| take(&mut buffers, 60_000, 1392)).collect();
+        assert_eq!(buffers.lent.len(), burst.len());
+        drop(burst);
+        for _ in 0..10 * SMALL_TO_FORGET {
+            take(&mut buffers, 100, 100);
+        }
+        assert_eq!(buffers.lent.len(), 0);
     }
 
     #[test]
