@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use enet_proto::{DisconnectReason, Packet, Peer, PeerHandle, PeerMut, PeerState, PeerStatistics, SendError};
@@ -11,6 +11,7 @@ use tokio::task::coop;
 
 use crate::driver::connections::{Identity, Received, Stage};
 use crate::driver::shared::{Shared, Sink, State};
+use crate::driver::watch::Watch;
 use crate::endpoint::connections;
 use crate::error::TrySendError;
 
@@ -127,9 +128,10 @@ impl Connection {
     ///
     /// Cancel safe: no packet is lost. If several tasks receive, each packet goes to one of them.
     pub async fn recv(&self) -> Result<(u8, Packet), DisconnectReason> {
+        let mut watch = Watch::new(&self.0.shared);
         poll_fn(|cx| {
             let budget = ready!(coop::poll_proceed(cx));
-            let received = ready!(self.poll_recv(Some(cx)));
+            let received = ready!(watch.poll(cx, |state, waker| self.poll_recv(state, Some(waker))));
             budget.made_progress();
             Poll::Ready(received)
         })
@@ -142,29 +144,29 @@ impl Connection {
     ///
     /// Why the connection ended, after all packets.
     pub fn try_recv(&self) -> Result<Option<(u8, Packet)>, DisconnectReason> {
-        match self.poll_recv(None) {
+        match self.0.shared.poll(|state| self.poll_recv(state, None)) {
             Poll::Ready(received) => received.map(Some),
             Poll::Pending => Ok(None),
         }
     }
 
-    fn poll_recv(&self, cx: Option<&Context<'_>>) -> Poll<Received> {
-        self.0.shared.poll(|state| {
-            let key = self.0.identity.key;
-            let State {
-                host,
-                sink: Sink::Connections(connections),
-                ..
-            } = &mut *state
-            else {
-                return Poll::Pending;
-            };
-            let (received, resumed) = connections.poll_receive(key, host, cx.map(Context::waker));
-            if resumed {
-                state.touch();
-            }
-            received
-        })
+    fn poll_recv(&self, state: &mut State, waker: Option<&Waker>) -> Poll<Received> {
+        let State {
+            host,
+            sink: Sink::Connections(connections),
+            ..
+        } = &mut *state
+        else {
+            return Poll::Pending;
+        };
+        let (received, resumed) = connections.poll_receive(self.0.identity.key, host, waker);
+        if resumed {
+            state.touch();
+        }
+        if let Poll::Ready(Ok(_)) = received {
+            state.dialogue.taken();
+        }
+        received
     }
 
     /// Waits until the connection has ended, and says why. Packets may still be there to be received.
@@ -337,6 +339,7 @@ fn try_send(state: &mut State, peer: PeerHandle, channel: u8, packet: Packet) ->
     let spare = packet.clone();
     match peer.send(channel, packet) {
         Ok(()) => {
+            state.dialogue.answered();
             state.touch();
             Ok(())
         }

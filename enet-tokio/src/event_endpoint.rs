@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use enet_proto::{Event, Packet, Peer, PeerHandle, PeerMut, SendError};
@@ -12,6 +12,7 @@ use tokio::task::coop;
 use crate::config::Config;
 use crate::driver::events::Events;
 use crate::driver::shared::Sink;
+use crate::driver::watch::Watch;
 use crate::error::{BindError, ConnectError};
 use crate::handle::{Handle, common_methods};
 
@@ -102,9 +103,10 @@ impl EventEndpoint {
     ///
     /// Cancel safe: no event is lost. If several tasks wait, each event goes to one of them.
     pub async fn next_event(&self) -> Option<Event> {
+        let mut watch = Watch::new(self.handle.shared());
         poll_fn(|cx| {
             let budget = ready!(coop::poll_proceed(cx));
-            let event = ready!(self.poll_event(Some(cx)));
+            let event = ready!(watch.poll(cx, |state, waker| state.poll_event(Some(waker))));
             budget.made_progress();
             Poll::Ready(event)
         })
@@ -114,15 +116,10 @@ impl EventEndpoint {
     /// An event, if there is one now.
     #[must_use]
     pub fn try_next_event(&self) -> Option<Event> {
-        match self.poll_event(None) {
+        match self.handle.shared().poll(|state| state.poll_event(None)) {
             Poll::Ready(event) => event,
             Poll::Pending => None,
         }
-    }
-
-    fn poll_event(&self, cx: Option<&Context<'_>>) -> Poll<Option<Event>> {
-        let waker = cx.map(Context::waker);
-        self.handle.shared().poll(|state| state.poll_event(waker))
     }
 
     /// Whether the endpoint has ended: after a shutdown, or because its socket broke. Events may still be there to be taken.
@@ -154,8 +151,11 @@ impl EventEndpoint {
     /// If the peer is not connected or has no such channel, the packet is too large, or the peer's queue is full
     /// ([`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data)).
     pub fn send(&self, peer: PeerHandle, channel: u8, packet: Packet) -> Result<(), SendError> {
-        self.act_on(peer, |mut peer| peer.send(channel, packet))
-            .unwrap_or(Err(SendError::NotConnected))
+        self.handle.act(|state| {
+            state.dialogue.answered();
+            let peer = state.host.peer_mut(peer);
+            peer.map_or(Err(SendError::NotConnected), |mut peer| peer.send(channel, packet))
+        })
     }
 
     /// Ends a connection: what is queued is lost, the other side is told with `data` and asked to confirm, then

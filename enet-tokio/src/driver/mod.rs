@@ -1,5 +1,6 @@
 //! The task that moves an endpoint: it receives, sends and keeps the time. Tasks of the program take work off it: they send what
-//! they have queued, and one that waits for events receives them itself (see [`ready`]).
+//! they have queued, one that waits for events receives them itself (see [`ready`]), and in a quick dialogue one that waits for the
+//! answer looks for it instead of sleeping (see [`watch`]).
 //!
 //! One pass: send what is queued, receive a bounded amount, let the protocol's timers run, hand out events, send what came of it.
 //! When events went to a task that waited for them, the last step is left to that task: it sends when it waits again, and its
@@ -10,11 +11,13 @@
 pub(crate) mod clock;
 mod compact;
 pub(crate) mod connections;
+mod dialogue;
 pub(crate) mod events;
 mod ready;
 mod receiving;
 pub(crate) mod shared;
 mod waiters;
+pub(crate) mod watch;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -116,7 +119,12 @@ impl Driver {
         };
         // The protocol waits for the answer too: its acknowledgement is due already.
         let due = state.answer_by.or_else(|| state.host.poll_timeout());
-        let Some(at) = [due, closing, state.impairment.next_at()].into_iter().flatten().min() else {
+        let watched = state.watched_until.filter(|_| state.ready.is_reported());
+        let Some(at) = [due, closing, watched, state.impairment.next_at()]
+            .into_iter()
+            .flatten()
+            .min()
+        else {
             return false;
         };
         if at <= now {

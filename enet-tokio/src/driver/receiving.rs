@@ -1,5 +1,7 @@
 //! Receiving, by the driver or by the task that waits for events.
 
+use std::io;
+use std::net::SocketAddr;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -7,6 +9,7 @@ use enet_proto::{Event, Time};
 
 use super::ANSWER_TIME;
 use super::shared::{Sink, State};
+use crate::socket::Socket;
 
 /// About how many datagrams are received in one pass.
 const RECEIVE_BUDGET: usize = 256;
@@ -15,12 +18,52 @@ impl State {
     /// Receives a bounded amount; whether there may be more. `None` if the endpoint ended over it.
     pub(super) fn receive(&mut self, now: Time) -> Option<bool> {
         self.ready.take_report();
+        let hurried = self.hurried;
+        self.take_in(now, |socket, waker, each| {
+            socket.poll_receive(&mut Context::from_waker(waker), hurried, RECEIVE_BUDGET, each)
+        })
+    }
+
+    /// Whether a task may receive at all.
+    pub(super) fn may_look(&self) -> bool {
+        self.is_running() && !self.held && !self.impairment.is_on()
+    }
+
+    /// Looks at the socket without the reactor, for the task of `waker`; whether something has come.
+    pub(super) fn look(&mut self, waker: &Waker) -> bool {
+        if !self.may_look() {
+            return true;
+        }
+        let now = self.clock.now();
+        if self.take_in(now, |socket, _, each| socket.try_receive(each)) == Some(false) {
+            return false;
+        }
+        if matches!(self.sink, Sink::Connections(_)) {
+            let packets = self.dispatch();
+            self.woken.retain(|woken| !woken.will_wake(waker));
+            if !packets || !self.woken.is_empty() {
+                // Others have to do with it; the driver sends when they have had their turn.
+                self.touch();
+                return true;
+            }
+        }
+        self.answer_by = Some(now + ANSWER_TIME);
+        true
+    }
+
+    /// Hands what `receive` passes on to the protocol. `None` if the endpoint ended over it.
+    fn take_in<R>(
+        &mut self,
+        now: Time,
+        receive: impl FnOnce(&mut Socket, &Waker, &mut dyn FnMut(SocketAddr, Bytes)) -> io::Result<R>,
+    ) -> Option<R> {
         let State {
             host,
             socket,
             impairment,
             intercept,
             ready_waker,
+            dialogue,
             ..
         } = self;
         let mut handle = |from, datagram: Bytes| {
@@ -28,22 +71,20 @@ impl State {
                 .as_ref()
                 .is_some_and(|intercept| intercept.takes(from, &datagram))
             {
+                dialogue.heard(from);
                 host.handle_datagram(now, from, datagram);
             }
         };
-        let cx = &mut Context::from_waker(ready_waker);
-        let received = socket
-            .as_mut()?
-            .poll_receive(cx, self.hurried, RECEIVE_BUDGET, |from, datagram| {
-                if let Some(datagram) = impairment.arrive(now, from, datagram) {
-                    handle(from, datagram);
-                }
-            });
+        let received = receive(socket.as_mut()?, ready_waker, &mut |from, datagram| {
+            if let Some(datagram) = impairment.arrive(now, from, datagram) {
+                handle(from, datagram);
+            }
+        });
         while let Some((from, datagram)) = impairment.next_incoming(now) {
             handle(from, datagram);
         }
         match received {
-            Ok(more) => Some(more),
+            Ok(received) => Some(received),
             Err(error) => {
                 self.end(Some(error));
                 None
@@ -66,7 +107,9 @@ impl State {
             };
             let event = events.next(host);
             if event.is_some() || ended {
-                if !matches!(event, Some(Event::Received { .. })) {
+                if matches!(event, Some(Event::Received { .. })) {
+                    self.dialogue.taken();
+                } else {
                     // There is no answer to wait for, and the other side waits.
                     self.answer_by = None;
                     self.touch();
@@ -87,7 +130,8 @@ impl State {
 
     /// Receives in the task that waits, if there is something.
     fn receive_for_program(&mut self) -> bool {
-        if !self.is_running() || self.held || !self.ready.is_reported() {
+        // In a quick dialogue the task is about to look for itself, see `watch`.
+        if !self.is_running() || self.held || !self.ready.is_reported() || self.dialogue.is_quick() {
             return false;
         }
         let now = self.clock.now();

@@ -9,6 +9,7 @@ use enet_proto::{DisconnectReason, Event, Host, PeerHandle, Time};
 
 use super::clock::Clock;
 use super::connections::Connections;
+use super::dialogue::Dialogue;
 use super::events::Events;
 use super::ready::Ready;
 use super::waiters::Waiters;
@@ -62,6 +63,10 @@ pub(crate) struct State {
     /// Set while a task that was given something is about to answer: it sends when it waits again, and the driver at this time
     /// if it does not.
     pub(super) answer_by: Option<Time>,
+    /// Whether the peer that was heard last is about to answer.
+    pub(crate) dialogue: Dialogue,
+    /// Set while a task looks at the socket itself: until then the driver leaves it alone.
+    pub(super) watched_until: Option<Time>,
     /// For when the driver's timer is set; it may be for earlier than needed, as setting it costs more than waking once for
     /// nothing.
     pub(super) timer_at: Option<Time>,
@@ -123,6 +128,8 @@ impl Shared {
             ready,
             hurried: false,
             answer_by: None,
+            dialogue: Dialogue::new(config.busy_poll),
+            watched_until: None,
             timer_at: None,
             last_counts: SocketStatistics::default(),
         }))
@@ -172,7 +179,8 @@ impl State {
     /// Whether the driver has something to do at `now`: if not, the task that waits for events has done it.
     pub(super) fn concerns_driver(&self, now: Time) -> bool {
         let due = self.timer_at.is_none_or(|at| at <= now);
-        let busy = self.touched || self.hurried || self.ready.is_reported() || !self.outgoing.is_empty();
+        let reported = self.ready.is_reported() && self.watched_until.is_none_or(|until| until <= now);
+        let busy = self.touched || self.hurried || reported || !self.outgoing.is_empty();
         due || busy || !self.is_running()
     }
 
@@ -183,7 +191,7 @@ impl State {
     }
 
     /// A task that may have been given something waits for more: what came of it is sent, together with the acknowledgement.
-    fn answered(&mut self) {
+    pub(super) fn answered(&mut self) {
         if self.answer_by.take().is_none() || !self.is_running() {
             return;
         }
@@ -219,6 +227,7 @@ impl State {
             socket: Some(socket),
             outgoing,
             impairment,
+            dialogue,
             ..
         } = self
         else {
@@ -240,6 +249,7 @@ impl State {
                     continue;
                 };
                 outgoing.begin(&transmit);
+                dialogue.said(transmit.destination, outgoing.datagrams());
                 taken += outgoing.datagrams();
                 if impairment.is_on() {
                     outgoing.drain(|to, datagram| impairment.depart(now, to, datagram));

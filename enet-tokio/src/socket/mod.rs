@@ -170,10 +170,8 @@ impl Socket {
             match result {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if is_fatal(&error) => return Err(error),
                 Err(error) => {
-                    self.statistics.receive_errors += 1;
-                    self.log.note("receiving failed", None, &error);
+                    self.note_receive_error(error)?;
                     errors += 1;
                     if errors == MAX_RECEIVE_ERRORS {
                         self.forget_readiness();
@@ -183,12 +181,36 @@ impl Socket {
         }
     }
 
-    /// One system call.
+    /// Passes what is there now to `each`, without asking the reactor; whether there was something.
+    pub(crate) fn try_receive(&mut self, mut each: impl FnMut(SocketAddr, Bytes)) -> io::Result<bool> {
+        let mut came = false;
+        let result = self.receive(true, |from, datagram| {
+            came = true;
+            each(canonical(from), datagram);
+        });
+        match result {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.note_receive_error(error)?,
+            _ => {}
+        }
+        Ok(came)
+    }
+
+    /// Counts an error; it comes back if it is the socket's end.
+    fn note_receive_error(&mut self, error: io::Error) -> io::Result<()> {
+        if is_fatal(&error) {
+            return Err(error);
+        }
+        self.statistics.receive_errors += 1;
+        self.log.note("receiving failed", None, &error);
+        Ok(())
+    }
+
+    /// One system call. `ask` makes it whatever the reactor has reported.
     fn receive(&mut self, ask: bool, mut each: impl FnMut(SocketAddr, Bytes)) -> io::Result<()> {
         self.statistics.receive_calls += 1;
         match &mut self.path {
             Path::Plain(plain) => {
-                let (from, datagram) = plain.receive(&self.io)?;
+                let (from, datagram) = plain.receive(&self.io, ask)?;
                 each(from, datagram);
             }
             #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -22,9 +22,9 @@ impl Plain {
         }
     }
 
-    /// Receives one datagram.
-    pub(super) fn receive(&mut self, io: &Io) -> io::Result<(SocketAddr, Bytes)> {
-        let (length, from) = io.receive(&mut self.buffer)?;
+    /// Receives one datagram. `ask` looks whatever the reactor has reported.
+    pub(super) fn receive(&mut self, io: &Io, ask: bool) -> io::Result<(SocketAddr, Bytes)> {
+        let (length, from) = io.receive(&mut self.buffer, ask)?;
         Ok((from, Bytes::copy_from_slice(&self.buffer[..length])))
     }
 }

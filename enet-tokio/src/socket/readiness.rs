@@ -48,8 +48,10 @@ mod unix {
             self.readable.try_io(Interest::READABLE, |_| operation())
         }
 
-        pub(in super::super) fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-            self.read(|| self.socket().recv_from(buffer))
+        /// Receives one datagram. `ask` looks even if the reactor has not reported anything.
+        pub(in super::super) fn receive(&self, buffer: &mut [u8], ask: bool) -> io::Result<(usize, SocketAddr)> {
+            let mut call = || self.socket().recv_from(buffer);
+            if ask { call() } else { self.read(call) }
         }
 
         pub(in super::super) fn send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
@@ -112,7 +114,8 @@ mod other {
             self.0.try_io(Interest::READABLE, operation)
         }
 
-        pub(in super::super) fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        /// Receives one datagram, if the reactor has reported one.
+        pub(in super::super) fn receive(&self, buffer: &mut [u8], _ask: bool) -> io::Result<(usize, SocketAddr)> {
             self.0.try_recv_from(buffer)
         }
 

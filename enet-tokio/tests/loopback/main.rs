@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that has nothing to unwrap has failed")]
 
 mod backpressure;
+mod busy_poll;
 mod cancellation;
 mod closing;
 mod common;
