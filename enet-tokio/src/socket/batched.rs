@@ -67,12 +67,15 @@ impl Batched {
         outgoing: &Outgoing,
         contents: &[u8],
     ) -> io::Result<()> {
-        let segment_size = (contents.len() > outgoing.segment_size()).then_some(outgoing.segment_size());
+        if contents.len() <= outgoing.segment_size() {
+            // Without the control messages that a batch needs.
+            return socket.send_to(contents, to).map(drop);
+        }
         let transmit = Transmit {
             destination: to,
             ecn: None,
             contents,
-            segment_size,
+            segment_size: Some(outgoing.segment_size()),
             src_ip: None,
         };
         self.state.try_send(socket.into(), &transmit)
