@@ -58,8 +58,8 @@ pub struct Config {
     /// get their turn every few microseconds. A processor is kept busy meanwhile, but not for a peer that answers slowly, a
     /// program that sends in the rhythm of a game, a stream, or many peers: as soon as waits get longer the task sleeps.
     ///
-    /// A runtime of one thread gains most. With several, one that has nothing to do is still woken for each datagram: that costs
-    /// what it saves, and the answer comes earlier.
+    /// Only in a runtime of one thread (`current_thread`). In one of several threads, one that has nothing to do waits for the
+    /// socket and is woken for each datagram all the same, so that looking for it would be for nothing.
     pub busy_poll: Duration,
     /// How long an endpoint that is shut down or dropped goes on to deliver what is queued and to wait for its peers to confirm
     /// that they have left. Default 3 s.
