@@ -57,6 +57,9 @@ pub struct Config {
     /// waking it, which takes longer than the answer itself where both sides are on one machine or near each other. Other tasks
     /// get their turn every few microseconds. A processor is kept busy meanwhile, but not for a peer that answers slowly, a
     /// program that sends in the rhythm of a game, a stream, or many peers: as soon as waits get longer the task sleeps.
+    ///
+    /// Only in a runtime of one thread (`current_thread`). In one of several threads, one that has nothing to do waits for the
+    /// socket and is woken for each datagram all the same, so that looking for it would be for nothing.
     pub busy_poll: Duration,
     /// How long an endpoint that is shut down or dropped goes on to deliver what is queued and to wait for its peers to confirm
     /// that they have left. Default 3 s.

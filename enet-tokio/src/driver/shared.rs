@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use enet_proto::{DisconnectReason, Event, Host, PeerHandle, Time};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::clock::Clock;
 use super::connections::Connections;
@@ -128,7 +129,7 @@ impl Shared {
             ready,
             hurried: false,
             answer_by: None,
-            dialogue: Dialogue::new(config.busy_poll),
+            dialogue: Dialogue::new(busy_poll(config)),
             watched_until: None,
             timer_at: None,
             last_counts: SocketStatistics::default(),
@@ -167,6 +168,14 @@ impl Shared {
         }
         woken.into_iter().for_each(Waker::wake);
         result
+    }
+}
+
+/// For how long to look for an answer in this runtime; see [`Config::busy_poll`].
+fn busy_poll(config: &Config) -> Duration {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::CurrentThread) => config.busy_poll,
+        _ => Duration::ZERO,
     }
 }
 
