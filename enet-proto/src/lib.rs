@@ -56,6 +56,7 @@ mod event;
 mod host;
 mod packet;
 mod peer;
+mod queue;
 mod statistics;
 mod time;
 mod token_bucket;

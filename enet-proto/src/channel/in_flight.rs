@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::sequence::Position;
 use crate::peer::Control;
+use crate::queue::{BURST, FEW, shrink};
 use crate::time::Time;
 
 /// What a reliable command carries, kept until it is acknowledged.
@@ -104,17 +105,13 @@ impl InFlightRing {
             self.slots.pop_front();
             self.base += 1;
         }
-        if self.slots.is_empty() && self.slots.capacity() > 64 {
-            self.slots = VecDeque::new();
-        }
+        shrink(&mut self.slots, BURST);
         Some((position, command))
     }
 
     /// Gives back the memory of a ring that is empty, but for a few slots.
     pub(crate) fn release(&mut self) {
-        if self.slots.is_empty() && self.slots.capacity() > 4 {
-            self.slots = VecDeque::new();
-        }
+        shrink(&mut self.slots, FEW);
     }
 
     /// Drops all commands.

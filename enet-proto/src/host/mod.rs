@@ -36,6 +36,7 @@ use crate::config::HostConfig;
 use crate::event::{DisconnectReason, Event};
 use crate::packet::Packet;
 use crate::peer::{Peer, SpareParts};
+use crate::queue;
 use crate::statistics::HostStatistics;
 use crate::time::Time;
 use crate::token_bucket::TokenBucket;
@@ -156,9 +157,7 @@ impl Host {
                 self.orphaned -= less;
             }
         }
-        if self.events.is_empty() && self.events.capacity() > 1024 {
-            self.events = VecDeque::new();
-        }
+        queue::shrink(&mut self.events, queue::CROWD);
         Some(event)
     }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::Host;
 use crate::peer::Sender;
+use crate::queue;
 use crate::time::Time;
 
 /// Datagrams to send, back to back in the buffer that [`Host::poll_transmit`] filled.
@@ -57,9 +58,7 @@ impl Host {
                 return Some(self.count_sent(destination, segment_size, buffer.len()));
             }
         }
-        if self.ready.capacity() > 1024 {
-            self.ready = std::collections::VecDeque::new();
-        }
+        queue::shrink(&mut self.ready, queue::CROWD);
         None
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct Busy {
     pub(super) repeat_until: Option<Time>,
     /// Until when acknowledgements may wait for company.
     pub(super) acknowledge_by: Option<Time>,
-    /// A farewell that may be forged, and how many before were.
+    /// A farewell that may be forged.
     pub(super) doubt: Option<Doubt>,
     /// The program wants to know when no more than this is queued.
     pub(crate) room_wanted: Option<usize>,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::channel::{ITEM_COST, Payload, Position, QueuedReliable};
+use crate::queue::{BURST, FEW, shrink};
 use crate::time::Time;
 use crate::wire;
 
@@ -290,17 +291,6 @@ impl Outbox {
         shrink(&mut self.control, capacity);
         shrink(&mut self.reliable, capacity);
         shrink(&mut self.unreliable, capacity);
-    }
-}
-
-/// What the queues of a peer may go on holding when they are empty, in entries: while it is busy, and when it is not.
-pub(super) const BURST: usize = 64;
-pub(super) const FEW: usize = 4;
-
-/// Gives back the memory of a queue that is empty, if it has room for more than `capacity`.
-pub(super) fn shrink<T>(queue: &mut VecDeque<T>, capacity: usize) {
-    if queue.is_empty() && queue.capacity() > capacity {
-        *queue = VecDeque::new();
     }
 }
 

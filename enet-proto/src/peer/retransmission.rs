@@ -7,8 +7,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::outbox::{BURST, FEW, shrink};
 use crate::channel::Position;
+use crate::queue::{BURST, FEW, shrink};
 use crate::time::Time;
 
 /// A command counts as lost when one that left this many datagrams later has been acknowledged (as in TCP and QUIC, RFC 9002
