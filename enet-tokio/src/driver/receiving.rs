@@ -11,8 +11,9 @@ use super::ANSWER_TIME;
 use super::shared::{Sink, State};
 use crate::socket::Socket;
 
-/// About how many datagrams are received in one pass.
-const RECEIVE_BUDGET: usize = 256;
+/// About how many datagrams are received before what came of them is handed out and answered. One batch of a stream is about as
+/// many: were more received at a time, its sender would have its window used up before it hears of the first of them.
+const RECEIVE_BUDGET: usize = 32;
 
 impl State {
     /// Receives a bounded amount; whether there may be more. `None` if the endpoint ended over it.
@@ -130,8 +131,10 @@ impl State {
 
     /// Receives in the task that waits, if there is something.
     fn receive_for_program(&mut self) -> bool {
+        // There was a report, or the last time ended before there was nothing left.
+        let promising = self.ready.is_reported() || self.hurried;
         // In a quick dialogue the task is about to look for itself, see `watch`.
-        if !self.is_running() || self.held || !self.ready.is_reported() || self.dialogue.is_quick() {
+        if !promising || !self.is_running() || self.held || self.dialogue.is_quick() {
             return false;
         }
         let now = self.clock.now();
