@@ -48,7 +48,12 @@ impl State {
                 return true;
             }
         }
-        self.answer_by = Some(now + ANSWER_TIME);
+        let answer_by = now + ANSWER_TIME;
+        self.answer_by = Some(answer_by);
+        // The reactor has not told the driver, which is to send if the program does not.
+        if !self.timer_at.is_some_and(|set| now < set && set <= answer_by) {
+            self.woken.extend(self.driver.take());
+        }
         true
     }
 

@@ -60,11 +60,7 @@ impl<'a> Watch<'a> {
             outcome = if now >= until {
                 shared.with(|state| {
                     self.end(state);
-                    let outcome = self.attempt(state, &mut act);
-                    if state.ready.is_reported() {
-                        state.touch();
-                    }
-                    outcome
+                    self.attempt(state, &mut act)
                 })
             } else if now >= *others_turn.get_or_insert(now + GLANCE) {
                 // Wakes this task after the runtime has seen to its other tasks, sockets and timers.
@@ -113,6 +109,9 @@ impl<'a> Watch<'a> {
         if std::mem::take(&mut self.looking) {
             state.watched_until = None;
             state.dialogue.give_up();
+            if state.ready.is_reported() {
+                state.touch();
+            }
         }
     }
 }

@@ -1,11 +1,15 @@
 //! Looking for an answer instead of sleeping: when it is done, and that nothing else suffers.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::thread::{JoinHandle, spawn};
+use std::time::{Duration, Instant};
 
 use enet_tokio::{Batching, Config, DisconnectReason, Event, EventEndpoint, Packet, PeerHandle};
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::common::{BOTH, Pair, config, payload, within};
@@ -202,6 +206,63 @@ async fn a_task_that_is_kept_from_looking_holds_up_nothing() {
     };
     assert_eq!(reason, DisconnectReason::Local);
     assert!(matches!(within(waiting).await, Some(Event::Disconnected { .. })));
+}
+
+/// A server in a thread of its own that echoes, and now and then does nothing else until the client says so.
+fn absent_minded_server(
+    rounds: usize,
+    address: oneshot::Sender<SocketAddr>,
+    mut go_on: mpsc::UnboundedReceiver<()>,
+) -> JoinHandle<()> {
+    spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(within(async {
+            let server = EventEndpoint::bind("127.0.0.1:0", config(Batching::Auto).with_busy_poll(LONG));
+            let server = server.await.unwrap();
+            address.send(server.local_addr()).unwrap();
+            assert!(matches!(server.next_event().await, Some(Event::Connected { .. })));
+            for turn in 1..=rounds * TURNS {
+                let Some(Event::Received { peer, packet, .. }) = server.next_event().await else {
+                    panic!("no question")
+                };
+                server.send(peer, 0, packet).unwrap();
+                if turn % TURNS == 0 {
+                    go_on.recv().await.unwrap();
+                }
+            }
+        }));
+    })
+}
+
+#[tokio::test]
+async fn what_was_found_by_looking_is_answered_although_the_program_turns_to_other_things() {
+    const ROUNDS: usize = 40;
+    let (address, bound) = oneshot::channel();
+    let (go_on, told) = mpsc::unbounded_channel();
+    let server = absent_minded_server(ROUNDS, address, told);
+    let client = EventEndpoint::client(config(Batching::Auto)).unwrap();
+    let host = client.connect(within(bound).await.unwrap(), 1, 0).unwrap();
+    assert!(matches!(
+        within(client.next_event()).await,
+        Some(Event::Connected { .. })
+    ));
+    let mut last_waits = Vec::new();
+    for turn in 1..=ROUNDS * TURNS {
+        let asked = Instant::now();
+        client.send(host, 0, Packet::unreliable("?")).unwrap();
+        assert!(matches!(
+            within(client.next_event()).await,
+            Some(Event::Received { .. })
+        ));
+        if turn % TURNS == 0 {
+            last_waits.push(asked.elapsed());
+            go_on.send(()).unwrap();
+        }
+    }
+    server.join().unwrap();
+    // Else it leaves with the next ping, after up to half a second, whenever the reactor has not noticed the question.
+    let late = last_waits.iter().filter(|wait| **wait > Duration::from_millis(100));
+    assert!(late.count() <= ROUNDS / 10, "{last_waits:?}");
 }
 
 #[tokio::test]
