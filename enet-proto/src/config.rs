@@ -81,9 +81,9 @@ pub struct HostConfig {
     /// much. Default 0: they leave with the next transmission.
     pub ack_delay: Duration,
     /// Whether the PINGs of a peer stand for the own ones to it: who asks is there. As long as nothing is sent but
-    /// acknowledgements, such a peer is pinged every fourth
-    /// [`ping_interval`](crate::PeerMut::set_ping_interval) only, and its round trip time measured as often. It halves what an idle
-    /// connection costs. False is what stock hosts do: both sides ping, each in its own time. Default true.
+    /// acknowledgements and the throttle is not lowered, such a peer is pinged every fourth
+    /// [`ping_interval`](crate::PeerMut::set_ping_interval) only, and its round trip time measured as often. It saves up to half
+    /// of the datagrams of an idle connection. False is what stock hosts do: both sides ping, each in its own time. Default true.
     pub frugal_pings: bool,
     /// Whether a DISCONNECT that wants no acknowledgement, as `close()` of Godot sends it, is only believed when PINGs stay
     /// unanswered for four times the time-out of a command; each one that proved false doubles that, to 64 times or 5 s.

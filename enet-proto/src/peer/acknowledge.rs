@@ -68,7 +68,7 @@ impl Peer {
 
     fn measure(&mut self, now: Time, sample: Duration) {
         if self.round_trip.is_sampled() {
-            self.throttle.adapt(sample, &self.round_trip);
+            self.throttle.adapt(now, sample, &self.round_trip);
         }
         self.round_trip.sample(now, sample, self.throttle.interval());
     }

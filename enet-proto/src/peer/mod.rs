@@ -288,10 +288,18 @@ impl Peer {
         self.agreement.mtu
     }
 
-    /// How much reliable data may be in flight towards the peer, in bytes, before the throttle takes its part.
+    /// How much reliable data may be in flight towards the peer at most, in bytes.
     #[must_use]
     pub fn window(&self) -> u32 {
         self.agreement.window
+    }
+
+    /// How much of the [`window`](Peer::window) may be used now, in bytes: less of it while round trips take longer than they did,
+    /// or a bandwidth limit asks for it, but always a datagram.
+    #[must_use]
+    pub fn usable_window(&self) -> u32 {
+        let window = u64::from(self.agreement.window) * u64::from(self.throttle.window_share());
+        ((window / u64::from(THROTTLE_SCALE)) as u32).max(self.agreement.mtu.into())
     }
 
     /// The other side's limits for what it receives and sends, in bytes per second, 0 for none.
@@ -481,11 +489,14 @@ impl Peer {
     fn ping_due(&self) -> Time {
         let interval = self.ping_interval();
         let usual = self.last_acknowledged + interval;
-        if self.last_asked == Time::ZERO || !self.confirmed || self.silent || self.spoke_since {
+        // A throttle that was lowered rises with acknowledgements alone.
+        let is_throttled = self.throttle.value() < self.throttle.limit();
+        if self.last_asked == Time::ZERO || !self.confirmed || self.silent || self.spoke_since || is_throttled {
             return usual;
         }
-        // Two that ask at the same time never hear of it early enough, so one of them is the more patient.
-        let patience = if self.dialled { interval / 4 } else { interval / 8 };
+        // Two that ask at the same time never hear of it early enough, so one of them is the more patient. And who asks does so an
+        // interval after the last answer, which has been under way for a round trip.
+        let patience = self.round_trip.mean() + if self.dialled { interval / 4 } else { interval / 8 };
         let longest = self.last_acknowledged + interval.saturating_mul(MOST_INTERVALS);
         usual.max(self.last_asked + interval + patience).min(longest)
     }

@@ -7,7 +7,6 @@ use rand::rngs::StdRng;
 
 use super::outbox::{Control, Next, QueuedUnreliable, UnreliableForm, packet_cost};
 use super::retransmission::CommandId;
-use super::throttle::THROTTLE_SCALE;
 use super::{Peer, PeerState};
 use crate::channel::{InFlight, Payload, QueuedReliable};
 use crate::checksum;
@@ -248,7 +247,7 @@ impl Peer {
 
     fn send_reliable(&mut self, cx: &mut Sender<'_>, datagram: &mut Datagram<'_>) -> Step {
         let step = self.fragment_size(cx.config);
-        let window = self.usable_window();
+        let window = self.usable_window() as usize;
         let Some(queued) = self.busy.outbox.reliable.front_mut() else {
             return Step::Done;
         };
@@ -277,12 +276,6 @@ impl Peer {
         };
         self.send_first(cx.now, id, payload, datagram);
         Step::Done
-    }
-
-    /// How much reliable data may be in flight: the window's part that the throttle leaves, but always a datagram.
-    fn usable_window(&self) -> usize {
-        let window = u64::from(self.agreement.window) * u64::from(self.throttle.value()) / u64::from(THROTTLE_SCALE);
-        (window as usize).max(usize::from(self.agreement.mtu))
     }
 
     fn send_first(&mut self, now: Time, id: CommandId, payload: Payload, datagram: &mut Datagram<'_>) {
@@ -315,6 +308,7 @@ impl Peer {
         if !datagram.has_room(size_of_unreliable(queued, step)) {
             return Step::Full;
         }
+        self.spoke_since = true;
         let begun = matches!(queued.form, UnreliableForm::Fragments { next: 1.., .. });
         if !begun && self.throttle.drops(cx.random) {
             self.totals.packets_throttled += 1;
@@ -322,7 +316,6 @@ impl Peer {
             return Step::Done;
         }
         self.loss.sent();
-        self.spoke_since = true;
         if emit_unreliable(datagram.out, queued, step) {
             self.drop_unreliable();
         }

@@ -294,7 +294,7 @@ impl Bounds {
         self.run_until(network, duration, |_| false);
     }
 
-    /// What was just sent for the first time was within the sender's window, and its throttle's part of it.
+    /// What was just sent for the first time was within the sender's window, and the part of it that may be used.
     fn check(&self, network: &Network) {
         let fresh = self.watch.borrow_mut().flights.each_mut().map(InFlight::take_fresh);
         let Some(window) = self.window else { return };
@@ -303,12 +303,9 @@ impl Bounds {
                 continue;
             };
             assert!(peer.window() as usize <= window, "{} of {window}", peer.window());
-            let throttle = peer.statistics().packet_throttle as usize;
-            let usable = (peer.window() as usize * throttle / 32).max(self.mtu);
-            assert!(
-                in_flight <= usable,
-                "{in_flight} in flight of {usable}, throttle {throttle}"
-            );
+            let usable = peer.usable_window() as usize;
+            assert!(usable <= window.max(self.mtu), "{usable} of {window}");
+            assert!(in_flight <= usable, "{in_flight} in flight of {usable}");
         }
     }
 }

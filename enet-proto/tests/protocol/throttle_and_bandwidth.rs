@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use enet_proto::{Host, HostConfig, Packet};
 use enet_sim::wire::{Body, Command, Connect};
-use enet_sim::{Network, Probe, Remote};
+use enet_sim::{Conditions, Network, Probe, Remote, StockClient};
 
 use crate::common::{address, commands, config, count_payloads, ms, payload, secs};
 
@@ -124,6 +124,33 @@ fn the_reference_is_renewed_after_the_interval() {
     // By now 300 ms are what the link takes.
     assert!(probe.host.peer(remote.peer).unwrap().statistics().last_round_trip_time > 200);
     assert_eq!(throttle(&probe.host, &remote), 32);
+}
+
+#[test]
+fn a_throttle_that_a_burst_has_lowered_rises_again_while_idle() {
+    let mut network = Network::new(1);
+    network.set_conditions(Conditions::default().delay(ms(20)));
+    let server = network.add_host(config(|config| config.outgoing_bandwidth = 100_000));
+    let client = StockClient::new(network.address(server), Connect::default());
+    network.add_raw(client);
+    network.run_for(secs(12));
+    let (peer, _) = network.host(server).peers().next().unwrap();
+    let throttle = |network: &Network| network.host(server).peer(peer).unwrap().statistics().packet_throttle;
+    for _ in 0..200 {
+        network.with_host(server, |host| {
+            for _ in 0..10 {
+                host.peer_mut(peer)
+                    .unwrap()
+                    .send(0, Packet::unreliable(payload(0, 1000)))
+                    .unwrap();
+            }
+        });
+        network.run_for(ms(10));
+    }
+    assert!(throttle(&network) < 8, "{}", throttle(&network));
+    // By two with each acknowledgement of a ping, which comes every 540 ms.
+    network.run_for(secs(10));
+    assert_eq!(throttle(&network), 32);
 }
 
 #[test]
@@ -455,7 +482,7 @@ fn below_the_limit_nothing_is_dropped() {
 #[test]
 fn packet_loss_is_measured_every_ten_seconds() {
     let mut pair = enet_sim::Pair::new(1);
-    pair.set_conditions(&enet_sim::Conditions::default().delay(ms(10)).loss(0.2));
+    pair.set_conditions(&Conditions::default().delay(ms(10)).loss(0.2));
     for number in 0..6000 {
         pair.client_sends(0, Packet::reliable(payload(number, 1200))).unwrap();
         pair.run_for(ms(10));
