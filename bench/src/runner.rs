@@ -62,7 +62,7 @@ pub(crate) fn run(scenario: &Scenario, pairs: &[Pair], rounds: usize) -> Vec<Run
 fn run_case(scenario: &Scenario, pair: Pair, seed: u64, thorough: bool) -> Outcome {
     let case = Case {
         pair,
-        workload: scenario.workload.clone(),
+        workload: scenario.workload_of(pair),
         network: scenario.network,
         seed,
         thorough,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use enet_proto::wire::MAXIMUM_WINDOW;
+
 use crate::case::{Implementation, Network, Pair};
 use crate::figure::Figure;
 use crate::side::Mode;
@@ -75,6 +77,16 @@ impl Scenario {
             limit: Duration::from_secs(30),
             point: None,
         }
+    }
+
+    /// What one pair does. Bulk over a bad network is as much more as its window is larger, so that it takes as long for all: in a
+    /// short time beginning and end would count, a round trip each.
+    pub(crate) fn workload_of(&self, pair: Pair) -> Workload {
+        let mut workload = self.workload.clone();
+        if let (Some(_), Workload::Stream { count, .. }) = (self.network, &mut workload) {
+            *count *= u64::from((pair.window() / MAXIMUM_WINDOW).max(1));
+        }
+        workload
     }
 
     fn shows(mut self, figures: &[Figure]) -> Scenario {
@@ -396,7 +408,7 @@ fn lossy_bulk(percent: u32, mebibytes: u64) -> Scenario {
     };
     Scenario::new(
         format!("loss-{percent}-bulk"),
-        format!("Bulk of {mebibytes} MiB at {percent} % loss each way, 40 ms round trip"),
+        format!("Bulk of {mebibytes} MiB for each 64 KiB of window, {percent} % loss each way, 40 ms round trip"),
         workload,
     )
     .shows(&[
