@@ -13,7 +13,7 @@ use crate::intercept::Intercept;
 #[non_exhaustive]
 pub enum Batching {
     /// Many at a time where the kernel can: segmentation offload (GSO), receive offload (GRO) and `recvmmsg` on Linux and
-    /// Android, single calls elsewhere or when the kernel turns out not to.
+    /// Android, `sendmmsg` on Linux, single calls elsewhere or when the kernel turns out not to.
     #[default]
     Auto,
     /// One system call for each datagram.

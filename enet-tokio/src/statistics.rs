@@ -20,7 +20,7 @@ pub struct EndpointStatistics {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SocketStatistics {
-    /// System calls made to send, each for one datagram or a batch.
+    /// System calls made to send, each for one datagram or several.
     pub send_calls: u64,
     /// System calls made to receive, those included that brought nothing.
     pub receive_calls: u64,

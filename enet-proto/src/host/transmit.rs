@@ -62,6 +62,12 @@ impl Host {
         None
     }
 
+    /// Whether [`poll_transmit`](Self::poll_transmit) is likely to fill a buffer, as somebody waits for a turn. Only
+    /// `poll_transmit` knows for sure, but asking this costs next to nothing.
+    pub fn may_transmit(&self) -> bool {
+        !self.ready.is_empty() || !self.loose.is_empty()
+    }
+
     pub(super) fn sender(&mut self) -> Sender<'_> {
         Sender {
             now: self.now,

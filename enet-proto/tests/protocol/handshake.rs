@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use enet_proto::{ConnectError, DisconnectReason, Event, Host, HostConfig, Packet, PeerState};
+use enet_proto::{ConnectError, DisconnectReason, Event, Host, HostConfig, Packet, PeerState, Time};
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, NO_PEER};
 use enet_sim::{Network, Observed, Pair, Probe, Random, Sent, Stage, StockClient, StockState};
 
@@ -837,4 +837,21 @@ fn a_lost_verify_is_had_by_asking_again() {
 #[test]
 fn a_lost_ack_of_verify_is_made_good() {
     connect_losing(|body| matches!(body, Body::Acknowledge { .. }));
+}
+
+#[test]
+fn a_host_tells_whether_it_may_have_something_to_send() {
+    let mut host = Host::new(HostConfig::default(), [7; 32], Time::ZERO);
+    let mut buffer = Vec::new();
+    assert!(!host.may_transmit());
+    for number in 1..=3 {
+        host.connect(address(number), 1, 0).unwrap();
+    }
+    for left in (0..3).rev() {
+        assert!(host.may_transmit());
+        assert!(host.poll_transmit(Time::ZERO, 1, &mut buffer).is_some());
+        assert_eq!(host.may_transmit(), left > 0);
+    }
+    host.send_raw(address(1), "anybody?".into());
+    assert!(host.may_transmit());
 }

@@ -243,27 +243,35 @@ impl State {
             return Outflow::Ended;
         };
         let batch = socket.max_datagrams(usize::from(host.config().mtu));
+        let gathers = socket.gathers() && !impairment.is_on();
         let mut taken = 0;
         loop {
-            if outgoing.is_empty() {
+            // What could not be sent before comes first. A single datagram is put aside as long as the protocol has more at hand.
+            let mut gathering = outgoing.is_empty();
+            while gathering {
                 if taken >= budget {
                     return Outflow::More;
                 }
                 let Some(transmit) = host.poll_transmit(now, batch, &mut outgoing.buffer) else {
+                    if !outgoing.is_empty() {
+                        break;
+                    }
                     match impairment.next_outgoing(now) {
                         Some((to, datagram)) => outgoing.load(to, &datagram),
                         None => return Outflow::Idle,
                     }
                     taken += 1;
-                    continue;
+                    break;
                 };
                 outgoing.begin(&transmit);
-                dialogue.said(transmit.destination, outgoing.datagrams());
-                taken += outgoing.datagrams();
+                let datagrams = outgoing.datagrams();
+                dialogue.said(transmit.destination, datagrams);
+                taken += datagrams;
                 if impairment.is_on() {
                     outgoing.drain(|to, datagram| impairment.depart(now, to, datagram));
                     continue;
                 }
+                gathering = gathers && taken < budget && host.may_transmit() && outgoing.gather();
             }
             match socket.send(outgoing) {
                 Sent::Done => {}

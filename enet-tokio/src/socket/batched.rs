@@ -51,22 +51,12 @@ impl Batched {
         self.state.max_gso_segments()
     }
 
-    /// Sends `contents`, datagrams of `outgoing`'s segment size.
-    pub(super) fn send(
-        &self,
-        socket: &UdpSocket,
-        to: SocketAddr,
-        outgoing: &Outgoing,
-        contents: &[u8],
-    ) -> io::Result<()> {
-        if contents.len() <= outgoing.segment_size() {
-            // Without the control messages that a batch needs.
-            return socket.send_to(contents, to).map(drop);
-        }
+    /// Sends the batch that is left in the buffer of `outgoing`.
+    pub(super) fn send(&self, socket: &UdpSocket, to: SocketAddr, outgoing: &Outgoing) -> io::Result<()> {
         let transmit = Transmit {
             destination: to,
             ecn: None,
-            contents,
+            contents: outgoing.rest(),
             segment_size: Some(outgoing.segment_size()),
             src_ip: None,
         };

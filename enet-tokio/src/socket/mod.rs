@@ -9,7 +9,10 @@ pub(crate) mod address;
 mod batched;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod buffers;
+mod gathered;
 mod log;
+#[cfg(target_os = "linux")]
+mod multiple;
 mod outgoing;
 mod plain;
 mod readiness;
@@ -243,58 +246,81 @@ impl Socket {
         let _ = self.io.read(|| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     }
 
+    /// Whether single datagrams to several destinations can leave in one system call.
+    pub(crate) fn gathers(&self) -> bool {
+        cfg!(target_os = "linux") && !matches!(self.path, Path::Plain(_))
+    }
+
     /// Sends what is left of `outgoing`.
     pub(crate) fn send(&mut self, outgoing: &mut Outgoing) -> Sent {
-        // A batch that the kernel refuses is tried one by one: some paths and drivers cannot do segmentation.
-        let mut split = false;
+        // So many are tried one by one, as the kernel has refused them together: some paths and drivers cannot do segmentation, and
+        // in a crowd somebody may be out of reach.
+        let mut alone: usize = 0;
         while !outgoing.is_empty() {
-            let single = outgoing.first().len();
-            let bytes = if split { single } else { self.largest_send(outgoing) };
+            let count = if alone > 0 { 1 } else { self.largest_send(outgoing) };
             self.statistics.send_calls += 1;
-            match self.send_some(outgoing, bytes) {
-                Ok(()) => outgoing.advance(bytes),
+            match self.send_some(outgoing, count) {
+                Ok(sent) => {
+                    outgoing.advance(sent);
+                    alone = alone.saturating_sub(sent);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.statistics.sends_delayed += 1;
                     return Sent::Blocked;
                 }
                 Err(error) if is_fatal(&error) => return Sent::Broken(error),
-                Err(error) if bytes > single => {
+                // The error is that of the first; the others may well leave.
+                Err(_) if count > 1 && outgoing.is_gathered() => alone = 1,
+                Err(error) if count > 1 => {
                     self.log.note(
                         "a batch was refused and goes out one by one",
                         Some(outgoing.destination()),
                         &error,
                     );
-                    split = true;
+                    alone = count;
                 }
                 Err(error) => {
                     self.statistics.send_errors += 1;
                     self.log.note("sending failed", Some(outgoing.destination()), &error);
-                    outgoing.advance(bytes);
+                    outgoing.advance(1);
+                    alone = alone.saturating_sub(1);
                 }
             }
         }
         Sent::Done
     }
 
+    /// How many of the next datagrams to try to send in one system call.
     fn largest_send(&self, outgoing: &Outgoing) -> usize {
         match &self.path {
-            Path::Plain(_) => outgoing.first().len(),
+            Path::Plain(_) => 1,
+            #[cfg(target_os = "linux")]
+            Path::Batched(_) if outgoing.is_gathered() => outgoing.singles().count(),
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            Path::Batched(batched) if batched.max_segments() < outgoing.datagrams() => outgoing.first().len(),
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            Path::Batched(_) => outgoing.rest().len(),
+            Path::Batched(batched) => match outgoing.datagrams() {
+                fitting if fitting <= batched.max_segments() => fitting,
+                _ => 1,
+            },
         }
     }
 
-    /// One system call for the next `bytes` of `outgoing`.
-    fn send_some(&self, outgoing: &Outgoing, bytes: usize) -> io::Result<()> {
-        let to = self.family.for_socket(outgoing.destination());
-        let contents = &outgoing.rest()[..bytes];
-        match &self.path {
-            Path::Plain(_) => self.io.send(contents, to),
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            Path::Batched(batched) => batched.send(self.io.socket(), to, outgoing, contents),
+    /// One system call for the next `count` datagrams of `outgoing`. Returns how many of them have left.
+    fn send_some(&self, outgoing: &Outgoing, count: usize) -> io::Result<usize> {
+        let (to, datagram) = outgoing.first();
+        let to = self.family.for_socket(to);
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let (Path::Batched(batched), 2..) = (&self.path, count) {
+            #[cfg(target_os = "linux")]
+            if outgoing.is_gathered() {
+                let addressed = outgoing
+                    .singles()
+                    .map(|(to, datagram)| (self.family.for_socket(to), datagram));
+                return multiple::send(self.io.socket(), addressed);
+            }
+            return batched.send(self.io.socket(), to, outgoing).map(|()| count);
         }
+        // One alone, without the headers that several need.
+        self.io.send(datagram, to).map(|()| count)
     }
 
     /// Whether the kernel has room again; if not, the task will be woken when it has.

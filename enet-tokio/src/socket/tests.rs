@@ -139,6 +139,116 @@ async fn a_batch_that_the_kernel_refuses_goes_out_one_by_one() {
     assert!(received.iter().all(|(_, datagram)| datagram.len() == 1392));
 }
 
+/// Single datagrams, all but the last of them put aside.
+fn gathered(datagrams: impl IntoIterator<Item = (SocketAddr, Vec<u8>)>) -> Outgoing {
+    let mut outgoing = Outgoing::default();
+    for (to, datagram) in datagrams {
+        assert!(outgoing.is_empty() || outgoing.gather());
+        outgoing.load(to, &datagram);
+    }
+    outgoing
+}
+
+#[tokio::test]
+async fn what_is_gathered_for_a_crowd_leaves_together() {
+    for batching in BOTH {
+        let mut a = socket("127.0.0.1:0", batching);
+        let mut crowd: Vec<Socket> = (0..16).map(|_| socket("127.0.0.1:0", batching)).collect();
+        let addresses: Vec<SocketAddr> = crowd.iter().map(Socket::local_address).collect();
+        let datagrams = (0..32_u8).map(|number| {
+            (
+                addresses[usize::from(number) % 16],
+                vec![number; usize::from(number) + 1],
+            )
+        });
+        send(&mut a, gathered(datagrams)).await;
+        for (number, member) in (0..).zip(&mut crowd) {
+            let received: Vec<Bytes> = receive(member, 2)
+                .await
+                .into_iter()
+                .map(|(_, datagram)| datagram)
+                .collect();
+            assert_eq!(
+                received,
+                [
+                    vec![number; usize::from(number) + 1],
+                    vec![number + 16; usize::from(number) + 17]
+                ]
+            );
+        }
+        assert_eq!(a.statistics().send_calls, if a.gathers() { 1 } else { 32 });
+    }
+}
+
+#[tokio::test]
+async fn a_dual_stack_socket_reaches_a_crowd_of_both_families() {
+    let mut dual = socket("[::]:0", Batching::Auto);
+    let mut others =
+        ["127.0.0.1:0", "[::1]:0", "127.0.0.1:0", "[::1]:0"].map(|address| socket(address, Batching::Auto));
+    let addresses = others.each_ref().map(Socket::local_address);
+    send(
+        &mut dual,
+        gathered(addresses.map(|to| (to, to.to_string().into_bytes()))),
+    )
+    .await;
+    for (other, address) in others.iter_mut().zip(addresses) {
+        assert_eq!(&receive(other, 1).await[0].1[..], address.to_string().as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_in_a_crowd_costs_nobody_else_a_datagram() {
+    for batching in BOTH {
+        let (mut a, mut b) = (socket("127.0.0.1:0", batching), socket("127.0.0.1:0", batching));
+        let fine = b.local_address();
+        // A socket bound to the loopback address has no way out, and none to the other family.
+        let (no_way, other_family) = ("192.0.2.77:9".parse().unwrap(), "[::1]:9".parse().unwrap());
+        let destinations = [no_way, fine, fine, no_way, other_family, fine, no_way];
+        let datagrams = (0..).zip(destinations).map(|(number, to)| (to, vec![number]));
+        send(&mut a, gathered(datagrams)).await;
+        let received: Vec<u8> = receive(&mut b, 3)
+            .await
+            .iter()
+            .map(|(_, datagram)| datagram[0])
+            .collect();
+        assert_eq!(received, [1, 2, 5]);
+        assert_eq!(a.statistics().send_errors, 4);
+    }
+}
+
+#[tokio::test]
+async fn single_datagrams_and_batches_for_one_peer_arrive_in_order() {
+    for batching in BOTH {
+        let (mut a, mut b) = (socket("127.0.0.1:0", batching), socket("127.0.0.1:0", batching));
+        let to = b.local_address();
+        let mut out = gathered([(to, vec![0; 50]), (to, vec![1; 50])]);
+        assert!(out.gather());
+        // More than the kernel takes as one batch, and less.
+        for batch in [60, 3] {
+            out.buffer.clear();
+            (0..batch).for_each(|number| out.buffer.extend([number; 1392]));
+            out.begin(&Transmit {
+                destination: to,
+                segment_size: 1392,
+                size: out.buffer.len(),
+            });
+            assert!(!out.gather(), "a batch is not put aside");
+            while !out.is_empty() {
+                assert!(matches!(a.send(&mut out), Sent::Done));
+            }
+        }
+        out.load(to, b"the last");
+        send(&mut a, out).await;
+        let received: Vec<u8> = receive(&mut b, 66)
+            .await
+            .iter()
+            .map(|(_, datagram)| datagram[0])
+            .collect();
+        let expected: Vec<u8> = (0..2).chain(0..60).chain(0..3).chain([b't']).collect();
+        assert_eq!(received, expected);
+    }
+}
+
 #[tokio::test]
 async fn receiving_stops_at_its_budget_and_goes_on_later() {
     for batching in BOTH {
@@ -225,6 +335,54 @@ async fn a_datagram_that_the_kernel_has_no_room_for_waits_until_it_has() {
     });
     send(&mut socket, blocked).await;
     reader.join().unwrap();
+    assert_eq!(socket.statistics().send_errors, 0);
+}
+
+/// A socket that sends over a pair of sockets which keep datagrams apart and have a small buffer, and the other end of it.
+#[cfg(target_os = "linux")]
+fn narrow() -> (Socket, std::os::unix::net::UnixDatagram) {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    let mut socket = socket("127.0.0.1:0", Batching::Auto);
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (end, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    let posing = std::net::UdpSocket::from(end);
+    SockRef::from(&posing).set_send_buffer_size(0).unwrap();
+    socket.io = Io::new(posing).unwrap();
+    (socket, other.into())
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn gathered_datagrams_that_have_to_wait_leave_once_and_in_order() {
+    let (mut socket, other) = narrow();
+    let to = socket.local_address();
+    let mut blocked = gathered((0..32).map(|number| (to, vec![number; 100])));
+    assert!(matches!(socket.send(&mut blocked), Sent::Blocked));
+    assert_eq!(socket.statistics().sends_delayed, 1);
+    let before = socket.statistics().send_calls;
+    assert!(before > 1, "some have left");
+    assert!(matches!(socket.send(&mut blocked), Sent::Blocked));
+    assert!(!blocked.is_empty());
+
+    let mut received = Vec::new();
+    let mut buffer = [0; 200];
+    let mut read = |received: &mut Vec<u8>| {
+        while let Ok(length) = other.recv(&mut buffer) {
+            assert_eq!(length, 100);
+            received.push(buffer[0]);
+        }
+    };
+    loop {
+        read(&mut received);
+        match socket.send(&mut blocked) {
+            Sent::Done => break,
+            Sent::Blocked => {}
+            Sent::Broken(error) => panic!("{error}"),
+        }
+    }
+    read(&mut received);
+    assert_eq!(received, (0..32).collect::<Vec<u8>>());
     assert_eq!(socket.statistics().send_errors, 0);
 }
 

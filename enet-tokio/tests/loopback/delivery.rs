@@ -1,4 +1,6 @@
-use enet_tokio::{Batching, Packet, PacketMode};
+use std::net::SocketAddr;
+
+use enet_tokio::{Batching, Endpoint, Packet, PacketMode};
 
 use crate::common::{BOTH, Pair, config, payload, within};
 
@@ -150,6 +152,53 @@ async fn packets_sent_together_share_datagrams() {
         "{datagrams} datagrams for {COUNT} packets"
     );
     assert!(after.socket.send_calls - before.socket.send_calls <= datagrams);
+}
+
+#[tokio::test]
+async fn a_crowd_is_told_with_few_system_calls() {
+    const CROWD: usize = 40;
+    for batching in BOTH {
+        let server = Endpoint::bind("[::]:0", config(batching)).await.unwrap();
+        let mut crowd = Vec::new();
+        for index in 0..CROWD {
+            let client = Endpoint::client(config(batching)).unwrap();
+            let host = ["127.0.0.1", "::1"][index % 2].parse().unwrap();
+            let address = SocketAddr::new(host, server.local_addr().port());
+            let (dialled, accepted) =
+                within(async { tokio::join!(client.connect(address, 1, 0), server.accept()) }).await;
+            crowd.push((client, dialled.unwrap(), accepted.unwrap()));
+        }
+        for round in 0..10 {
+            let before = server.statistics();
+            for (index, (_, _, accepted)) in crowd.iter().enumerate() {
+                // One in eight hears more than fits in a datagram.
+                let size = if index % 8 == 7 { 5000 } else { 64 };
+                accepted
+                    .try_send(0, Packet::unreliable(payload(index + round, size)))
+                    .unwrap();
+                accepted
+                    .try_send(0, Packet::unreliable(payload(index + round, 10)))
+                    .unwrap();
+            }
+            for (index, (_, dialled, _)) in crowd.iter().enumerate() {
+                let size = if index % 8 == 7 { 5000 } else { 64 };
+                for size in [size, 10] {
+                    assert_eq!(
+                        within(dialled.recv()).await.unwrap().1.data,
+                        payload(index + round, size)
+                    );
+                }
+            }
+            let after = server.statistics();
+            let datagrams = after.host.datagrams_sent - before.host.datagrams_sent;
+            let calls = after.socket.send_calls - before.socket.send_calls;
+            assert!(datagrams >= CROWD as u64);
+            if cfg!(target_os = "linux") && batching == Batching::Auto {
+                assert!(calls <= datagrams / 3, "{calls} calls for {datagrams} datagrams");
+            }
+            assert_eq!(after.socket.send_errors, 0);
+        }
+    }
 }
 
 #[tokio::test]
