@@ -1,10 +1,10 @@
-//! How connections come to be, and how they do not.
+//! How connections come to be, and how they do not, seen from the host that answers.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use enet_proto::{ConnectError, DisconnectReason, Event, Host, HostConfig, Packet, PeerState, Time};
+use enet_proto::{Event, HostConfig, Packet, PeerState};
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, NO_PEER};
 use enet_sim::{Network, Observed, Pair, Probe, Random, Sent, Stage, StockClient, StockState};
 
@@ -25,45 +25,6 @@ fn verify_of(sent: &[Sent]) -> Connect {
             },
         ] => verify,
         ref other => panic!("one VERIFY was expected, not {other:?}"),
-    }
-}
-
-/// A host that dials, and its CONNECT.
-fn dialling(channels: usize, data: u32, settings: HostConfig) -> (Probe, Sent, Connect) {
-    let mut probe = Probe::new(settings);
-    let mut sent = probe.act(|host| {
-        host.connect(address(1), channels, data).unwrap();
-    });
-    let Some(first) = sent.pop() else {
-        panic!("a CONNECT was expected")
-    };
-    assert!(sent.is_empty(), "one datagram");
-    match first.datagram.commands[..] {
-        [
-            Command {
-                body: Body::Connect(connect),
-                ..
-            },
-        ] => (probe, first, connect),
-        ref other => panic!("one CONNECT was expected, not {other:?}"),
-    }
-}
-
-/// A server's answer to a CONNECT.
-fn verify_datagram(probe: &Probe, verify: Connect, to: u16) -> Datagram {
-    Datagram::to(to, verify.incoming_session)
-        .sent_at(probe.wire_time())
-        .with(Command::control(1, Body::Verify(verify)))
-}
-
-/// VERIFY's fields as a server fills them in that accepts everything.
-fn accepting(connect: &Connect) -> Connect {
-    Connect {
-        peer_id: 0x321,
-        incoming_session: 0,
-        outgoing_session: 0,
-        data: 0,
-        ..*connect
     }
 }
 
@@ -93,95 +54,6 @@ fn both_sides_are_told_of_a_connection_with_its_data() {
         );
         assert_eq!(peer.connect_data(), 0xABCD);
     }
-}
-
-#[test]
-fn connect_says_what_the_program_asked_for() {
-    let settings = config(|config| {
-        config.mtu = 900;
-        config.incoming_bandwidth = 100_000;
-        config.outgoing_bandwidth = 200_000;
-    });
-    let (_, sent, connect) = dialling(7, 99, settings);
-    assert_eq!((sent.to, sent.datagram.peer_id), (address(1), NO_PEER));
-    assert!(sent.datagram.sent_time.is_some());
-    let command = &sent.datagram.commands[0];
-    assert_eq!(
-        (
-            command.acknowledge,
-            command.unsequenced,
-            command.channel,
-            command.number
-        ),
-        (true, false, CONTROL, 1)
-    );
-    let expected = Connect {
-        peer_id: connect.peer_id,
-        connect_id: connect.connect_id,
-        mtu: 900,
-        window: 200_000 / 65_536 * 4096,
-        channels: 7,
-        incoming_bandwidth: 100_000,
-        outgoing_bandwidth: 200_000,
-        data: 99,
-        ..Connect::default()
-    };
-    assert_eq!(connect, expected);
-    assert!(connect.peer_id < NO_PEER);
-}
-
-#[test]
-fn an_unanswered_connect_is_resent_after_500_ms_then_doubling_and_given_up() {
-    let (mut probe, first, _) = dialling(1, 0, HostConfig::default());
-    let start = first.at;
-    let sent = probe.advance(secs(40));
-    let after: Vec<u64> = sent
-        .iter()
-        .map(|sent| sent.at.saturating_since(start).as_millis() as u64)
-        .collect();
-    assert_eq!(after[..5], [500, 1500, 3500, 7500, 15_500]);
-    let events = probe.events();
-    assert!(
-        matches!(
-            events[..],
-            [Event::Disconnected {
-                reason: DisconnectReason::TimedOut,
-                ..
-            }]
-        ),
-        "{events:?}"
-    );
-    assert_eq!(probe.host.poll_timeout(), None);
-    assert_eq!(probe.host.peers().count(), 0);
-}
-
-#[test]
-fn a_connection_has_1_to_255_channels() {
-    let mut probe = Probe::new(HostConfig::default());
-    for channels in [0, 256] {
-        let result = probe.host.connect(address(1), channels, 0);
-        assert_eq!(result, Err(ConnectError::InvalidChannelCount(channels)));
-    }
-    assert!(probe.host.connect(address(1), 255, 0).is_ok());
-}
-
-#[test]
-fn a_host_without_a_free_slot_dials_nobody() {
-    let mut probe = Probe::new(config(|config| config.max_peers = 1));
-    assert!(probe.host.connect(address(1), 1, 0).is_ok());
-    assert_eq!(probe.host.connect(address(2), 1, 0), Err(ConnectError::NoFreeSlot));
-}
-
-#[test]
-fn a_new_mtu_is_for_the_connections_after_it() {
-    let mut probe = Probe::new(HostConfig::default());
-    let before = probe.join(address(1), Connect::default());
-    probe.host.set_mtu(700);
-    let after = probe.join(address(2), Connect::default());
-    let mtu = |peer| probe.host.peer(peer).unwrap().mtu();
-    assert_eq!((mtu(before.peer), mtu(after.peer)), (1392, 700));
-    probe.host.set_mtu(0);
-    assert_eq!(probe.host.config().mtu, 576, "the protocol's minimum");
 }
 
 #[test]
@@ -635,175 +507,6 @@ fn one_address_can_have_several_connections_with_ids_of_their_own() {
     }
 }
 
-#[test]
-fn the_client_takes_the_smaller_of_everything_and_acknowledges() {
-    let (mut probe, _, connect) = dialling(9, 0, HostConfig::default());
-    let verify = Connect {
-        mtu: 700,
-        window: 5000,
-        channels: 4,
-        incoming_session: 2,
-        outgoing_session: 3,
-        ..accepting(&connect)
-    };
-    let sent = probe.receive(address(1), &verify_datagram(&probe, verify, connect.peer_id));
-    assert_eq!(acknowledged(&sent), [(CONTROL, 1)]);
-    assert_eq!((sent[0].datagram.peer_id, sent[0].datagram.session), (0x321, 3));
-    let events = probe.events();
-    let [Event::Connected { peer, data: 0 }] = events[..] else {
-        panic!("{events:?}")
-    };
-    let peer = probe.host.peer(peer).unwrap();
-    assert_eq!((peer.mtu(), peer.channel_count(), peer.window()), (700, 4, 5000));
-    let resent = probe.advance(ms(450));
-    assert!(
-        !commands(&resent)
-            .iter()
-            .any(|command| matches!(command.body, Body::Connect(_))),
-        "CONNECT is done with"
-    );
-}
-
-#[test]
-fn a_verify_that_does_not_fit_ends_the_attempt() {
-    type Spoil = fn(&mut Connect);
-    let spoils: [(&str, Spoil); 5] = [
-        ("interval", |verify| verify.throttle_interval += 1),
-        ("acceleration", |verify| verify.throttle_acceleration += 1),
-        ("deceleration", |verify| verify.throttle_deceleration += 1),
-        ("no channels", |verify| verify.channels = 0),
-        ("many channels", |verify| verify.channels = 256),
-    ];
-    for (name, spoil) in spoils {
-        let (mut probe, _, connect) = dialling(2, 0, HostConfig::default());
-        let mut verify = accepting(&connect);
-        spoil(&mut verify);
-        probe.receive(address(1), &verify_datagram(&probe, verify, connect.peer_id));
-        let events = probe.events();
-        assert!(
-            matches!(
-                events[..],
-                [Event::Disconnected {
-                    reason: DisconnectReason::Refused,
-                    ..
-                }]
-            ),
-            "{name}: {events:?}"
-        );
-        assert_eq!(probe.host.peers().count(), 0, "{name}");
-    }
-}
-
-#[test]
-fn verify_from_another_address_is_not_heard() {
-    let (mut probe, _, connect) = dialling(2, 0, HostConfig::default());
-    let datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id);
-    assert!(probe.receive(address(2), &datagram).is_empty());
-    assert!(probe.events().is_empty());
-}
-
-#[test]
-fn a_host_that_dials_everyone_takes_the_address_of_the_first_that_answers() {
-    let mut probe = Probe::new(HostConfig::default());
-    let everyone: SocketAddr = "255.255.255.255:7777".parse().unwrap();
-    let sent = probe.act(|host: &mut Host| {
-        host.connect(everyone, 2, 0).unwrap();
-    });
-    let Body::Connect(connect) = sent[0].datagram.commands[0].body else {
-        panic!("{sent:?}")
-    };
-    let datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id);
-    let answers = probe.receive(address(3), &datagram);
-    assert_eq!(answers[0].to, address(3));
-    let events = probe.events();
-    let [Event::Connected { peer, .. }] = events[..] else {
-        panic!("{events:?}")
-    };
-    assert_eq!(probe.host.peer(peer).unwrap().address(), address(3));
-}
-
-#[test]
-fn who_answers_everyone_s_call_with_anything_but_a_verify_is_not_taken_for_the_server() {
-    let mut probe = Probe::new(HostConfig::default());
-    let everyone: SocketAddr = "255.255.255.255:7777".parse().unwrap();
-    let sent = probe.act(|host: &mut Host| {
-        host.connect(everyone, 2, 0).unwrap();
-    });
-    let Body::Connect(connect) = sent[0].datagram.commands[0].body else {
-        panic!("{sent:?}")
-    };
-    let ping = Datagram::to(connect.peer_id, 0).with(Command::control(1, Body::Ping));
-    let mut foreign = accepting(&connect);
-    foreign.connect_id ^= 1;
-    let foreign = verify_datagram(&probe, foreign, connect.peer_id);
-    let bytes = [
-        ping.encode(),
-        foreign.encode(),
-        vec![0x80 | (connect.peer_id >> 8) as u8, connect.peer_id as u8].into(),
-    ];
-    for bytes in bytes {
-        assert!(probe.receive_bytes(address(4), bytes).is_empty());
-        let (_, peer) = probe.host.peers().next().unwrap();
-        assert_eq!(peer.address(), everyone);
-    }
-    assert!(probe.host.statistics().dropped.unknown_peer >= 2);
-    let datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id);
-    let answers = probe.receive(address(3), &datagram);
-    assert_eq!(answers[0].to, address(3));
-    assert!(matches!(probe.events()[..], [Event::Connected { .. }]));
-}
-
-#[test]
-fn a_verify_of_another_attempt_is_ignored() {
-    let (mut probe, _, connect) = dialling(2, 0, HostConfig::default());
-    let mut foreign = accepting(&connect);
-    foreign.connect_id ^= 1;
-    let datagram = verify_datagram(&probe, foreign, connect.peer_id);
-    assert!(probe.receive(address(1), &datagram).is_empty());
-    assert!(probe.events().is_empty());
-    let datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id);
-    probe.receive(address(1), &datagram);
-    assert!(matches!(probe.events()[..], [Event::Connected { .. }]));
-}
-
-/// A DISCONNECT to a host that is dialling.
-fn dismiss(connect: &Connect) -> Datagram {
-    let command = Command {
-        acknowledge: false,
-        unsequenced: true,
-        ..Command::control(0, Body::Disconnect { data: 7 })
-    };
-    Datagram::to(connect.peer_id, 0).with(command)
-}
-
-#[test]
-fn a_dismissal_while_connecting_is_doubted_until_the_next_connect_is_not_answered() {
-    let (mut probe, _, connect) = dialling(2, 0, HostConfig::default());
-    probe.receive(address(1), &dismiss(&connect));
-    assert!(probe.events().is_empty());
-    let sent = probe.advance(ms(600));
-    assert!(matches!(commands(&sent)[0].body, Body::Connect(_)));
-    assert!(probe.events().is_empty());
-    probe.advance(ms(2000));
-    let events = probe.events();
-    let [Event::Disconnected { reason, .. }] = events[..] else {
-        panic!("{events:?}")
-    };
-    assert_eq!(reason, DisconnectReason::Remote { data: 7 });
-}
-
-#[test]
-fn who_is_answered_after_a_forged_dismissal_is_connected_and_stays() {
-    let (mut probe, _, connect) = dialling(2, 0, HostConfig::default());
-    probe.receive(address(1), &dismiss(&connect));
-    probe.advance(ms(600));
-    let datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id);
-    probe.receive(address(1), &datagram);
-    assert!(matches!(probe.events()[..], [Event::Connected { .. }]));
-    probe.advance(secs(3));
-    assert!(probe.events().is_empty());
-}
-
 /// Connects over a network that loses the first datagram for which `lost` holds.
 fn connect_losing(lost: fn(&Body) -> bool) {
     let mut network = Network::new(1);
@@ -837,21 +540,4 @@ fn a_lost_verify_is_had_by_asking_again() {
 #[test]
 fn a_lost_ack_of_verify_is_made_good() {
     connect_losing(|body| matches!(body, Body::Acknowledge { .. }));
-}
-
-#[test]
-fn a_host_tells_whether_it_may_have_something_to_send() {
-    let mut host = Host::new(HostConfig::default(), [7; 32], Time::ZERO);
-    let mut buffer = Vec::new();
-    assert!(!host.may_transmit());
-    for number in 1..=3 {
-        host.connect(address(number), 1, 0).unwrap();
-    }
-    for left in (0..3).rev() {
-        assert!(host.may_transmit());
-        assert!(host.poll_transmit(Time::ZERO, 1, &mut buffer).is_some());
-        assert_eq!(host.may_transmit(), left > 0);
-    }
-    host.send_raw(address(1), "anybody?".into());
-    assert!(host.may_transmit());
 }

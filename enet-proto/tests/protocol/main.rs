@@ -7,6 +7,7 @@ mod common;
 mod bad_input;
 mod compressed;
 mod delivery;
+mod dialling;
 mod disconnect;
 mod drop_log;
 mod flood;
