@@ -152,9 +152,10 @@ impl EventEndpoint {
     /// ([`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data)).
     pub fn send(&self, peer: PeerHandle, channel: u8, packet: Packet) -> Result<(), SendError> {
         self.handle.act(|state| {
+            let mut peer = state.host.peer_mut(peer).ok_or(SendError::NotConnected)?;
+            peer.send(channel, packet)?;
             state.dialogue.answered();
-            let peer = state.host.peer_mut(peer);
-            peer.map_or(Err(SendError::NotConnected), |mut peer| peer.send(channel, packet))
+            Ok(())
         })
     }
 
