@@ -81,7 +81,7 @@ impl Host {
 
     fn set_throttle_limit(&mut self, handle: super::PeerHandle, limit: u32) {
         if let Some(peer) = self.peers.get_mut(handle) {
-            peer.throttle.set_limit(limit);
+            peer.limit_throttle(limit);
             peer.queued_since_round = 0;
         }
     }

@@ -68,9 +68,17 @@ impl Peer {
 
     fn measure(&mut self, now: Time, sample: Duration) {
         if self.round_trip.is_sampled() {
-            self.throttle.adapt(now, sample, &self.round_trip);
+            let verdict = self.throttle.adapt(sample, &self.round_trip);
+            self.window_share
+                .acknowledged(now, sample, verdict, self.throttle.steps());
         }
         self.round_trip.sample(now, sample, self.throttle.interval());
+    }
+
+    /// Sets the most that the throttle may rise to, and the window's share with it.
+    pub(crate) fn limit_throttle(&mut self, limit: u32) {
+        self.throttle.set_limit(limit);
+        self.window_share.limit(self.throttle.limit());
     }
 
     /// Puts packets held back by the receiver's windows in line again, before all others.
@@ -117,6 +125,7 @@ impl Peer {
                 let resend_due = command.resend_due.take();
                 command.datagram = 0;
                 self.loss.lost();
+                self.window_share.lost();
                 self.busy.retransmission.queue(id, resend_due);
             }
             self.trim_retransmission();
@@ -133,6 +142,7 @@ impl Peer {
                 command.datagram = 0;
                 let sent = command.sent;
                 self.loss.lost();
+                self.window_share.lost();
                 self.busy.retransmission.note_due(sent);
                 self.busy.retransmission.queue(id, None);
             }

@@ -10,6 +10,7 @@ mod round_trip;
 mod send;
 mod throttle;
 mod transmit;
+mod window;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use round_trip::RoundTrip;
 use throttle::Throttle;
 pub(crate) use throttle::{THROTTLE_SCALE, sending_window, window_for};
 pub(crate) use transmit::{Sender, largest_header, seal};
+use window::WindowShare;
 
 use crate::channel::{Channels, Outgoing, UnsequencedWindow};
 use crate::config::HostConfig;
@@ -150,6 +152,7 @@ pub struct Peer {
     datagram: u64,
     round_trip: RoundTrip,
     pub(crate) throttle: Throttle,
+    window_share: WindowShare,
     loss: PacketLoss,
     /// False on the dialling side from the answer until the first acknowledgement: the other side may not know yet that it was
     /// heard.
@@ -241,6 +244,7 @@ impl Peer {
             datagram: 0,
             round_trip: RoundTrip::default(),
             throttle: Throttle::default(),
+            window_share: WindowShare::default(),
             loss: PacketLoss::default(),
             last_acknowledged: now,
             last_asked: Time::ZERO,
@@ -295,11 +299,11 @@ impl Peer {
     }
 
     /// How much of the [`window`](Peer::window) may be used now, in bytes: less of it while round trips take longer than they did,
-    /// or a bandwidth limit asks for it, but always a datagram.
+    /// much is lost or a bandwidth limit asks for it, but always a datagram.
     #[must_use]
     pub fn usable_window(&self) -> u32 {
-        let window = u64::from(self.agreement.window) * u64::from(self.throttle.window_share());
-        ((window / u64::from(THROTTLE_SCALE)) as u32).max(self.agreement.mtu.into())
+        let share = self.window_share.of(self.agreement.window);
+        share.max(self.agreement.mtu.into())
     }
 
     /// The other side's limits for what it receives and sends, in bytes per second, 0 for none.

@@ -1,4 +1,4 @@
-//! The throttle: how large a part of the unreliable packets leaves, and of the window is used.
+//! The throttle: how large a part of the unreliable packets leaves.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::round_trip::RoundTrip;
-use crate::time::Time;
+use super::window::Steps;
 use crate::wire;
 
 /// All packets pass at this value (ENet's `ENET_PEER_PACKET_THROTTLE_SCALE`).
@@ -22,13 +22,9 @@ const DEFAULT_STEP: u32 = 2;
 /// The throttle of one peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Throttle {
-    /// Of [`THROTTLE_SCALE`], as the limit and the window's share.
+    /// Of [`THROTTLE_SCALE`], as the limit.
     value: u8,
     limit: u8,
-    /// What is left of the window, which is judged once in a round trip.
-    window_share: u8,
-    /// When it is judged again.
-    judgement: Time,
     /// The last draw, shown in the statistics.
     counter: u8,
     pub(crate) interval: u32,
@@ -41,8 +37,6 @@ impl Default for Throttle {
         Throttle {
             value: ALL,
             limit: ALL,
-            window_share: ALL,
-            judgement: Time::ZERO,
             counter: 0,
             interval: DEFAULT_INTERVAL,
             acceleration: DEFAULT_STEP,
@@ -68,50 +62,33 @@ impl Throttle {
         Duration::from_millis(u64::from(self.interval))
     }
 
-    /// How much of the window may be used, of [`THROTTLE_SCALE`].
-    pub(crate) fn window_share(&self) -> u32 {
-        self.window_share.into()
+    /// How far and by how much the window's share may move.
+    pub(super) fn steps(&self) -> Steps {
+        Steps {
+            acceleration: self.acceleration,
+            deceleration: self.deceleration,
+            limit: self.limit(),
+        }
     }
 
-    /// Adapts to a round trip that ended `now`, seen against those of the interval before.
-    ///
-    /// In C ENet the window shrinks and grows with the throttle. There one moment of delay closes a full window, as hundreds of
-    /// commands in it report the same, and after that a few milliseconds of jitter keep it closed, as only round trips that are
-    /// shorter than the mean has been raise the throttle. So the window's share is judged once in a round trip, as in TCP: it falls
-    /// a step if that was too long, and else it rises. Round trips that have become twice as long are congestion, to which it is as
-    /// quick to yield as in C ENet.
-    pub(crate) fn adapt(&mut self, now: Time, sample: Duration, round_trip: &RoundTrip) {
-        let millis = u32::try_from(sample.as_millis()).unwrap_or(u32::MAX).max(1);
-        let [_, _, last, last_variance] = round_trip.in_millis();
-        let limit = self.limit();
-        let (acceleration, deceleration) = (self.acceleration, self.deceleration);
-        let raised = |share: u8| u32::from(share).saturating_add(acceleration).min(limit) as u8;
-        let lowered = |share: u8| u32::from(share).saturating_sub(deceleration) as u8;
-        let is_judged = now >= self.judgement;
-        if is_judged {
-            self.judgement = now + sample;
-        }
-        if last <= last_variance {
-            self.value = self.limit;
-            self.window_share = self.limit;
-        } else if millis <= last {
-            self.value = raised(self.value);
-            self.window_share = raised(self.window_share);
-        } else if millis > last.saturating_add(last_variance.saturating_mul(2)) {
-            self.value = lowered(self.value);
-            if is_judged || millis > last.saturating_mul(2) {
-                self.window_share = lowered(self.window_share);
+    /// Adapts to a round trip, seen against those of the interval before.
+    pub(super) fn adapt(&mut self, sample: Duration, round_trip: &RoundTrip) -> Verdict {
+        let verdict = verdict(sample, round_trip);
+        match verdict {
+            Verdict::Open => self.value = self.limit,
+            Verdict::Short => {
+                self.value = self.value().saturating_add(self.acceleration).min(self.limit()) as u8;
             }
-        } else if is_judged {
-            self.window_share = raised(self.window_share);
+            Verdict::Usual => {}
+            Verdict::Long | Verdict::Congested => self.value = self.value().saturating_sub(self.deceleration) as u8,
         }
+        verdict
     }
 
     /// Sets the most that the value may rise to.
     pub(crate) fn set_limit(&mut self, limit: u32) {
         self.limit = limit.min(THROTTLE_SCALE) as u8;
         self.value = self.value.min(self.limit);
-        self.window_share = self.window_share.min(self.limit);
     }
 
     /// Whether the next unreliable packet is to be dropped.
@@ -124,6 +101,37 @@ impl Throttle {
         }
         self.counter = (random.next_u32() % THROTTLE_SCALE) as u8;
         self.counter > self.value
+    }
+}
+
+/// What a round trip says about the way, by the measure of ENet but for the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// They vary by as much as they take: nothing.
+    Open,
+    /// No longer than the shortest mean of the interval before.
+    Short,
+    /// Longer, but no longer than twice the variance explains.
+    Usual,
+    /// Longer than that.
+    Long,
+    /// More than twice as long as well.
+    Congested,
+}
+
+fn verdict(sample: Duration, round_trip: &RoundTrip) -> Verdict {
+    let sample = u32::try_from(sample.as_millis()).unwrap_or(u32::MAX).max(1);
+    let [_, _, last, last_variance] = round_trip.in_millis();
+    if last <= last_variance {
+        Verdict::Open
+    } else if sample <= last {
+        Verdict::Short
+    } else if sample <= last.saturating_add(last_variance.saturating_mul(2)) {
+        Verdict::Usual
+    } else if sample <= last.saturating_mul(2) {
+        Verdict::Long
+    } else {
+        Verdict::Congested
     }
 }
 
@@ -156,6 +164,7 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
+    use crate::time::Time;
 
     fn after(first: u64) -> RoundTrip {
         let mut round_trip = RoundTrip::default();
@@ -168,16 +177,16 @@ mod tests {
         let round_trip = after(100);
         let mut throttle = Throttle::default();
         let mut sample = |millis| {
-            throttle.adapt(Time::from_millis(1000), Duration::from_millis(millis), &round_trip);
-            (throttle.value(), throttle.window_share())
+            let verdict = throttle.adapt(Duration::from_millis(millis), &round_trip);
+            (verdict, throttle.value())
         };
-        assert_eq!(sample(201), (30, 30));
-        assert_eq!(sample(150), (30, 30), "within twice the variance nothing changes");
-        assert_eq!(sample(100), (32, 32));
+        assert_eq!(sample(201), (Verdict::Congested, 30));
+        assert_eq!(sample(150), (Verdict::Usual, 30));
+        assert_eq!(sample(100), (Verdict::Short, 32));
     }
 
     #[test]
-    fn the_window_is_judged_once_in_a_round_trip() {
+    fn what_is_too_long_need_not_be_twice_as_long() {
         let mut round_trip = after(100);
         for at in (0..11_000).step_by(100) {
             round_trip.sample(
@@ -187,21 +196,17 @@ mod tests {
             );
         }
         assert_eq!(round_trip.in_millis()[2..], [100, 1]);
-        let mut throttle = Throttle::default();
-        let mut sample = |at, millis| {
-            throttle.adapt(Time::from_millis(at), Duration::from_millis(millis), &round_trip);
-            (throttle.value(), throttle.window_share())
-        };
-        assert_eq!(sample(1000, 110), (30, 30));
-        assert_eq!(sample(1001, 110), (28, 30));
-        assert_eq!(sample(1109, 110), (26, 30));
-        assert_eq!(sample(1110, 110), (24, 28));
-        assert_eq!(sample(1111, 201), (22, 26), "congestion");
-        assert_eq!(sample(1219, 102), (22, 26));
-        assert_eq!(sample(1220, 102), (22, 28), "no longer than usual");
-        assert_eq!(sample(1221, 100), (24, 30));
-        assert_eq!(sample(1222, 100), (26, 32));
-        assert_eq!(sample(1223, 100), (28, 32));
+        let verdicts = [100, 102, 103, 200, 201].map(|millis| verdict(Duration::from_millis(millis), &round_trip));
+        assert_eq!(
+            verdicts,
+            [
+                Verdict::Short,
+                Verdict::Usual,
+                Verdict::Long,
+                Verdict::Long,
+                Verdict::Congested
+            ]
+        );
     }
 
     #[test]

@@ -337,3 +337,21 @@ fn a_few_milliseconds_of_jitter_leave_nearly_all_of_the_window() {
         assert!(share >= 95.0, "{share} % of the window, seed {seed}");
     }
 }
+
+#[test]
+fn a_link_with_a_short_queue_is_filled_without_drowning_it() {
+    // Bytes a second, and of queue: less than a window with the way itself.
+    for (rate, queue) in [(125_000, 32 * 1024), (1_250_000, 64 * 1024)] {
+        let mut pair = Pair::new(1);
+        pair.set_conditions(&Conditions::default().delay(ms(20)).bandwidth(rate, queue));
+        let count = (rate as usize * 20) >> 14;
+        let share = share_of_window(&mut pair, count, ms(40));
+        let peer = pair.network.host(pair.client).peer(pair.to_server).unwrap();
+        let goodput = share * f64::from(peer.window()) / 0.040 / rate as f64;
+        assert!(goodput > 70.0, "{goodput} % of {rate} bytes a second");
+        let statistics = peer.statistics();
+        let (resent, sent) = (statistics.commands_resent, statistics.datagrams_sent);
+        // With a window that follows the throttle it is 82 % over the slower one.
+        assert!(resent * 5 < sent * 3, "{resent} of {sent} sent again");
+    }
+}
