@@ -55,8 +55,9 @@ pub struct Config {
     /// It is done only in a quick dialogue with one peer: one datagram from it, an answer of the program, one datagram from it, and
     /// so on, where the last waits really were that short. There it saves the system's work of putting a thread to sleep and
     /// waking it, which takes longer than the answer itself where both sides are on one machine or near each other. Other tasks
-    /// get their turn every few microseconds. A processor is kept busy meanwhile, but not for a peer that answers slowly, a
-    /// program that sends in the rhythm of a game, a stream, or many peers: as soon as waits get longer the task sleeps.
+    /// get their turn every few microseconds. A processor is kept busy meanwhile, which other programs may want, but not for a
+    /// peer that answers slowly, a program that sends in the rhythm of a game, a stream, or many peers: as soon as waits get longer
+    /// the task sleeps.
     ///
     /// Only in a runtime of one thread (`current_thread`). In one of several threads, one that has nothing to do waits for the
     /// socket and is woken for each datagram all the same, so that looking for it would be for nothing.

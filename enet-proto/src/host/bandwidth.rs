@@ -80,9 +80,10 @@ impl Host {
     }
 
     fn set_throttle_limit(&mut self, handle: super::PeerHandle, limit: u32) {
-        if let Some(peer) = self.peers.get_mut(handle) {
-            peer.limit_throttle(limit);
-            peer.queued_since_round = 0;
+        let Some(peer) = self.peers.get_mut(handle) else { return };
+        peer.queued_since_round = 0;
+        if peer.limit_throttle(limit) {
+            self.touch(handle);
         }
     }
 

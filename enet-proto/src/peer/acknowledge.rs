@@ -35,6 +35,9 @@ impl Peer {
         // The own record is finer than what travelled.
         let sent = if is_latest { command.sent } else { sent };
         let overtaking = is_latest.then_some(command.datagram);
+        if !is_latest {
+            self.window_share.found();
+        }
         self.measure(cx.now, cx.now.saturating_since(sent));
         self.last_acknowledged = cx.now;
         self.spoke_since = false;
@@ -69,16 +72,21 @@ impl Peer {
     fn measure(&mut self, now: Time, sample: Duration) {
         if self.round_trip.is_sampled() {
             let verdict = self.throttle.adapt(sample, &self.round_trip);
+            // What is late may be very late, and is no reason to wait as long for the next judgement.
+            let round_trip = sample.min(self.round_trip.mean());
             self.window_share
-                .acknowledged(now, sample, verdict, self.throttle.steps());
+                .acknowledged(now, round_trip, verdict, self.throttle.steps());
         }
         self.round_trip.sample(now, sample, self.throttle.interval());
     }
 
     /// Sets the most that the throttle may rise to, and the window's share with it.
-    pub(crate) fn limit_throttle(&mut self, limit: u32) {
+    /// Whether that is another one.
+    pub(crate) fn limit_throttle(&mut self, limit: u32) -> bool {
+        let before = self.throttle.limit();
         self.throttle.set_limit(limit);
         self.window_share.limit(self.throttle.limit());
+        self.throttle.limit() != before
     }
 
     /// Puts packets held back by the receiver's windows in line again, before all others.
@@ -137,12 +145,15 @@ impl Peer {
         let timeout = self.round_trip.timeout();
         while let Some(id) = self.busy.retransmission.next_due(now, timeout) {
             if let Some(command) = self.in_flight_mut(id.channel, id.position) {
+                let is_first = command.timeouts == 0;
                 command.timeouts = command.timeouts.saturating_add(1);
                 command.resend_due = None;
                 command.datagram = 0;
                 let sent = command.sent;
                 self.loss.lost();
-                self.window_share.lost();
+                if is_first {
+                    self.window_share.lost();
+                }
                 self.busy.retransmission.note_due(sent);
                 self.busy.retransmission.queue(id, None);
             }

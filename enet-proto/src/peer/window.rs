@@ -65,27 +65,36 @@ impl WindowShare {
         self.lost = self.lost.saturating_add(1);
     }
 
-    /// A command was acknowledged `now`, after `round_trip`, about which the throttle has come to a `verdict`.
+    /// One that counted as lost was only late.
+    pub(super) fn found(&mut self) {
+        self.lost = self.lost.saturating_sub(1);
+    }
+
+    /// A command was acknowledged `now`, and the throttle has come to a `verdict` about how long that took. The next judgement comes
+    /// a `round_trip` after this one.
     pub(super) fn acknowledged(&mut self, now: Time, round_trip: Duration, verdict: Verdict, steps: Steps) {
         self.acknowledged = self.acknowledged.saturating_add(1);
         let (mut share, mut ceiling) = (u32::from(self.share), u32::from(self.ceiling));
         let is_judged = now >= self.judgement;
+        // Whatever the steps are, what loss has taken comes back.
+        let at_least_one = steps.acceleration.max(1);
         if is_judged {
             if self.loses_too_much() {
                 share -= share / 4;
                 ceiling = share;
             } else {
-                ceiling += steps.acceleration;
+                ceiling = ceiling.saturating_add(at_least_one).min(THROTTLE_SCALE);
             }
             self.acknowledged = 0;
             self.lost = 0;
             self.judgement = now + round_trip;
         }
-        ceiling = ceiling.min(steps.limit);
+        let step = if is_judged { at_least_one } else { steps.acceleration };
+        let most = ceiling.min(steps.limit);
+        let risen = share.saturating_add(step).min(most);
         let fallen = share.saturating_sub(steps.deceleration);
-        let risen = share.saturating_add(steps.acceleration).min(ceiling);
         share = match verdict {
-            Verdict::Open => ceiling,
+            Verdict::Open => most,
             Verdict::Short => risen,
             Verdict::Congested => fallen,
             Verdict::Usual if is_judged => risen,
@@ -179,5 +188,54 @@ mod tests {
         acknowledge(&mut window, 1000, Verdict::Usual);
         (0..3).for_each(|_| window.lost());
         assert_eq!(acknowledge(&mut window, 1100, Verdict::Usual), 32);
+    }
+
+    #[test]
+    fn what_was_only_late_does_not_count() {
+        let mut window = WindowShare::default();
+        acknowledge(&mut window, 1000, Verdict::Usual);
+        (0..20).for_each(|_| window.lost());
+        (0..20).for_each(|_| window.found());
+        assert_eq!(acknowledge(&mut window, 1100, Verdict::Usual), 32);
+    }
+
+    #[test]
+    fn a_limit_that_was_lowered_and_raised_again_leaves_nothing_behind() {
+        let mut window = WindowShare::default();
+        let mut limited = |at, limit, verdict| {
+            window.limit(limit);
+            let steps = Steps { limit, ..STEPS };
+            window.acknowledged(Time::from_millis(at), Duration::from_millis(100), verdict, steps);
+            window.share
+        };
+        assert_eq!(limited(1000, 4, Verdict::Short), 4);
+        assert_eq!(limited(1100, 4, Verdict::Usual), 4);
+        assert_eq!(limited(1101, 32, Verdict::Short), 6);
+        assert_eq!(limited(1102, 32, Verdict::Short), 8);
+        assert_eq!(limited(1103, 32, Verdict::Open), 32);
+    }
+
+    #[test]
+    fn steps_may_be_anything() {
+        const EXTREMES: [u32; 2] = [0, u32::MAX];
+        for (acceleration, deceleration) in EXTREMES.into_iter().flat_map(|up| EXTREMES.map(|down| (up, down))) {
+            let steps = Steps {
+                acceleration,
+                deceleration,
+                ..STEPS
+            };
+            let mut window = WindowShare::default();
+            let mut at = 1000;
+            let mut turn = |window: &mut WindowShare, verdict| {
+                at += 100;
+                window.acknowledged(Time::from_millis(at), Duration::from_millis(100), verdict, steps);
+            };
+            for verdict in [Verdict::Short, Verdict::Long, Verdict::Congested, Verdict::Usual] {
+                (0..20).for_each(|_| window.lost());
+                (0..3).for_each(|_| turn(&mut window, verdict));
+            }
+            (0..32).for_each(|_| turn(&mut window, Verdict::Usual));
+            assert_eq!(window.share, 32, "{acceleration} up and {deceleration} down");
+        }
     }
 }

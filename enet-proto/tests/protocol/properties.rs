@@ -304,7 +304,9 @@ impl Bounds {
             };
             assert!(peer.window() as usize <= window, "{} of {window}", peer.window());
             let usable = peer.usable_window() as usize;
-            assert!(usable <= window.max(self.mtu), "{usable} of {window}");
+            let limit = peer.statistics().packet_throttle_limit as usize;
+            let most = (peer.window() as usize * limit / 32).max(self.mtu);
+            assert!(usable <= most, "{usable} of {most}");
             assert!(in_flight <= usable, "{in_flight} in flight of {usable}");
         }
     }

@@ -15,6 +15,9 @@ use crate::socket::Socket;
 /// many: were more received at a time, its sender would have its window used up before it hears of the first of them.
 const RECEIVE_BUDGET: usize = 32;
 
+/// After so many batches without an event the task that waits for one leaves it to the driver.
+const MAX_BATCHES: usize = 2;
+
 impl State {
     /// Receives a bounded amount; whether there may be more. `None` if the endpoint ended over it.
     pub(super) fn receive(&mut self, now: Time) -> Option<bool> {
@@ -100,6 +103,7 @@ impl State {
 
     /// The next event for a task of the event style; without a waker for one that does not wait.
     pub(crate) fn poll_event(&mut self, waker: Option<&Waker>) -> Poll<Option<Event>> {
+        let mut batches = 0;
         loop {
             let ended = self.has_ended();
             let State {
@@ -128,9 +132,11 @@ impl State {
                 return Poll::Pending;
             }
             ready.tell_program(waker);
-            if !self.receive_for_program() {
+            // What brings no events may come without end: the driver goes on with it.
+            if batches == MAX_BATCHES || !self.receive_for_program() {
                 return Poll::Pending;
             }
+            batches += 1;
         }
     }
 
@@ -141,6 +147,10 @@ impl State {
         // In a quick dialogue the task is about to look for itself, see `watch`.
         if !promising || !self.is_running() || self.held || self.dialogue.is_quick() {
             return false;
+        }
+        if self.hurried {
+            // Whoever sends so much waits to hear of the last batch.
+            self.answered();
         }
         let now = self.clock.now();
         if let Some(more) = self.receive(now) {
