@@ -131,7 +131,7 @@ impl Driver {
             // What is due may be to send; then there is nothing to do until the kernel has room.
             return outflow != Outflow::Blocked;
         }
-        if state.timer_at.is_none_or(|set| set > at || set <= now) {
+        if !state.timer_comes(now, at) {
             let Some(instant) = state.clock.instant(at) else {
                 return false;
             };

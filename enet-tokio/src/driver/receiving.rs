@@ -54,7 +54,7 @@ impl State {
         let answer_by = now + ANSWER_TIME;
         self.answer_by = Some(answer_by);
         // The reactor has not told the driver, which is to send if the program does not.
-        if !self.timer_at.is_some_and(|set| now < set && set <= answer_by) {
+        if !self.timer_comes(now, answer_by) {
             self.woken.extend(self.driver.take());
         }
         true

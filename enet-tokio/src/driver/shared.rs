@@ -193,6 +193,11 @@ impl State {
         due || busy || !self.is_running()
     }
 
+    /// Whether the driver's timer will come by `at`.
+    pub(super) fn timer_comes(&self, now: Time, at: Time) -> bool {
+        self.timer_at.is_some_and(|set| now < set && set <= at)
+    }
+
     /// The driver looks at everything now.
     pub(super) fn begin_pass(&mut self) {
         self.touched = false;
@@ -208,7 +213,7 @@ impl State {
         let outflow = self.transmit(now, ANSWER_BUDGET);
         self.dispatch();
         let due = self.host.poll_timeout();
-        let timer_will_do = due.is_none_or(|due| self.timer_at.is_some_and(|set| now < set && set <= due));
+        let timer_will_do = due.is_none_or(|due| self.timer_comes(now, due));
         self.touched = outflow != Outflow::Idle || self.hurried || !timer_will_do || self.impairment.is_on();
     }
 
