@@ -74,19 +74,9 @@ impl Peer {
             let verdict = self.throttle.adapt(sample, &self.round_trip);
             // What is late may be very late, and is no reason to wait as long for the next judgement.
             let round_trip = sample.min(self.round_trip.mean());
-            self.window_share
-                .acknowledged(now, round_trip, verdict, self.throttle.steps());
+            self.window_share.acknowledged(now, round_trip, verdict, &self.throttle);
         }
         self.round_trip.sample(now, sample, self.throttle.interval());
-    }
-
-    /// Sets the most that the throttle may rise to, and the window's share with it.
-    /// Whether that is another one.
-    pub(crate) fn limit_throttle(&mut self, limit: u32) -> bool {
-        let before = self.throttle.limit();
-        self.throttle.set_limit(limit);
-        self.window_share.limit(self.throttle.limit());
-        self.throttle.limit() != before
     }
 
     /// Puts packets held back by the receiver's windows in line again, before all others.

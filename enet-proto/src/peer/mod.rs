@@ -404,6 +404,14 @@ impl Peer {
         }
     }
 
+    /// Sets the most that the throttle may rise to, and the window's share with it; whether it was another one.
+    pub(crate) fn limit_throttle(&mut self, limit: u32) -> bool {
+        let before = self.throttle.limit();
+        self.throttle.set_limit(limit);
+        self.window_share.limit(self.throttle.limit());
+        self.throttle.limit() != before
+    }
+
     /// Drops everything queued, sent and received in part.
     pub(crate) fn reset_queues(&mut self) {
         let busy = &mut *self.busy;

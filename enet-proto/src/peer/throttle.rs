@@ -6,7 +6,6 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::round_trip::RoundTrip;
-use super::window::Steps;
 use crate::wire;
 
 /// All packets pass at this value (ENet's `ENET_PEER_PACKET_THROTTLE_SCALE`).
@@ -60,15 +59,6 @@ impl Throttle {
 
     pub(crate) fn interval(&self) -> Duration {
         Duration::from_millis(u64::from(self.interval))
-    }
-
-    /// How far and by how much the window's share may move.
-    pub(super) fn steps(&self) -> Steps {
-        Steps {
-            acceleration: self.acceleration,
-            deceleration: self.deceleration,
-            limit: self.limit(),
-        }
     }
 
     /// Adapts to a round trip, seen against those of the interval before.

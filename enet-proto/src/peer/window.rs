@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use super::throttle::{THROTTLE_SCALE, Verdict};
+use super::throttle::{THROTTLE_SCALE, Throttle, Verdict};
 use crate::time::Time;
 
 /// A round trip that loses more than one command in so many loses too much. On a radio link it is one in twenty or fifty.
@@ -27,19 +27,11 @@ pub(super) struct WindowShare {
     share: u8,
     /// How far it may recover at once.
     ceiling: u8,
-    /// Commands that were acknowledged since then, and that were taken for lost.
-    acknowledged: u16,
-    lost: u16,
     /// When it is judged again.
     judgement: Time,
-}
-
-/// How the share moves, as the throttle does: by how much it rises and falls, and how far it may rise.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Steps {
-    pub(super) acceleration: u32,
-    pub(super) deceleration: u32,
-    pub(super) limit: u32,
+    /// Commands since the last judgement that were acknowledged, and that were taken for lost.
+    acknowledged: u16,
+    lost: u16,
 }
 
 impl Default for WindowShare {
@@ -47,9 +39,9 @@ impl Default for WindowShare {
         WindowShare {
             share: THROTTLE_SCALE as u8,
             ceiling: THROTTLE_SCALE as u8,
+            judgement: Time::ZERO,
             acknowledged: 0,
             lost: 0,
-            judgement: Time::ZERO,
         }
     }
 }
@@ -70,14 +62,14 @@ impl WindowShare {
         self.lost = self.lost.saturating_sub(1);
     }
 
-    /// A command was acknowledged `now`, and the throttle has come to a `verdict` about how long that took. The next judgement comes
-    /// a `round_trip` after this one.
-    pub(super) fn acknowledged(&mut self, now: Time, round_trip: Duration, verdict: Verdict, steps: Steps) {
+    /// A command was acknowledged `now`, and the `throttle`, by whose steps the share moves, has come to a `verdict` about how long
+    /// that took. The next judgement comes a `round_trip` after this one.
+    pub(super) fn acknowledged(&mut self, now: Time, round_trip: Duration, verdict: Verdict, throttle: &Throttle) {
         self.acknowledged = self.acknowledged.saturating_add(1);
         let (mut share, mut ceiling) = (u32::from(self.share), u32::from(self.ceiling));
         let is_judged = now >= self.judgement;
-        // Whatever the steps are, what loss has taken comes back.
-        let at_least_one = steps.acceleration.max(1);
+        // Whatever the throttle's steps are, what loss has taken comes back.
+        let at_least_one = throttle.acceleration.max(1);
         if is_judged {
             if self.loses_too_much() {
                 share -= share / 4;
@@ -89,10 +81,10 @@ impl WindowShare {
             self.lost = 0;
             self.judgement = now + round_trip;
         }
-        let step = if is_judged { at_least_one } else { steps.acceleration };
-        let most = ceiling.min(steps.limit);
+        let step = if is_judged { at_least_one } else { throttle.acceleration };
+        let most = ceiling.min(throttle.limit());
         let risen = share.saturating_add(step).min(most);
-        let fallen = share.saturating_sub(steps.deceleration);
+        let fallen = share.saturating_sub(throttle.deceleration);
         share = match verdict {
             Verdict::Open => most,
             Verdict::Short => risen,
@@ -101,7 +93,7 @@ impl WindowShare {
             Verdict::Long if is_judged => fallen,
             Verdict::Usual | Verdict::Long => share,
         };
-        self.share = share.min(steps.limit) as u8;
+        self.share = share.min(throttle.limit()) as u8;
         self.ceiling = ceiling as u8;
     }
 
@@ -120,14 +112,13 @@ impl WindowShare {
 mod tests {
     use super::*;
 
-    const STEPS: Steps = Steps {
-        acceleration: 2,
-        deceleration: 2,
-        limit: THROTTLE_SCALE,
-    };
-
     fn acknowledge(window: &mut WindowShare, at: u64, verdict: Verdict) -> u8 {
-        window.acknowledged(Time::from_millis(at), Duration::from_millis(100), verdict, STEPS);
+        window.acknowledged(
+            Time::from_millis(at),
+            Duration::from_millis(100),
+            verdict,
+            &Throttle::default(),
+        );
         window.share
     }
 
@@ -204,8 +195,9 @@ mod tests {
         let mut window = WindowShare::default();
         let mut limited = |at, limit, verdict| {
             window.limit(limit);
-            let steps = Steps { limit, ..STEPS };
-            window.acknowledged(Time::from_millis(at), Duration::from_millis(100), verdict, steps);
+            let mut throttle = Throttle::default();
+            throttle.set_limit(limit);
+            window.acknowledged(Time::from_millis(at), Duration::from_millis(100), verdict, &throttle);
             window.share
         };
         assert_eq!(limited(1000, 4, Verdict::Short), 4);
@@ -219,16 +211,13 @@ mod tests {
     fn steps_may_be_anything() {
         const EXTREMES: [u32; 2] = [0, u32::MAX];
         for (acceleration, deceleration) in EXTREMES.into_iter().flat_map(|up| EXTREMES.map(|down| (up, down))) {
-            let steps = Steps {
-                acceleration,
-                deceleration,
-                ..STEPS
-            };
+            let mut throttle = Throttle::default();
+            (throttle.acceleration, throttle.deceleration) = (acceleration, deceleration);
             let mut window = WindowShare::default();
             let mut at = 1000;
             let mut turn = |window: &mut WindowShare, verdict| {
                 at += 100;
-                window.acknowledged(Time::from_millis(at), Duration::from_millis(100), verdict, steps);
+                window.acknowledged(Time::from_millis(at), Duration::from_millis(100), verdict, &throttle);
             };
             for verdict in [Verdict::Short, Verdict::Long, Verdict::Congested, Verdict::Usual] {
                 (0..20).for_each(|_| window.lost());
