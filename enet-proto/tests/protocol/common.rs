@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use enet_proto::{Event, HostConfig, Packet, PacketMode};
+use enet_proto::{DisconnectReason, Event, HostConfig, Packet, PacketMode};
 use enet_sim::wire::{Body, Command};
 use enet_sim::{Conditions, Pair, Sent};
 
@@ -106,6 +106,21 @@ pub(crate) fn count_payloads(sent: &[Sent]) -> usize {
 /// The bytes of what was sent.
 pub(crate) fn total_bytes(sent: &[Sent]) -> usize {
     sent.iter().map(|sent| sent.bytes.len()).sum()
+}
+
+/// All that happened is that a connection has timed out.
+#[track_caller]
+pub(crate) fn assert_timed_out(events: &[Event]) {
+    assert!(
+        matches!(
+            events,
+            [Event::Disconnected {
+                reason: DisconnectReason::TimedOut,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
 }
 
 /// Whether an event is the end of a connection.

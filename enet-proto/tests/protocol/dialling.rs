@@ -1,12 +1,12 @@
 //! How connections come to be, and how they do not, seen from the host that dials.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use enet_proto::{ConnectError, DisconnectReason, Event, Host, HostConfig, Time};
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, NO_PEER};
 use enet_sim::{Probe, Sent};
 
-use crate::common::{acknowledged, address, commands, config, ms, secs};
+use crate::common::{acknowledged, address, assert_timed_out, commands, config, ms, secs};
 
 /// A host that dials, and its CONNECT.
 fn dialling(channels: usize, data: u32, settings: HostConfig) -> (Probe, Sent, Connect) {
@@ -93,16 +93,7 @@ fn an_unanswered_connect_is_resent_after_500_ms_then_doubling_and_given_up() {
         .collect();
     assert_eq!(after[..5], [500, 1500, 3500, 7500, 15_500]);
     let events = probe.events();
-    assert!(
-        matches!(
-            events[..],
-            [Event::Disconnected {
-                reason: DisconnectReason::TimedOut,
-                ..
-            }]
-        ),
-        "{events:?}"
-    );
+    assert_timed_out(&events);
     assert_eq!(probe.host.poll_timeout(), None);
     assert_eq!(probe.host.peers().count(), 0);
 }
@@ -203,16 +194,23 @@ fn verify_from_another_address_is_not_heard() {
     assert!(probe.events().is_empty());
 }
 
-#[test]
-fn a_host_that_dials_everyone_takes_the_address_of_the_first_that_answers() {
+const EVERYONE: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::BROADCAST, 7777));
+
+/// A host that dials everyone, and its CONNECT.
+fn dialling_everyone() -> (Probe, Connect) {
     let mut probe = Probe::new(HostConfig::default());
-    let everyone: SocketAddr = "255.255.255.255:7777".parse().unwrap();
     let sent = probe.act(|host: &mut Host| {
-        host.connect(everyone, 2, 0).unwrap();
+        host.connect(EVERYONE, 2, 0).unwrap();
     });
     let Body::Connect(connect) = sent[0].datagram.commands[0].body else {
         panic!("{sent:?}")
     };
+    (probe, connect)
+}
+
+#[test]
+fn a_host_that_dials_everyone_takes_the_address_of_the_first_that_answers() {
+    let (mut probe, connect) = dialling_everyone();
     let datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id);
     let answers = probe.receive(address(3), &datagram);
     assert_eq!(answers[0].to, address(3));
@@ -225,14 +223,7 @@ fn a_host_that_dials_everyone_takes_the_address_of_the_first_that_answers() {
 
 #[test]
 fn who_answers_everyone_s_call_with_anything_but_a_verify_is_not_taken_for_the_server() {
-    let mut probe = Probe::new(HostConfig::default());
-    let everyone: SocketAddr = "255.255.255.255:7777".parse().unwrap();
-    let sent = probe.act(|host: &mut Host| {
-        host.connect(everyone, 2, 0).unwrap();
-    });
-    let Body::Connect(connect) = sent[0].datagram.commands[0].body else {
-        panic!("{sent:?}")
-    };
+    let (mut probe, connect) = dialling_everyone();
     let ping = Datagram::to(connect.peer_id, 0).with(Command::control(1, Body::Ping));
     let mut foreign = accepting(&connect);
     foreign.connect_id ^= 1;
@@ -245,7 +236,7 @@ fn who_answers_everyone_s_call_with_anything_but_a_verify_is_not_taken_for_the_s
     for bytes in bytes {
         assert!(probe.receive_bytes(address(4), bytes).is_empty());
         let (_, peer) = probe.host.peers().next().unwrap();
-        assert_eq!(peer.address(), everyone);
+        assert_eq!(peer.address(), EVERYONE);
     }
     assert!(probe.host.statistics().dropped.unknown_peer >= 2);
     let datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id);

@@ -7,7 +7,8 @@ use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram};
 use enet_sim::{Conditions, Network, Observed, Pair, Probe, Remote, Sent};
 
 use crate::common::{
-    acknowledged, address, bad_link, commands, count_payloads, last_of_client, ms, numbers, payload, secs,
+    acknowledged, address, assert_timed_out, bad_link, commands, count_payloads, last_of_client, ms, numbers, payload,
+    secs,
 };
 
 fn joined() -> (Probe, Remote) {
@@ -244,16 +245,7 @@ fn a_lost_disconnect_now_is_found_out_by_silence() {
     pair.network.heal(pair.client, pair.server);
     pair.run_for(secs(40));
     let events = pair.network.take_events(pair.server);
-    assert!(
-        matches!(
-            events[..],
-            [Event::Disconnected {
-                reason: DisconnectReason::TimedOut,
-                ..
-            }]
-        ),
-        "{events:?}"
-    );
+    assert_timed_out(&events);
 }
 
 #[test]

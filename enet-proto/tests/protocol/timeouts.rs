@@ -6,7 +6,7 @@ use enet_proto::{DisconnectReason, Event, HostConfig, Packet, PeerState, Time};
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, NO_PEER};
 use enet_sim::{Conditions, Network, Pair, Probe, Remote, Sent};
 
-use crate::common::{acknowledged, address, commands, config, is_disconnect, ms, payload, secs};
+use crate::common::{acknowledged, address, assert_timed_out, commands, config, is_disconnect, ms, payload, secs};
 
 /// A connection a few seconds old, with nothing under way.
 fn settled() -> (Probe, Remote) {
@@ -408,16 +408,7 @@ fn an_unproven_connection_ends_without_an_event() {
     assert!(network.take_events(server).is_empty());
     assert_eq!(network.host(server).peers().count(), 0);
     let events = network.take_events(client);
-    assert!(
-        matches!(
-            events[..],
-            [Event::Disconnected {
-                reason: DisconnectReason::TimedOut,
-                ..
-            }]
-        ),
-        "{events:?}"
-    );
+    assert_timed_out(&events);
 }
 
 #[test]
