@@ -32,6 +32,7 @@ pub struct Network {
     now: Time,
     seed: u64,
     segments: usize,
+    receive_batch: usize,
     queue: DelayQueue<Happening>,
     nodes: Vec<Node>,
     addresses: HashMap<SocketAddr, NodeId>,
@@ -53,6 +54,12 @@ enum Happening {
         datagram: Bytes,
     },
     Wake(NodeId),
+}
+
+impl Happening {
+    fn is_arrival_at(&self, node: NodeId) -> bool {
+        matches!(self, Happening::Arrival { to, .. } if *to == node)
+    }
 }
 
 struct Node {
@@ -83,6 +90,7 @@ impl Network {
             now: Time::from_millis(1000),
             seed,
             segments: 8,
+            receive_batch: 1,
             queue: DelayQueue::new(),
             nodes: Vec::new(),
             addresses: HashMap::new(),
@@ -112,6 +120,11 @@ impl Network {
     /// How many datagrams a host may hand over in one transmission; 1 is a machine without segmentation offload.
     pub fn set_segments(&mut self, segments: usize) {
         self.segments = segments;
+    }
+
+    /// How many datagrams that have arrived in the same moment a host takes in before it answers. At first it is 1.
+    pub fn set_receive_batch(&mut self, datagrams: usize) {
+        self.receive_batch = datagrams;
     }
 
     /// Adds a host at an address of its own.
@@ -377,10 +390,29 @@ impl Network {
             return false;
         };
         self.now = self.now.max(Time::from_micros(at.as_micros() as u64));
-        match self.queue.pop_due(at) {
-            Some(Happening::Arrival { to, from, datagram }) => self.arrive(to, from, &datagram),
-            Some(Happening::Wake(id)) => self.wake(id, at),
-            None => {}
+        // The node that is taking in datagrams, and how many it has.
+        let mut receiving: Option<(NodeId, usize)> = None;
+        while let Some(happening) = self.queue.pop_due(at) {
+            if let Some((node, _)) = receiving.take_if(|(node, _)| !happening.is_arrival_at(*node)) {
+                self.settle(node);
+            }
+            match happening {
+                Happening::Wake(id) => self.wake(id, at),
+                Happening::Arrival { to, from, datagram } => {
+                    self.hand_over(to, from, &datagram);
+                    let received = receiving.map_or(0, |(_, received)| received) + 1;
+                    receiving = (received < self.receive_batch).then_some((to, received));
+                    if receiving.is_none() {
+                        self.settle(to);
+                    }
+                }
+            }
+            if receiving.is_none() {
+                return true;
+            }
+        }
+        if let Some((node, _)) = receiving {
+            self.settle(node);
         }
         true
     }
@@ -463,6 +495,11 @@ impl Network {
     }
 
     fn arrive(&mut self, to: NodeId, from: SocketAddr, datagram: &Bytes) {
+        self.hand_over(to, from, datagram);
+        self.settle(to);
+    }
+
+    fn hand_over(&mut self, to: NodeId, from: SocketAddr, datagram: &Bytes) {
         self.observe(Stage::Arrived, from, self.nodes[to.0].address, datagram);
         let mut outbox = Outbox::default();
         match &mut self.nodes[to.0].kind {
@@ -471,7 +508,6 @@ impl Network {
             Kind::Removed => return,
         }
         self.send_all(to, outbox);
-        self.settle(to);
     }
 
     fn wake(&mut self, id: NodeId, at: Duration) {

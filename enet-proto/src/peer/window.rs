@@ -5,20 +5,26 @@
 //! the mean has been raise the throttle. Where a queue on the way has become the usual case, nothing shrinks it, however much that
 //! queue drops.
 //!
-//! So here the window is judged once in a round trip, as in TCP: it shrinks by a step if that was too long, by a quarter if that
-//! lost too much, and else it grows by a step. Round trips that have become twice as long are congestion, to which it is as quick to
-//! yield as C ENet; it is as quick to recover from it, but not beyond where too much was lost.
+//! So here the window is judged once in a round trip: it shrinks by a step if that was too long, and else it grows by a step. Round trips
+//! that have become twice as long are congestion, to which it is as quick to yield as C ENet, and from which it is as quick to recover.
+//!
+//! And once in some round trips it is judged by its losses. If they are heavy it shrinks by as much as was lost, as what arrived is
+//! what the way takes, and it recovers by a step each time they are not.
 
 use std::time::Duration;
 
 use super::throttle::{THROTTLE_SCALE, Throttle, Verdict};
 use crate::time::Time;
 
-/// A round trip that loses more than one command in so many loses too much. On a radio link it is one in twenty or fifty.
-const MOST_LOST: u32 = 8;
+/// Losses are judged once in so many round trips. A receiver acknowledges in one datagram what it had received at a time, which can be the
+/// larger part of a window: in a single round trip that one lost datagram looks like heavy loss.
+const LOSS_ROUNDS: u8 = 8;
+
+/// Losing more than one command in so many is heavy. A radio link loses one in twenty, and as many of the acknowledgements.
+const HEAVY_LOSS: u32 = 4;
 
 /// So few lost commands say nothing.
-const FEW_LOST: u16 = 4;
+const FEW_LOST: u32 = 4;
 
 /// The part of the window of one peer that is used.
 #[derive(Debug)]
@@ -27,11 +33,13 @@ pub(super) struct WindowShare {
     share: u8,
     /// How far it may recover at once.
     ceiling: u8,
+    /// Round trips since its losses were judged.
+    rounds: u8,
     /// When it is judged again.
     judgement: Time,
-    /// Commands since the last judgement that were acknowledged, and that were taken for lost.
-    acknowledged: u16,
-    lost: u16,
+    /// Commands since its losses were judged that were acknowledged, and that were taken for lost.
+    acknowledged: u32,
+    lost: u32,
 }
 
 impl Default for WindowShare {
@@ -39,6 +47,7 @@ impl Default for WindowShare {
         WindowShare {
             share: THROTTLE_SCALE as u8,
             ceiling: THROTTLE_SCALE as u8,
+            rounds: 0,
             judgement: Time::ZERO,
             acknowledged: 0,
             lost: 0,
@@ -66,26 +75,22 @@ impl WindowShare {
     /// that took. The next judgement comes a `round_trip` after this one.
     pub(super) fn acknowledged(&mut self, now: Time, round_trip: Duration, verdict: Verdict, throttle: &Throttle) {
         self.acknowledged = self.acknowledged.saturating_add(1);
-        let (mut share, mut ceiling) = (u32::from(self.share), u32::from(self.ceiling));
-        let is_judged = now >= self.judgement;
-        // Whatever the throttle's steps are, what loss has taken comes back.
+        // Whatever the throttle's steps are, what a judgement has taken comes back.
         let at_least_one = throttle.acceleration.max(1);
+        let is_judged = now >= self.judgement;
         if is_judged {
-            if self.loses_too_much() {
-                share -= share / 4;
-                ceiling = share;
-            } else {
-                ceiling = ceiling.saturating_add(at_least_one).min(THROTTLE_SCALE);
-            }
-            self.acknowledged = 0;
-            self.lost = 0;
             self.judgement = now + round_trip;
+            self.rounds += 1;
+            if self.rounds >= LOSS_ROUNDS {
+                self.judge_losses(at_least_one);
+            }
         }
+        let share = u32::from(self.share);
         let step = if is_judged { at_least_one } else { throttle.acceleration };
-        let most = ceiling.min(throttle.limit());
+        let most = u32::from(self.ceiling).min(throttle.limit());
         let risen = share.saturating_add(step).min(most);
         let fallen = share.saturating_sub(throttle.deceleration);
-        share = match verdict {
+        let share = match verdict {
             Verdict::Open => most,
             Verdict::Short => risen,
             Verdict::Congested => fallen,
@@ -94,12 +99,20 @@ impl WindowShare {
             Verdict::Usual | Verdict::Long => share,
         };
         self.share = share.min(throttle.limit()) as u8;
-        self.ceiling = ceiling as u8;
     }
 
-    fn loses_too_much(&self) -> bool {
-        let all = u32::from(self.acknowledged) + u32::from(self.lost);
-        self.lost >= FEW_LOST && u32::from(self.lost) * MOST_LOST > all
+    fn judge_losses(&mut self, step: u32) {
+        let (acknowledged, lost) = (u64::from(self.acknowledged), u64::from(self.lost));
+        let all = acknowledged + lost;
+        if self.lost >= FEW_LOST && lost * u64::from(HEAVY_LOSS) > all {
+            self.share = (u64::from(self.share) * acknowledged / all) as u8;
+            self.ceiling = self.share;
+        } else {
+            self.ceiling = u32::from(self.ceiling).saturating_add(step).min(THROTTLE_SCALE) as u8;
+        }
+        self.rounds = 0;
+        self.acknowledged = 0;
+        self.lost = 0;
     }
 
     /// The share rises no further than to `limit`.
@@ -147,47 +160,63 @@ mod tests {
         assert_eq!(at(1005, Verdict::Open), 32);
     }
 
+    /// Passes the round trips until losses are judged, of which the first one has these, and tells the share.
+    fn lose(window: &mut WindowShare, at: u64, acknowledged: u32, lost: u32) -> u8 {
+        (0..lost).for_each(|_| window.lost());
+        (LOSS_ROUNDS.into()..acknowledged).for_each(|_| {
+            acknowledge(window, at, Verdict::Short);
+        });
+        let before = window.share;
+        for round in 0..u64::from(LOSS_ROUNDS) {
+            assert_eq!(window.share, before);
+            acknowledge(window, at + 100 * round, Verdict::Usual);
+        }
+        window.share
+    }
+
     #[test]
-    fn too_much_loss_shrinks_it_whatever_the_round_trips_are() {
+    fn heavy_loss_shrinks_it_to_what_arrives_whatever_the_round_trips_are() {
         let mut window = WindowShare::default();
-        acknowledge(&mut window, 1000, Verdict::Short);
-        // One in nine is not too much.
-        (0..10).for_each(|_| window.lost());
-        (0..80).for_each(|_| assert_eq!(acknowledge(&mut window, 1050, Verdict::Short), 32));
-        assert_eq!(acknowledge(&mut window, 1100, Verdict::Short), 32);
-        (0..20).for_each(|_| window.lost());
-        (0..80).for_each(|_| assert_eq!(acknowledge(&mut window, 1150, Verdict::Short), 32));
-        assert_eq!(acknowledge(&mut window, 1200, Verdict::Short), 24);
+        assert_eq!(lose(&mut window, 1000, 300, 100), 32, "one in four is not heavy");
+        assert_eq!(lose(&mut window, 2000, 250, 150), 20);
         assert_eq!(
-            acknowledge(&mut window, 1201, Verdict::Short),
-            24,
-            "a step a round trip"
+            acknowledge(&mut window, 2701, Verdict::Open),
+            20,
+            "it is the most there is now"
         );
-        assert_eq!(acknowledge(&mut window, 1300, Verdict::Short), 26);
-        assert_eq!(acknowledge(&mut window, 1301, Verdict::Congested), 24);
+        assert_eq!(lose(&mut window, 3000, 350, 50), 22, "a step for each judgement");
+        assert_eq!(acknowledge(&mut window, 3701, Verdict::Congested), 20);
         assert_eq!(
-            acknowledge(&mut window, 1302, Verdict::Short),
-            26,
+            acknowledge(&mut window, 3702, Verdict::Short),
+            22,
             "at once, but no further"
         );
-        assert_eq!(acknowledge(&mut window, 1303, Verdict::Short), 26);
+        assert_eq!(acknowledge(&mut window, 3703, Verdict::Short), 22);
+    }
+
+    #[test]
+    fn where_nearly_all_is_lost_nearly_nothing_is_used_and_it_comes_back() {
+        let mut window = WindowShare::default();
+        assert_eq!(lose(&mut window, 1000, 8, 1000), 0);
+        for judgement in 1..=16 {
+            let share = lose(&mut window, 1000 + 1000 * u64::from(judgement), 8, 0);
+            assert_eq!(share, 2 * judgement);
+        }
     }
 
     #[test]
     fn a_few_losses_say_nothing() {
         let mut window = WindowShare::default();
-        acknowledge(&mut window, 1000, Verdict::Usual);
-        (0..3).for_each(|_| window.lost());
-        assert_eq!(acknowledge(&mut window, 1100, Verdict::Usual), 32);
+        assert_eq!(lose(&mut window, 1000, 8, 3), 32);
+        assert_eq!(lose(&mut window, 2000, 8, 4), 21);
     }
 
     #[test]
     fn what_was_only_late_does_not_count() {
         let mut window = WindowShare::default();
-        acknowledge(&mut window, 1000, Verdict::Usual);
         (0..20).for_each(|_| window.lost());
         (0..20).for_each(|_| window.found());
-        assert_eq!(acknowledge(&mut window, 1100, Verdict::Usual), 32);
+        assert_eq!(lose(&mut window, 1000, 20, 0), 32);
     }
 
     #[test]
@@ -221,9 +250,9 @@ mod tests {
             };
             for verdict in [Verdict::Short, Verdict::Long, Verdict::Congested, Verdict::Usual] {
                 (0..20).for_each(|_| window.lost());
-                (0..3).for_each(|_| turn(&mut window, verdict));
+                (0..LOSS_ROUNDS).for_each(|_| turn(&mut window, verdict));
             }
-            (0..32).for_each(|_| turn(&mut window, Verdict::Usual));
+            (0..32 * u32::from(LOSS_ROUNDS)).for_each(|_| turn(&mut window, Verdict::Usual));
             assert_eq!(window.share, 32, "{acceleration} up and {deceleration} down");
         }
     }

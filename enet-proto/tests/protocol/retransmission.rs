@@ -315,12 +315,15 @@ fn share_of_window(pair: &mut Pair, count: usize, round_trip: Duration) -> f64 {
 fn bulk_over_a_lossy_link_uses_nearly_all_of_the_window() {
     for (window, count) in [(65_536, 512), (262_144, 2048)] {
         for (loss, least) in [(0.02, 95.0), (0.05, 90.0)] {
-            for seed in 0..3 {
+            for (batch, seed) in [(1, 0), (1, 1), (16, 2), (16, 3)] {
                 let settings = || config(|config| config.max_window = window);
                 let mut pair = Pair::with(seed, settings(), settings());
                 pair.set_conditions(&Conditions::default().delay(ms(20)).loss(loss));
+                // A lost datagram then has the acknowledgements of so many.
+                pair.network.set_receive_batch(batch);
                 let share = share_of_window(&mut pair, count, ms(40));
-                assert!(share >= least, "{share} % of {window} at a loss of {loss}, seed {seed}");
+                let case = format!("a loss of {loss}, {batch} at a time, seed {seed}");
+                assert!(share >= least, "{share} % of {window} at {case}");
             }
         }
     }
@@ -340,8 +343,13 @@ fn a_few_milliseconds_of_jitter_leave_nearly_all_of_the_window() {
 
 #[test]
 fn a_link_with_a_short_queue_is_filled_without_drowning_it() {
-    // Bytes a second, and of queue: less than a window with the way itself.
-    for (rate, queue) in [(125_000, 32 * 1024), (1_250_000, 64 * 1024)] {
+    // Bytes a second, and of queue: less than a window with the way itself. With a window that follows the throttle 82, 52 and 73 %
+    // are sent again.
+    for (rate, queue, most) in [
+        (125_000, 32 * 1024, 45),
+        (1_250_000, 64 * 1024, 25),
+        (1_250_000, 16 * 1024, 30),
+    ] {
         let mut pair = Pair::new(1);
         pair.set_conditions(&Conditions::default().delay(ms(20)).bandwidth(rate, queue));
         let count = (rate as usize * 20) >> 14;
@@ -351,7 +359,6 @@ fn a_link_with_a_short_queue_is_filled_without_drowning_it() {
         assert!(goodput > 70.0, "{goodput} % of {rate} bytes a second");
         let statistics = peer.statistics();
         let (resent, sent) = (statistics.commands_resent, statistics.datagrams_sent);
-        // With a window that follows the throttle it is 82 % over the slower one.
-        assert!(resent * 5 < sent * 3, "{resent} of {sent} sent again");
+        assert!(resent * 100 < sent * most, "{resent} of {sent} sent again");
     }
 }
