@@ -1,5 +1,6 @@
 //! Connections coming to be, in both directions.
 
+use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use rand::Rng;
 use tracing::debug;
 
-use super::addresses::Endpoint;
+use super::addresses::{Endpoint, KeyedHash};
 use super::half_open::{Granted, HalfOpen};
 use super::receive::Arrived;
 use super::{Host, PeerHandle};
@@ -46,8 +47,8 @@ impl Host {
         if self.peers.len() >= self.config.max_peers {
             return Err(ConnectError::NoFreeSlot);
         }
-        let first = self.random.next_u32() as u16;
-        let incoming_id = self.free_id(to, first).ok_or(ConnectError::NoFreeSlot)?;
+        let attempt = self.random.next_u64();
+        let incoming_id = self.free_id(to, attempt).ok_or(ConnectError::NoFreeSlot)?;
         // With an id that it had before, the other side needs to know the sessions of then, so as to choose others.
         let former = self.departed.find(&(to, incoming_id)).map(|former| former.identity);
         let session_of =
@@ -91,10 +92,10 @@ impl Host {
         Ok(handle)
     }
 
-    /// A wire id that no connection with `address` has, looked for from `first` on; if it can be one that none had lately.
-    fn free_id(&self, address: SocketAddr, first: u16) -> Option<PeerId> {
+    /// A wire id that no connection with `address` has; if it can be one that none had lately.
+    fn free_id(&self, address: SocketAddr, attempt: u64) -> Option<PeerId> {
         let mut left = None;
-        for id in candidates(first) {
+        for id in candidates(self.id_hash, attempt) {
             let endpoint = (address, id);
             if self.addresses.find(&endpoint, &self.peers).is_some() || self.half_open.contains(&endpoint) {
                 continue;
@@ -135,10 +136,9 @@ impl Host {
         let from = arrived.from;
         // The id follows from the attempt, so that a repeated CONNECT finds what the first one led to.
         let attempt = (from, connect.connect_id, connect.outgoing_peer_id);
-        let first = self.id_hash.number(attempt) as u16;
         let (mut free, mut left, mut unproven) = (None, None, None);
         let mut attempts = 0;
-        for id in candidates(first) {
+        for id in candidates(self.id_hash, attempt) {
             let endpoint = (from, id);
             if let Some(peer) = self.addresses.find(&endpoint, &self.peers) {
                 if self.peers[peer].identity.connect_id == connect.connect_id {
@@ -368,8 +368,8 @@ fn measured(entry: &HalfOpen, now: Time) -> Option<Duration> {
     (entry.answers == 1 && since <= LONGEST_HANDSHAKE).then_some(since)
 }
 
-/// The ids to try for a connection, beginning with `first`.
-fn candidates(first: u16) -> impl Iterator<Item = PeerId> {
-    let first = first % PeerId::COUNT;
-    (0..ID_TRIES).map(move |step| PeerId::new((first + step) % PeerId::COUNT))
+/// The ids to try for a connection. Neighbours would not do: where one address has thousands of connections, they have long rows
+/// of ids without a gap.
+fn candidates(hash: KeyedHash, attempt: impl Hash) -> impl Iterator<Item = PeerId> {
+    (0..ID_TRIES).map(move |turn| PeerId::new((hash.number((&attempt, turn)) % u64::from(PeerId::COUNT)) as u16))
 }

@@ -2,9 +2,9 @@
 
 use enet_proto::{Event, HostConfig};
 use enet_sim::wire::Connect;
-use enet_sim::{Network, NodeId, Random, StockClient, StockState};
+use enet_sim::{Network, NodeId, Probe, Random, StockClient, StockState};
 
-use crate::common::{config, ms, secs};
+use crate::common::{address, config, ms, secs};
 
 /// Has `count` stock clients join within `spread` ms, all of which call themselves peer 0.
 fn join(network: &mut Network, server: NodeId, count: u32, spread: u64) -> Vec<NodeId> {
@@ -140,4 +140,24 @@ fn idle_peers_cost_their_pings_and_no_more() {
     assert!(sent <= 1000 * 21, "{sent} datagrams sent");
     assert!(wakes <= 1000 * 21, "woken {wakes} times");
     assert_eq!(count_in(&network, &clients, StockState::Connected), 1000);
+}
+
+#[test]
+fn thousands_of_clients_behind_one_address_and_port_all_get_in() {
+    const COUNT: u16 = 3500;
+    let mut probe = Probe::new(config(|config| {
+        config.max_peers = COUNT.into();
+        config.duplicate_peers = COUNT.into();
+    }));
+    let address = address(1);
+    for number in 0..COUNT {
+        let connect = Connect {
+            peer_id: number,
+            connect_id: 0x9E37_79B9_u32.wrapping_mul(number.into()),
+            ..Connect::default()
+        };
+        probe.join_slowly(address, connect, ms(0));
+    }
+    assert_eq!(probe.host.peers().count(), usize::from(COUNT));
+    assert_eq!(probe.host.statistics().dropped.total(), 0);
 }
