@@ -124,6 +124,13 @@ impl Probe {
         sent
     }
 
+    /// Lets time pass in which the host's program is stopped: its timer is looked at only afterwards. Returns what it sends then.
+    pub fn stop(&mut self, duration: Duration) -> Vec<Sent> {
+        self.now += duration;
+        self.host.handle_timeout(self.now);
+        self.flush()
+    }
+
     /// The events since the last call.
     pub fn events(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.host.poll_event()).collect()

@@ -50,11 +50,36 @@ pub(crate) struct InFlight {
     pub(crate) sent: Time,
     /// The number of the datagram it was sent in last; 0 while it waits to be sent again.
     pub(crate) datagram: u64,
+    /// How often it was sent.
+    pub(crate) attempts: u8,
+    /// Whether it was sent twice within what the wire's clock tells apart, so that an acknowledgement may be of either.
+    pub(crate) ambiguous: bool,
+    /// Whether it was counted as lost.
+    pub(crate) counted_lost: bool,
     /// How often its time-out has passed; doubles the next one.
     pub(crate) timeouts: u8,
     /// When it is due again, once it has been resent.
     pub(crate) resend_due: Option<Time>,
 }
+
+impl InFlight {
+    /// Whether an acknowledgement with this sent time can be of it. What was sent once was sent at one time.
+    pub(crate) fn may_have_left_at(&self, sent_time: u16) -> bool {
+        self.attempts > 1 || self.sent.wire() == sent_time
+    }
+}
+
+/// A command that was acknowledged.
+#[derive(Debug)]
+pub(crate) struct Acknowledged {
+    pub(crate) position: Position,
+    pub(crate) command: InFlight,
+    /// How many slots its acknowledgement freed: none as long as an older command is unacknowledged, and then all behind that.
+    pub(crate) freed_slots: usize,
+}
+
+/// What a command's place takes, in bytes. It is kept until all older ones are acknowledged.
+pub(crate) const SLOT_COST: usize = size_of::<Option<InFlight>>();
 
 /// The unacknowledged commands of one channel by their position. Finding one takes constant time.
 #[derive(Debug, Default)]
@@ -96,17 +121,24 @@ impl InFlightRing {
         self.slots.get(index)?.as_ref()
     }
 
-    /// Takes out the command that an acknowledgement names by its number on the wire.
-    pub(crate) fn acknowledge(&mut self, wire: u16) -> Option<(Position, InFlight)> {
+    /// Takes out the command that an acknowledgement names by its number on the wire, if it left at that time.
+    pub(crate) fn acknowledge(&mut self, wire: u16, sent_time: u16) -> Option<Acknowledged> {
         let position = self.base.at_or_after(wire);
         let index = self.index(position)?;
-        let command = self.slots.get_mut(index)?.take()?;
+        let slot = self.slots.get_mut(index)?;
+        let command = slot.take_if(|command| command.may_have_left_at(sent_time))?;
+        let before = self.slots.len();
         while let Some(None) = self.slots.front() {
             self.slots.pop_front();
             self.base += 1;
         }
+        let freed_slots = before - self.slots.len();
         shrink(&mut self.slots, BURST);
-        Some((position, command))
+        Some(Acknowledged {
+            position,
+            command,
+            freed_slots,
+        })
     }
 
     /// Gives back the memory of a ring that is empty, but for a few slots.

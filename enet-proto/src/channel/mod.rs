@@ -8,7 +8,7 @@ mod reassembly;
 mod sequence;
 mod unsequenced;
 
-pub(crate) use in_flight::{InFlight, Payload};
+pub(crate) use in_flight::{Acknowledged, InFlight, Payload, SLOT_COST};
 pub(crate) use inbox::{Delivery, ITEM_COST, Inbox, cost as inbox_cost};
 use incoming::Incoming;
 pub(crate) use incoming::Taken;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::in_flight::{InFlight, InFlightRing};
+use super::in_flight::{Acknowledged, InFlight, InFlightRing};
 use super::sequence::{Position, WINDOW_COUNT, WINDOW_SIZE};
 
 /// A receiver drops what is this many windows ahead of what it has delivered, so a sender does not begin a window while one so
@@ -120,12 +120,12 @@ impl Outgoing {
         self.in_flight.push(position, command);
     }
 
-    /// Takes out the command an acknowledgement names.
-    pub(crate) fn acknowledge(&mut self, wire: u16) -> Option<(Position, InFlight)> {
-        let (position, command) = self.in_flight.acknowledge(wire)?;
-        let count = &mut self.windows[slot(position.window())];
+    /// Takes out the command an acknowledgement names, if it left at that time.
+    pub(crate) fn acknowledge(&mut self, wire: u16, sent_time: u16) -> Option<Acknowledged> {
+        let acknowledged = self.in_flight.acknowledge(wire, sent_time)?;
+        let count = &mut self.windows[slot(acknowledged.position.window())];
         *count = count.saturating_sub(1);
-        Some((position, command))
+        Some(acknowledged)
     }
 
     pub(crate) fn in_flight_mut(&mut self, position: Position) -> Option<&mut InFlight> {
@@ -159,6 +159,8 @@ mod tests {
     use crate::channel::Payload;
     use crate::time::Time;
 
+    const SENT: Time = Time::from_millis(7);
+
     fn send(outgoing: &mut Outgoing) -> Position {
         let position = outgoing.number_reliable(1);
         let payload = Payload::Whole(Bytes::new());
@@ -166,8 +168,11 @@ mod tests {
             position,
             InFlight {
                 payload,
-                sent: Time::ZERO,
+                sent: SENT,
                 datagram: 0,
+                attempts: 1,
+                ambiguous: false,
+                counted_lost: false,
                 timeouts: 0,
                 resend_due: None,
             },
@@ -181,11 +186,11 @@ mod tests {
         let positions: Vec<_> = (0..4).map(|_| send(&mut outgoing)).collect();
         for index in [2, 0, 3, 1] {
             let acknowledged = outgoing
-                .acknowledge(positions[index].wire())
-                .map(|(position, _)| position);
+                .acknowledge(positions[index].wire(), SENT.wire())
+                .map(|acknowledged| acknowledged.position);
             assert_eq!(acknowledged, Some(positions[index]));
         }
-        assert!(outgoing.acknowledge(positions[0].wire()).is_none());
+        assert!(outgoing.acknowledge(positions[0].wire(), SENT.wire()).is_none());
         assert_eq!(outgoing.in_flight.oldest(), None);
     }
 
@@ -200,10 +205,10 @@ mod tests {
                 break;
             }
             let position = send(&mut outgoing);
-            outgoing.acknowledge(position.wire());
+            outgoing.acknowledge(position.wire(), SENT.wire());
         }
         assert_eq!(held.map(Position::window), Some(7));
-        outgoing.acknowledge(first.wire());
+        outgoing.acknowledge(first.wire(), SENT.wire());
         assert!(outgoing.may_send(outgoing.reliable + 1));
     }
 

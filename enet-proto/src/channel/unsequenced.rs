@@ -27,7 +27,9 @@ impl UnsequencedWindow {
         let base = group - bit as u16;
         if base != self.base {
             self.base = base;
-            self.seen = None;
+            if let Some(seen) = &mut self.seen {
+                **seen = Default::default();
+            }
         }
         let seen = self.seen.get_or_insert_default();
         seen[bit as usize / 64] & (1 << (bit % 64)) == 0

@@ -6,10 +6,13 @@ use super::outbox::packet_cost;
 use super::receive::{Context, Refusal};
 use super::retransmission::CommandId;
 use super::{Busy, Control, Peer, PeerState};
-use crate::channel::{InFlight, Payload, Position};
+use crate::channel::{Acknowledged, InFlight, Payload, Position, SLOT_COST};
 use crate::event::DisconnectReason;
 use crate::time::Time;
 use crate::wire;
+
+/// A command that was sent so often is sent again by its time-out alone.
+const MOST_HURRIED_ATTEMPTS: u8 = 8;
 
 impl Peer {
     /// Takes an ACKNOWLEDGE.
@@ -23,24 +26,30 @@ impl Peer {
         // A CONNECT is answered by a VERIFY_CONNECT and by nothing else.
         let connecting = self.state == PeerState::Connecting;
         let found = cx.now.extend_wire(sent_time).filter(|_| !connecting).and_then(|sent| {
-            let acknowledged = self.outgoing_mut(channel)?.acknowledge(sequence)?;
+            let acknowledged = self.outgoing_mut(channel)?.acknowledge(sequence, sent_time)?;
             Some((sent, acknowledged))
         });
-        let Some((sent, (position, command))) = found else {
+        let Some((sent, acknowledged)) = found else {
             cx.statistics.dropped.unmatched_acknowledgements += 1;
             return Ok(());
         };
+        let Acknowledged {
+            position,
+            command,
+            freed_slots,
+        } = acknowledged;
         // For an earlier attempt the own record says nothing: neither how long it took, nor what it has overtaken.
         let is_latest = command.sent.wire() == sent_time;
         // The own record is finer than what travelled.
         let sent = if is_latest { command.sent } else { sent };
-        let overtaking = is_latest.then_some(command.datagram);
-        if !is_latest {
+        let overtaking = (is_latest && !command.ambiguous).then_some(command.datagram);
+        let is_waiting = command.datagram == 0;
+        if command.counted_lost && (is_waiting || !is_latest) {
             self.window_share.found();
         }
         self.measure(cx.now, cx.now.saturating_since(sent));
         self.last_acknowledged = cx.now;
-        self.spoke_since = false;
+        let spoke = std::mem::take(&mut self.spoke_since);
         self.confirmed = true;
         self.silent = false;
         self.dispel_doubt(sent);
@@ -48,11 +57,11 @@ impl Peer {
         busy.retransmission
             .acknowledged(CommandId { channel, position }, overtaking, command.resend_due);
         busy.in_flight = busy.in_flight.saturating_sub(command.payload.len());
-        busy.release_queue(&command.payload);
+        busy.release_queue(&command.payload, freed_slots);
         busy.outbox.reliable_blocked = false;
         if channel == wire::CONNECTION_CHANNEL {
-            // Those are pings, which are only sent when there is little else.
-            busy.lively = false;
+            // Those are pings, which are only sent when there is little else, or nothing that is acknowledged.
+            busy.lively = spoke;
         }
         if busy.outbox.parked > 0 {
             self.unpark(channel);
@@ -98,7 +107,11 @@ impl Peer {
 
     /// Takes the CONNECT off the list of unacknowledged commands: `VERIFY_CONNECT` stands for its acknowledgement.
     pub(super) fn connect_answered(&mut self, now: Time) {
-        let Some((position, command)) = self.busy.control.acknowledge(1) else {
+        let Some(connect) = self.busy.control.in_flight(Position::START + 1) else {
+            return;
+        };
+        let sent_time = connect.sent.wire();
+        let Some(Acknowledged { position, command, .. }) = self.busy.control.acknowledge(1, sent_time) else {
             return;
         };
         let id = CommandId {
@@ -120,11 +133,15 @@ impl Peer {
     pub(crate) fn detect_losses(&mut self) {
         while let Some(id) = self.busy.retransmission.next_overtaken() {
             if let Some(command) = self.in_flight_mut(id.channel, id.position) {
-                let resend_due = command.resend_due.take();
-                command.datagram = 0;
-                self.loss.lost();
-                self.window_share.lost();
-                self.busy.retransmission.queue(id, resend_due);
+                // Else one acknowledgement after the other would have all of the rest sent again.
+                if command.attempts < MOST_HURRIED_ATTEMPTS {
+                    let resend_due = command.resend_due.take();
+                    command.datagram = 0;
+                    command.counted_lost = true;
+                    self.loss.lost();
+                    self.window_share.lost();
+                    self.busy.retransmission.queue(id, resend_due);
+                }
             }
             self.trim_retransmission();
         }
@@ -133,18 +150,22 @@ impl Peer {
     /// Commands whose time-out has passed are sent again.
     pub(super) fn expire_commands(&mut self, now: Time) {
         let timeout = self.round_trip.timeout();
-        while let Some(id) = self.busy.retransmission.next_due(now, timeout) {
+        let last_acknowledged = self.last_acknowledged;
+        while let Some((id, due)) = self.busy.retransmission.next_due(now, timeout) {
             if let Some(command) = self.in_flight_mut(id.channel, id.position) {
-                let is_first = command.timeouts == 0;
+                // Where nothing at all comes back it is no queue that overflows.
+                let counts = command.timeouts == 0 && last_acknowledged >= command.sent;
                 command.timeouts = command.timeouts.saturating_add(1);
                 command.resend_due = None;
                 command.datagram = 0;
-                let sent = command.sent;
+                command.counted_lost |= counts;
+                // While nobody looks at the clock nobody listens either.
+                let waited_from = command.sent + now.saturating_since(due);
                 self.loss.lost();
-                if is_first {
+                if counts {
                     self.window_share.lost();
                 }
-                self.busy.retransmission.note_due(sent);
+                self.busy.retransmission.note_due(waited_from);
                 self.busy.retransmission.queue(id, None);
             }
             self.trim_retransmission();
@@ -201,8 +222,13 @@ impl Peer {
 }
 
 impl Busy {
-    /// What an acknowledged command's packet was counted for in the queue.
-    fn release_queue(&mut self, payload: &Payload) {
+    /// What an acknowledged command's packet was counted for in the queue. Its place counts until it is free, in whose stead others
+    /// may have become free.
+    fn release_queue(&mut self, payload: &Payload, freed_slots: usize) {
+        match freed_slots.checked_sub(1) {
+            None => self.outbox.hold(SLOT_COST),
+            Some(others) => self.outbox.release(others * SLOT_COST),
+        }
         match payload {
             Payload::Control(_) => {}
             Payload::Whole(data) => self.outbox.release(packet_cost(data.len())),

@@ -475,6 +475,10 @@ impl Peer {
 
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
+        if self.busy.retransmission.overdue().is_some() {
+            let late = self.deadline().map_or(Duration::ZERO, |due| now.saturating_since(due));
+            self.busy.retransmission.forgive(late);
+        }
         if let Some(doubt) = self.busy.doubt.filter(|doubt| doubt.until <= now) {
             self.end(DisconnectReason::Remote { data: doubt.data });
             return;

@@ -235,6 +235,11 @@ impl Outbox {
         self.held
     }
 
+    /// Something else takes memory.
+    pub(crate) fn hold(&mut self, bytes: usize) {
+        self.held += bytes;
+    }
+
     /// Some of what was held has left for good.
     pub(crate) fn release(&mut self, bytes: usize) {
         debug_assert!(self.held >= bytes);

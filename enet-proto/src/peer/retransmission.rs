@@ -116,14 +116,14 @@ impl Retransmission {
             .map(|sent| sent.id)
     }
 
-    /// The next command whose time-out has passed, taken out of the order. `timeout` is that of commands sent once. Call
-    /// [`trim`](Self::trim) after it.
-    pub(crate) fn next_due(&mut self, now: Time, timeout: Duration) -> Option<CommandId> {
+    /// The next command whose time-out has passed, and when that was, taken out of the order. `timeout` is that of commands sent
+    /// once. Call [`trim`](Self::trim) after it.
+    pub(crate) fn next_due(&mut self, now: Time, timeout: Duration) -> Option<(CommandId, Time)> {
         if self.sent_once.front().is_some_and(|sent| sent.at + timeout <= now) {
-            return self.sent_once.pop_front().map(|sent| sent.id);
+            return self.sent_once.pop_front().map(|sent| (sent.id, sent.at + timeout));
         }
         if self.due_again.first().is_some_and(|(due, _)| *due <= now) {
-            return self.due_again.pop_first().map(|(_, id)| id);
+            return self.due_again.pop_first().map(|(due, id)| (id, due));
         }
         None
     }
@@ -164,6 +164,11 @@ impl Retransmission {
     /// Notes that a command sent at `sent` was due.
     pub(crate) fn note_due(&mut self, sent: Time) {
         self.overdue = Some(self.overdue.map_or(sent, |earliest| earliest.min(sent)));
+    }
+
+    /// The clock was not looked at for so long, so that nothing that came meanwhile was heard.
+    pub(crate) fn forgive(&mut self, late: Duration) {
+        self.overdue = self.overdue.map(|earliest| earliest + late);
     }
 
     /// Since the last acknowledgement: the send time of the oldest command that was due.

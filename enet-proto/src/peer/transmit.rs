@@ -19,6 +19,10 @@ use crate::wire::{self, Header, emit};
 /// No more than this goes to the kernel at once for one address: the largest UDP payload over IPv6, with room to spare.
 const MAXIMUM_BATCH: usize = 65_000;
 
+/// After so many time-outs of a command the waits double without limit: who leaves it unacknowledged for that long and goes on
+/// acknowledging others would otherwise have it sent for ever.
+const PATIENT_TIMEOUTS: u8 = 32;
+
 /// How long after it was first sent an acknowledgement may be repeated.
 const LATEST_REPEAT: Duration = Duration::from_millis(5);
 
@@ -208,7 +212,7 @@ impl Peer {
 
     fn resend(&mut self, now: Time, id: CommandId, datagram: &mut Datagram<'_>) -> Step {
         let timeout = self.round_trip.timeout();
-        let longest_wait = self.round_trip.longest_wait();
+        let mut longest_wait = self.round_trip.longest_wait();
         let number = self.datagram + 1;
         let Some(command) = self.in_flight_mut(id.channel, id.position) else {
             return Step::Done;
@@ -218,7 +222,11 @@ impl Peer {
         }
         emit_payload(datagram.out, id.channel, id.position.wire(), &command.payload);
         datagram.timed = true;
+        let doublings = u32::from(command.timeouts.saturating_sub(PATIENT_TIMEOUTS)).min(16);
+        longest_wait = longest_wait.saturating_mul(1 << doublings);
         let due = now + timeout.saturating_mul(1 << command.timeouts.min(16)).min(longest_wait);
+        command.attempts = command.attempts.saturating_add(1);
+        command.ambiguous = command.sent.wire() == now.wire();
         command.sent = now;
         command.datagram = number;
         command.resend_due = Some(due);
@@ -288,6 +296,9 @@ impl Peer {
             payload,
             sent: now,
             datagram: number,
+            attempts: 1,
+            ambiguous: false,
+            counted_lost: false,
             timeouts: 0,
             resend_due: None,
         };

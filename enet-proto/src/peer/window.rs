@@ -9,7 +9,8 @@
 //! that have become twice as long are congestion, to which it is as quick to yield as C ENet, and from which it is as quick to recover.
 //!
 //! And once in some round trips it is judged by its losses. If they are heavy it shrinks by as much as was lost, as what arrived is
-//! what the way takes, and it recovers by a step each time they are not.
+//! what the way takes, and it recovers by a step each time they are not. Losses that do not become less by that are not of a queue that
+//! overflows, and it grows again unless they become more.
 
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ use crate::time::Time;
 /// larger part of a window: in a single round trip that one lost datagram looks like heavy loss.
 const LOSS_ROUNDS: u8 = 8;
 
-/// Losing more than one command in so many is heavy. A radio link loses one in twenty, and as many of the acknowledgements.
-const HEAVY_LOSS: u32 = 4;
+/// Losing a larger part of the commands is heavy, in percent. A radio link loses 5, and as many of the acknowledgements.
+const HEAVY_LOSS: u8 = 25;
 
 /// So few lost commands say nothing.
 const FEW_LOST: u32 = 4;
@@ -40,6 +41,10 @@ pub(super) struct WindowShare {
     /// Commands since its losses were judged that were acknowledged, and that were taken for lost.
     acknowledged: u32,
     lost: u32,
+    /// The loss in percent for which it shrank at the last judgement; 0 if it did not.
+    shrunk_for: u8,
+    /// The loss in percent that shrinking has not lowered.
+    incurable: u8,
 }
 
 impl Default for WindowShare {
@@ -51,6 +56,8 @@ impl Default for WindowShare {
             judgement: Time::ZERO,
             acknowledged: 0,
             lost: 0,
+            shrunk_for: 0,
+            incurable: 0,
         }
     }
 }
@@ -103,10 +110,18 @@ impl WindowShare {
 
     fn judge_losses(&mut self, step: u32) {
         let (acknowledged, lost) = (u64::from(self.acknowledged), u64::from(self.lost));
-        let all = acknowledged + lost;
-        if self.lost >= FEW_LOST && lost * u64::from(HEAVY_LOSS) > all {
-            self.share = (u64::from(self.share) * acknowledged / all) as u8;
+        let percent = (lost * 100 / (acknowledged + lost)) as u8;
+        let is_heavy = self.lost >= FEW_LOST && percent > HEAVY_LOSS;
+        if !is_heavy {
+            self.incurable = 0;
+        } else if self.shrunk_for > 0 && u32::from(percent) * 4 >= u32::from(self.shrunk_for) * 3 {
+            self.incurable = percent;
+        }
+        self.shrunk_for = 0;
+        if is_heavy && u32::from(percent) * 4 > u32::from(self.incurable) * 5 {
+            self.share = (u32::from(self.share) * u32::from(100 - percent) / 100) as u8;
             self.ceiling = self.share;
+            self.shrunk_for = percent;
         } else {
             self.ceiling = u32::from(self.ceiling).saturating_add(step).min(THROTTLE_SCALE) as u8;
         }
@@ -202,6 +217,19 @@ mod tests {
             let share = lose(&mut window, 1000 + 1000 * u64::from(judgement), 8, 0);
             assert_eq!(share, 2 * judgement);
         }
+    }
+
+    #[test]
+    fn losses_that_shrinking_does_not_lower_let_it_grow_until_they_become_more() {
+        let mut window = WindowShare::default();
+        let mut at = 0;
+        let mut lose = |lost| {
+            at += 1000;
+            lose(&mut window, at, 100 - lost, lost)
+        };
+        assert_eq!([lose(40), lose(38), lose(40), lose(38)], [19, 21, 23, 25]);
+        assert_eq!(lose(60), 10, "they became more");
+        assert_eq!([lose(30), lose(20)], [12, 14], "and less again");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use enet_proto::{Host, HostConfig, Packet};
 use enet_sim::wire::{Body, Command, Connect};
-use enet_sim::{Conditions, Network, Probe, Remote, StockClient};
+use enet_sim::{Conditions, Network, Pair, Probe, Remote, StockClient};
 
 use crate::common::{address, commands, config, count_payloads, ms, payload, secs};
 
@@ -522,4 +522,33 @@ fn a_throttle_that_is_configured_while_connecting_is_told_once_connected() {
         ),
         (5, 7)
     );
+}
+
+#[test]
+fn bulk_leaves_unreliable_packets_a_part_of_the_way() {
+    for (rate, jitter) in [(1_000_000, 5), (1_000_000, 0), (250_000, 5), (250_000, 0)] {
+        let mut pair = Pair::new(1);
+        let link = Conditions::default()
+            .delay(ms(20))
+            .jitter(ms(jitter))
+            .bandwidth(rate, 1 << 20);
+        pair.set_conditions(&link);
+        let (mut sent, mut bulk, mut unreliable) = (0, 0, 0);
+        for turn in 0..1200 {
+            while sent - bulk < 32 {
+                pair.client_sends(0, Packet::reliable(payload(0, 16 * 1024))).unwrap();
+                sent += 1;
+            }
+            pair.client_sends(1, Packet::unreliable(payload(turn, 100))).unwrap();
+            pair.run_for(ms(16));
+            let received = pair.server_received();
+            let of_bulk = received.iter().filter(|(channel, _)| *channel == 0).count();
+            bulk += of_bulk;
+            unreliable += received.len() - of_bulk;
+        }
+        assert!(
+            unreliable > 400,
+            "{unreliable} of 1200 over {rate} bytes a second with {jitter} ms of jitter"
+        );
+    }
 }

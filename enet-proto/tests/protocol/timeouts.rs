@@ -540,3 +540,33 @@ fn a_client_a_second_away_is_not_taken_for_a_silent_one() {
         assert_eq!(network.host(server).peers().count(), 20, "{delay} ms, {loss}");
     }
 }
+
+#[test]
+fn a_host_that_was_stopped_does_not_take_its_own_absence_for_that_of_its_peers() {
+    let mut probe = Probe::new(HostConfig::default());
+    let remote = probe.join_slowly(address(1), Connect::default(), ms(50));
+    let is_there = |probe: &Probe| probe.host.peer(remote.peer).is_some();
+    // Something under way, due once already, and then nobody looks at the clock or the network for longer than a peer has.
+    for waited in [0, 2000] {
+        let sent = probe.act(|host| {
+            host.peer_mut(remote.peer)
+                .unwrap()
+                .send(0, Packet::reliable("x"))
+                .unwrap()
+        });
+        assert_eq!(commands(&sent).len(), 1);
+        probe.advance(ms(waited));
+        let sent = probe.stop(secs(25));
+        assert!(is_there(&probe), "stopped after {waited} ms");
+        assert!(!commands(&sent).is_empty(), "it asks again");
+        probe.acknowledge_all(&remote, &sent);
+    }
+    probe.act(|host| {
+        host.peer_mut(remote.peer)
+            .unwrap()
+            .send(0, Packet::reliable("x"))
+            .unwrap()
+    });
+    probe.advance(secs(31));
+    assert!(!is_there(&probe), "who really is not there is given up");
+}
