@@ -1,13 +1,16 @@
 //! Medians and ratios of several runs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use serde::Serialize;
 
 use crate::case::Pair;
 use crate::figure::{Figure, Figures};
 use crate::runner::{Outcome, Runs};
 
 /// The middle and the ends of some values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
     pub(crate) least: f64,
@@ -47,6 +50,16 @@ impl Runs {
                 .filter_map(|(own, other)| Some(own? / other?))
                 .filter(|ratio| ratio.is_finite()),
         )
+    }
+
+    /// What there are values of.
+    pub(crate) fn figures(&self) -> BTreeSet<Figure> {
+        let outcomes = self.timed.iter().chain([&self.thorough]);
+        let measured = outcomes.filter_map(|outcome| match outcome {
+            Outcome::Measured(figures) => Some(figures.keys().copied()),
+            Outcome::Unfinished | Outcome::Failed(_) => None,
+        });
+        measured.flatten().collect()
     }
 
     fn of_rounds(&self, figure: Figure) -> Vec<Option<f64>> {
