@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::case::Pair;
 use crate::figure::{Figure, Figures};
 use crate::runner::{Outcome, Runs};
+use crate::workload::Workload;
 
 /// The middle and the ends of some values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -69,14 +70,18 @@ impl Runs {
         self.timed.iter().map(|outcome| outcome.value(figure)).collect()
     }
 
-    /// Why there are no values, if there are none, when a run may take `limit`.
-    pub(crate) fn failure(&self, limit: Duration) -> Option<String> {
+    /// Why there are no values, if there are none, when a run of `workload` may take `limit`.
+    pub(crate) fn failure(&self, workload: &Workload, limit: Duration) -> Option<String> {
+        let seconds = limit.as_secs();
+        let slower = workload.mebibytes().map_or_else(String::new, |mebibytes| {
+            format!(", so slower than {:.2} MiB/s", mebibytes / limit.as_secs_f64())
+        });
         self.timed
             .iter()
             .chain([&self.thorough])
             .find_map(|outcome| match outcome {
                 Outcome::Measured(_) => None,
-                Outcome::Unfinished => Some(format!("did not finish within {} s", limit.as_secs())),
+                Outcome::Unfinished => Some(format!("did not finish within {seconds} s{slower}")),
                 Outcome::Failed(why) => Some(format!("did not finish: {why}")),
             })
     }

@@ -72,7 +72,7 @@ fn table(scenario: &Scenario, runs: &[Runs]) -> String {
         text += "\n";
     }
     for own in runs {
-        if let Some(why) = own.failure(scenario.limit) {
+        if let Some(why) = own.failure(&scenario.workload_of(own.pair), scenario.limit) {
             let _ = writeln!(text, "\n{}: {why}.", own.pair);
         }
     }
