@@ -60,7 +60,7 @@ fn explain(effort: Effort, word: &str) -> String {
     if others.is_empty() {
         format!("no scenario has \"{word}\" in its name; --list names them all")
     } else {
-        format!("\"{word}\" is measured {flag}: {}", others.join(", "))
+        format!("\"{word}\" stands for what is measured {flag}: {}", others.join(", "))
     }
 }
 
