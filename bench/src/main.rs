@@ -5,6 +5,7 @@
 
 mod case;
 mod child;
+mod choice;
 mod figure;
 mod instructions;
 mod measure;
@@ -26,21 +27,21 @@ use clap::Parser;
 use crate::case::{Case, Implementation};
 use crate::measure::heap::Counting;
 use crate::report::Report;
-use crate::scenario::{Effort, scenarios};
+use crate::scenario::Effort;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 /// Measures this ENet side by side with C ENet, other ENet hosts in Rust and QUIC.
 ///
-/// Without arguments it takes some minutes; the tables and charts go to target/bench.
+/// Without arguments it takes about ten minutes; the tables and charts go to target/bench.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Everything, with the numbers that the published tables have: an hour or so.
     #[arg(long)]
     full: bool,
 
-    /// Only scenarios whose name contains one of these.
+    /// Only the scenarios with these names; a word that is no name stands for all whose names contain it.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 
@@ -56,7 +57,7 @@ struct Arguments {
     #[arg(long, default_value = "target/bench")]
     output: PathBuf,
 
-    /// Names the scenarios and ends.
+    /// Names all scenarios, marks those that need --full, and ends.
     #[arg(long)]
     list: bool,
 
@@ -105,16 +106,12 @@ fn run_case(case: &str) -> io::Result<()> {
 }
 
 fn run_all(arguments: &Arguments) -> io::Result<()> {
-    let effort = if arguments.full { Effort::Full } else { Effort::Short };
-    let mut scenarios = scenarios(effort);
-    let only = &arguments.only;
-    scenarios.retain(|scenario| only.is_empty() || only.iter().any(|part| scenario.id.contains(part)));
     if arguments.list {
-        scenarios
-            .iter()
-            .for_each(|scenario| println!("{}: {}", scenario.id, scenario.title));
+        choice::list();
         return Ok(());
     }
+    let effort = if arguments.full { Effort::Full } else { Effort::Short };
+    let scenarios = choice::choose(effort, &arguments.only).map_err(io::Error::other)?;
     let chosen = |implementation| {
         let chosen = &arguments.implementations;
         chosen.is_empty() || chosen.contains(&implementation)

@@ -35,7 +35,7 @@ pub(crate) enum Curve {
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// Some minutes.
+    /// About ten minutes.
     Short,
     /// As much as it takes.
     Full,

@@ -1,13 +1,17 @@
 //! Medians and ratios of several runs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use serde::Serialize;
 
 use crate::case::Pair;
 use crate::figure::{Figure, Figures};
 use crate::runner::{Outcome, Runs};
+use crate::workload::Workload;
 
 /// The middle and the ends of some values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
     pub(crate) least: f64,
@@ -49,6 +53,16 @@ impl Runs {
         )
     }
 
+    /// What there are values of.
+    pub(crate) fn figures(&self) -> BTreeSet<Figure> {
+        let outcomes = self.timed.iter().chain([&self.thorough]);
+        let measured = outcomes.filter_map(|outcome| match outcome {
+            Outcome::Measured(figures) => Some(figures.keys().copied()),
+            Outcome::Unfinished | Outcome::Failed(_) => None,
+        });
+        measured.flatten().collect()
+    }
+
     fn of_rounds(&self, figure: Figure) -> Vec<Option<f64>> {
         if figure.is_counted() {
             return vec![self.thorough.value(figure)];
@@ -56,14 +70,18 @@ impl Runs {
         self.timed.iter().map(|outcome| outcome.value(figure)).collect()
     }
 
-    /// Why there are no values, if there are none, when a run may take `limit`.
-    pub(crate) fn failure(&self, limit: Duration) -> Option<String> {
+    /// Why there are no values, if there are none, when a run of `workload` may take `limit`.
+    pub(crate) fn failure(&self, workload: &Workload, limit: Duration) -> Option<String> {
+        let seconds = limit.as_secs();
+        let slower = workload.mebibytes().map_or_else(String::new, |mebibytes| {
+            format!(", so slower than {:.2} MiB/s", mebibytes / limit.as_secs_f64())
+        });
         self.timed
             .iter()
             .chain([&self.thorough])
             .find_map(|outcome| match outcome {
                 Outcome::Measured(_) => None,
-                Outcome::Unfinished => Some(format!("did not finish within {} s", limit.as_secs())),
+                Outcome::Unfinished => Some(format!("did not finish within {seconds} s{slower}")),
                 Outcome::Failed(why) => Some(format!("did not finish: {why}")),
             })
     }

@@ -3,7 +3,7 @@
 use crate::case::{Implementation, Pair};
 use crate::figure::{Better, Figure};
 use crate::runner::Runs;
-use crate::statistics::{base, of_pair};
+use crate::statistics::{Spread, base, of_pair};
 
 /// A bound on a figure.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +29,8 @@ pub(crate) enum Bound {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Verdict {
     pub(crate) target: Target,
-    /// `None` if it, or what it is compared with, did not finish.
-    pub(crate) value: Option<f64>,
+    /// Over the turns, and the median decides. `None` if it, or what it is compared with, did not finish.
+    pub(crate) value: Option<Spread>,
 }
 
 const OURS: Pair = Pair::both(Implementation::Ours);
@@ -107,11 +107,11 @@ impl Target {
 
     pub(crate) fn judge(&self, runs: &[Runs]) -> Option<Verdict> {
         let own = of_pair(runs, self.pair)?;
-        let compare = |other| Some(own.ratio(other?, self.figure)?.median);
+        let compare = |other| own.ratio(other?, self.figure);
         let value = match self.bound {
             Bound::TimesC(_) => compare(base(runs)),
             Bound::Times(other, _) => compare(of_pair(runs, Pair::both(other))),
-            Bound::Plain(_) => own.spread(self.figure).map(|spread| spread.median),
+            Bound::Plain(_) => own.spread(self.figure),
         };
         Some(Verdict { target: *self, value })
     }
@@ -121,8 +121,8 @@ impl Verdict {
     pub(crate) fn is_met(&self) -> bool {
         let bound = self.target.bound.value();
         self.value.is_some_and(|value| match self.target.figure.better() {
-            Better::Less => value <= bound,
-            Better::More => value >= bound,
+            Better::Less => value.median <= bound,
+            Better::More => value.median >= bound,
         })
     }
 }

@@ -14,8 +14,12 @@ use crate::statistics::of_pair;
 
 const SIZE: (u32, u32) = (900, 480);
 const FONT: &str = "sans-serif";
-/// How high a chart of bars is in relation to the highest of them, so that the names above cover none.
+/// How high a chart is in relation to the highest value, so that the names above cover none.
 const ROOM_FOR_NAMES: f64 = 1.5;
+/// The same on a logarithmic axis, where a factor is a length.
+const FACTOR_FOR_NAMES: f64 = 4.0;
+/// A logarithmic axis begins so much below the lowest value.
+const FACTOR_BELOW: f64 = 1.25;
 const COLOURS: [RGBColor; 8] = [
     RGBColor(0x77, 0x77, 0x77),
     RGBColor(0xD9, 0x5F, 0x02),
@@ -129,6 +133,10 @@ fn draw_lines(path: &Path, title: &str, axis: &str, figure: Figure, lines: &Line
     let right = points().map(|point| point.0).fold(1.0, f64::max);
     let left = points().map(|point| point.0).fold(right, f64::min);
     let highest = points().map(|point| point.1).fold(0.0, f64::max);
+    let lowest = points().map(|point| point.1).fold(highest, f64::min);
+    if lowest <= 0.0 {
+        return Ok(());
+    }
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
@@ -136,7 +144,10 @@ fn draw_lines(path: &Path, title: &str, axis: &str, figure: Figure, lines: &Line
         .margin(12)
         .x_label_area_size(44)
         .y_label_area_size(80)
-        .build_cartesian_2d((left..right).log_scale(), 0.0..highest * 1.1)?;
+        .build_cartesian_2d(
+            (left..right).log_scale(),
+            (lowest / FACTOR_BELOW..highest * FACTOR_FOR_NAMES).log_scale(),
+        )?;
     chart
         .configure_mesh()
         .x_desc(axis)
@@ -153,7 +164,7 @@ fn draw_lines(path: &Path, title: &str, axis: &str, figure: Figure, lines: &Line
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
+        .position(SeriesLabelPosition::UpperRight)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3))
         .draw()?;

@@ -20,7 +20,7 @@ pub(super) fn render(report: &Report) -> String {
     }
     let verdicts = report.verdicts();
     if !verdicts.is_empty() {
-        text += "\n## Targets\n\n";
+        text += "\n## Targets\n\nThe median decides; in brackets is what the turns had.\n\n";
         text += &targets(&verdicts);
     }
     for (scenario, runs) in &report.results {
@@ -42,7 +42,7 @@ fn targets(verdicts: &[Verdict]) -> String {
             Bound::Times(other, bound) => format!("{sign} {bound} × {}", other.name()),
             Bound::Plain(bound) => format!("{sign} {bound}"),
         };
-        let value = verdict.value.map_or_else(|| "–".to_owned(), short);
+        let value = verdict.value.map_or_else(|| "–".to_owned(), spread);
         let met = if verdict.is_met() { "met" } else { "**not met**" };
         let _ = writeln!(
             text,
@@ -72,7 +72,7 @@ fn table(scenario: &Scenario, runs: &[Runs]) -> String {
         text += "\n";
     }
     for own in runs {
-        if let Some(why) = own.failure(scenario.limit) {
+        if let Some(why) = own.failure(&scenario.workload_of(own.pair), scenario.limit) {
             let _ = writeln!(text, "\n{}: {why}.", own.pair);
         }
     }
@@ -80,18 +80,23 @@ fn table(scenario: &Scenario, runs: &[Runs]) -> String {
 }
 
 fn cell(own: &Runs, c: Option<&Runs>, figure: Figure) -> String {
-    let Some(Spread { median, least, most }) = own.spread(figure) else {
+    let Some(value) = own.spread(figure) else {
         return "–".to_owned();
     };
-    let mut text = short(median);
-    if short(least) != short(most) {
-        let _ = write!(text, " ({} – {})", short(least), short(most));
-    }
+    let mut text = spread(value);
     let ratio = c.filter(|c| c.pair != own.pair).and_then(|c| own.ratio(c, figure));
     if let Some(ratio) = ratio {
         let _ = write!(text, " **{}×**", short(ratio.median));
     }
     text
+}
+
+/// The median, and the ends if they are others.
+fn spread(Spread { median, least, most }: Spread) -> String {
+    if short(least) == short(most) {
+        return short(median);
+    }
+    format!("{} ({} – {})", short(median), short(least), short(most))
 }
 
 /// A number with some three digits that count.

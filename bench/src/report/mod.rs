@@ -4,6 +4,7 @@ mod chart;
 mod machine;
 mod markdown;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -11,10 +12,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use self::machine::Machine;
-use crate::figure::Figure;
+use crate::figure::{Better, Figure};
 use crate::runner::{Outcome, Runs};
 use crate::scenario::Scenario;
-use crate::targets::{TARGETS, Verdict};
+use crate::statistics::base;
+use crate::targets::{Bound, TARGETS, Verdict};
 
 /// Everything that was measured.
 pub(crate) struct Report {
@@ -63,10 +65,11 @@ impl Report {
     }
 
     fn json(&self) -> Value {
-        let scenarios = self.results.iter().map(|(scenario, runs)| {
-            let runs = runs.iter().map(|runs| {
+        let scenarios = self.results.iter().map(|(scenario, all)| {
+            let runs = all.iter().map(|runs| {
                 json!({
                     "pair": runs.pair,
+                    "figures": summary(runs, base(all)),
                     "thorough": outcome(&runs.thorough),
                     "timed": runs.timed.iter().map(outcome).collect::<Vec<_>>(),
                 })
@@ -82,9 +85,41 @@ impl Report {
         json!({
             "machine": self.machine.json(),
             "rounds": self.rounds,
+            "targets": self.verdicts().iter().map(verdict).collect::<Vec<_>>(),
             "scenarios": scenarios.collect::<Vec<_>>(),
         })
     }
+}
+
+/// Each figure of a pair over all turns, and in relation to C.
+fn summary(own: &Runs, c: Option<&Runs>) -> BTreeMap<Figure, Value> {
+    let figures = own.figures().into_iter().filter_map(|figure| {
+        let ratio = c.and_then(|c| own.ratio(c, figure));
+        let value = json!({ "value": own.spread(figure)?, "times-c": ratio });
+        Some((figure, value))
+    });
+    figures.collect()
+}
+
+fn verdict(verdict: &Verdict) -> Value {
+    let target = verdict.target;
+    json!({
+        "scenario": target.scenario,
+        "pair": target.pair,
+        "figure": target.figure,
+        "bound": target.bound.value(),
+        "in": match target.bound {
+            Bound::TimesC(_) => json!("times C"),
+            Bound::Times(other, _) => json!(format!("times {}", other.name())),
+            Bound::Plain(_) => json!(target.figure.name()),
+        },
+        "better": match target.figure.better() {
+            Better::Less => "less",
+            Better::More => "more",
+        },
+        "value": verdict.value,
+        "met": verdict.is_met(),
+    })
 }
 
 fn outcome(outcome: &Outcome) -> Value {

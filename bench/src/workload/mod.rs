@@ -100,6 +100,14 @@ impl Workload {
         }
     }
 
+    /// How much a stream carries.
+    pub(crate) fn mebibytes(&self) -> Option<f64> {
+        match self {
+            Workload::Stream { size, count, .. } => Some(*count as f64 * *size as f64 / f64::from(1 << 20)),
+            _ => None,
+        }
+    }
+
     pub(crate) fn peers(&self) -> usize {
         match self {
             Workload::FanOut { peers, .. }

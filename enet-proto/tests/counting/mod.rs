@@ -1,4 +1,4 @@
-//! An allocator that counts, for test binaries that have only one test, so that hardly anything else allocates meanwhile.
+//! An allocator that counts. Bytes are those of all threads: who asks for them has only one test in the binary.
 //!
 //! The one `unsafe` block hands everything on to the system's allocator.
 
