@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use enet_proto::{DisconnectReason, Event, Host, Packet, Peer, PeerHandle};
 use slotmap::{SecondaryMap, SlotMap, new_key_type};
 
-use super::compact::compact;
+use super::compact::{LOOSE_PACKETS, compact};
 use super::waiters::Waiters;
 use crate::config::Config;
 
@@ -250,7 +250,11 @@ impl Connections {
                     self.accepting.wake(woken);
                 }
             },
-            Event::Received { peer, channel, packet } => {
+            Event::Received {
+                peer,
+                channel,
+                mut packet,
+            } => {
                 let Some(entry) = self.by_peer.get(peer).and_then(|&key| self.entries.get_mut(key)) else {
                     return;
                 };
@@ -263,13 +267,18 @@ impl Connections {
                 {
                     return peer.put_back(channel, packet);
                 }
+                if entry.inbox.len() >= LOOSE_PACKETS {
+                    compact(&mut packet);
+                }
                 entry.inbox_bytes += packet.data.len();
                 entry.inbox.push_back((channel, packet));
                 entry.receiving.wake(woken);
                 let over = entry.inbox.len() >= self.queue_packets || entry.inbox_bytes >= self.queue_bytes;
                 if over && !entry.paused {
                     entry.set_paused(true, host);
-                    entry.inbox.iter_mut().for_each(|(_, packet)| compact(packet));
+                    // Those behind have been already.
+                    let first = entry.inbox.iter_mut().take(LOOSE_PACKETS);
+                    first.for_each(|(_, packet)| compact(packet));
                 }
             }
             Event::Disconnected { peer, reason } => self.close(peer, reason, woken),
