@@ -159,10 +159,7 @@ impl Connection {
         else {
             return Poll::Pending;
         };
-        let (received, resumed) = connections.poll_receive(self.0.identity.key, host, waker);
-        if resumed {
-            state.touch();
-        }
+        let received = connections.poll_receive(self.0.identity.key, host, waker);
         if let Poll::Ready(Ok(_)) = received {
             state.dialogue.taken();
         }

@@ -8,6 +8,7 @@ use crate::config::HostConfig;
 use crate::event::Event;
 use crate::host::PeerHandle;
 use crate::packet::Packet;
+use crate::queue;
 use crate::wire;
 
 /// What storing one packet or fragment is counted for beside its bytes: an allocation's header, a tree node's share, the entry.
@@ -136,6 +137,28 @@ impl Inbox {
             );
         }
     }
+
+    /// Keeps a packet of `channel` behind those held.
+    pub(crate) fn hold(&mut self, channel: u8, mut packet: Packet) {
+        self.charge(cost(&packet));
+        loosen(&mut packet);
+        self.held.push_back((channel, packet));
+    }
+
+    /// The first of those held, which the program takes.
+    pub(crate) fn take_held(&mut self) -> Option<(u8, Packet)> {
+        let (channel, packet) = self.held.pop_front()?;
+        queue::shrink(&mut self.held, queue::BURST);
+        self.release(cost(&packet));
+        Some((channel, packet))
+    }
+}
+
+/// Frees a packet that will wait for long from the datagram it came in: it must not keep more than it is charged for.
+fn loosen(packet: &mut Packet) {
+    if packet.data.len() <= wire::MAXIMUM_DATAGRAM {
+        packet.data = Bytes::copy_from_slice(&packet.data);
+    }
 }
 
 /// What a packet counts for while it waits.
@@ -161,21 +184,19 @@ const LOOSE: usize = 64 * 1024;
 
 impl Delivery<'_> {
     pub(crate) fn deliver(&mut self, mut packet: Packet) {
+        if !self.inbox.receiving {
+            return self.inbox.hold(self.channel, packet);
+        }
         self.inbox.charge(cost(&packet));
-        // What will wait for long must not keep more than it is charged for. Most packets are taken at once, and need no copy.
-        let waits = !self.inbox.receiving || self.inbox.waiting > LOOSE;
-        if waits && packet.data.len() <= wire::MAXIMUM_DATAGRAM {
-            packet.data = Bytes::copy_from_slice(&packet.data);
+        // Most packets are taken at once, and need no copy.
+        if self.inbox.waiting > LOOSE {
+            loosen(&mut packet);
         }
-        if self.inbox.receiving {
-            self.inbox.delivered += cost(&packet);
-            self.events.push_back(Event::Received {
-                peer: self.peer,
-                channel: self.channel,
-                packet,
-            });
-        } else {
-            self.inbox.held.push_back((self.channel, packet));
-        }
+        self.inbox.delivered += cost(&packet);
+        self.events.push_back(Event::Received {
+            peer: self.peer,
+            channel: self.channel,
+            packet,
+        });
     }
 }

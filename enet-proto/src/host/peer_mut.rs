@@ -137,12 +137,35 @@ impl<'a> PeerMut<'a> {
     /// Sets whether received packets become events. While not, they stay with the peer, up to
     /// [`max_waiting_data`](crate::HostConfig::max_waiting_data); then the other side has to wait. When the
     /// connection ends they become events before [`Disconnected`](crate::Event::Disconnected).
+    ///
+    /// Turning it on makes events of all that were held. A program that has not room for so many
+    /// [takes](Self::take_held) them first.
     pub fn set_receiving(&mut self, receiving: bool) {
         let Host { peers, events, .. } = &mut *self.host;
         peers[self.handle]
             .busy
             .inbox
             .set_receiving(receiving, self.handle, events);
+    }
+
+    /// The first packet that is held while packets do not [become events](Self::set_receiving), and its channel. Those after it
+    /// stay, and count for what the peer may have waiting.
+    pub fn take_held(&mut self) -> Option<(u8, Packet)> {
+        let Host { peers, held, .. } = &mut *self.host;
+        let busy = &mut peers[self.handle].busy;
+        let taken = busy.inbox.take_held();
+        busy.count_held(held);
+        taken
+    }
+
+    /// Gives back a packet of an event for which the program has no room after all: it is held, behind those that are. To be
+    /// called while packets do not [become events](Self::set_receiving), for each event of this peer in its order; those that
+    /// had become events before that was set are still polled.
+    pub fn put_back(&mut self, channel: u8, packet: Packet) {
+        let Host { peers, held, .. } = &mut *self.host;
+        let busy = &mut peers[self.handle].busy;
+        busy.inbox.hold(channel, packet);
+        busy.count_held(held);
     }
 
     fn peer(&mut self) -> &mut Peer {

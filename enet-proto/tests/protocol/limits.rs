@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use enet_proto::{DisconnectReason, Event, HostConfig, Packet, PacketMode, SendError};
+use enet_proto::{DisconnectReason, Event, Host, HostConfig, Packet, PacketMode, SendError};
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, Fragment, NO_PEER};
 use enet_sim::{Network, Observed, Pair, Probe, Random, Remote, Stage};
 
@@ -165,6 +165,43 @@ fn a_program_that_does_not_receive_stops_the_sender_and_loses_nothing() {
         .with_host(pair.server, |host| host.peer_mut(peer).unwrap().set_receiving(true));
     assert!(pair.run_until_quiet(secs(60)));
     assert_eq!(numbers(&pair.server_received()), (0..1000).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_held_can_be_taken_one_by_one_and_given_back_in_its_order() {
+    let mut pair = Pair::new(1);
+    let peer = pair.to_client;
+    for number in 0..20 {
+        pair.client_sends(0, Packet::reliable(payload(number, 100))).unwrap();
+    }
+    pair.run_for(secs(1));
+    let mut received = pair.server_received();
+    let late = received.split_off(10);
+    let given_back = |host: &mut Host| {
+        let mut peer = host.peer_mut(peer).unwrap();
+        assert_eq!(peer.take_held(), None);
+        peer.set_receiving(false);
+        for (channel, packet) in late {
+            peer.put_back(channel, packet);
+        }
+        assert!(peer.waiting_data() >= 1000);
+    };
+    pair.network.with_host(pair.server, given_back);
+    for number in 20..30 {
+        pair.client_sends(0, Packet::reliable(payload(number, 100))).unwrap();
+    }
+    pair.run_for(secs(1));
+    assert!(pair.server_received().is_empty());
+    pair.network.with_host(pair.server, |host| {
+        let mut peer = host.peer_mut(peer).unwrap();
+        let before = peer.waiting_data();
+        received.extend(std::iter::from_fn(|| peer.take_held()).take(15));
+        assert!(peer.waiting_data() < before / 2, "what is taken counts no more");
+        peer.set_receiving(true);
+    });
+    received.extend(pair.server_received());
+    assert_eq!(numbers(&received), (0..30).collect::<Vec<_>>());
+    assert_eq!(pair.network.host(pair.server).peer(peer).unwrap().waiting_data(), 0);
 }
 
 #[test]

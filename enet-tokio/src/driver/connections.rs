@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use enet_proto::{DisconnectReason, Event, Host, Packet, Peer, PeerHandle};
 use slotmap::{SecondaryMap, SlotMap, new_key_type};
 
-use super::compact::compact;
+use super::compact::{LOOSE_PACKETS, compact};
 use super::waiters::Waiters;
 use crate::config::Config;
 
@@ -54,7 +54,7 @@ struct Entry {
     holder: Holder,
     inbox: VecDeque<(u8, Packet)>,
     inbox_bytes: usize,
-    /// Whether the protocol was told to keep what it receives.
+    /// Whether the protocol was told to keep what it receives, until the program has taken all there is.
     paused: bool,
     receiving: Waiters,
     sending: Waiters,
@@ -167,33 +167,26 @@ impl Connections {
             .map_or(Stage::Closed(DisconnectReason::Local), |entry| entry.stage)
     }
 
-    /// The next received packet, or why there will be none; and whether the protocol was told to go on delivering.
+    /// The next received packet, or why there will be none.
     pub(crate) fn poll_receive(
         &mut self,
         key: ConnectionKey,
         host: &mut Host,
         waker: Option<&Waker>,
-    ) -> (Poll<Received>, bool) {
+    ) -> Poll<Received> {
         let Some(entry) = self.entries.get_mut(key) else {
-            return (Poll::Ready(Err(DisconnectReason::Local)), false);
+            return Poll::Ready(Err(DisconnectReason::Local));
         };
-        if let Some((channel, packet)) = entry.inbox.pop_front() {
-            entry.inbox_bytes -= packet.data.len();
-            let resume = entry.paused
-                && entry.inbox.len() <= self.queue_packets / 2
-                && entry.inbox_bytes <= self.queue_bytes / 2;
-            if resume {
-                entry.set_paused(false, host);
-            }
-            return (Poll::Ready(Ok((channel, packet))), resume);
+        if let Some(received) = entry.take_received(host) {
+            return Poll::Ready(Ok(received));
         }
         if let Stage::Closed(reason) = entry.stage {
-            return (Poll::Ready(Err(reason)), false);
+            return Poll::Ready(Err(reason));
         }
         if let Some(waker) = waker {
             entry.receiving.add(waker);
         }
-        (Poll::Pending, false)
+        Poll::Pending
     }
 
     /// Lists a task that wants to send `size` bytes, where `maximum` may be queued.
@@ -257,12 +250,25 @@ impl Connections {
                     self.accepting.wake(woken);
                 }
             },
-            Event::Received { peer, channel, packet } => {
+            Event::Received {
+                peer,
+                channel,
+                mut packet,
+            } => {
                 let Some(entry) = self.by_peer.get(peer).and_then(|&key| self.entries.get_mut(key)) else {
                     return;
                 };
                 if entry.holder == Holder::Gone {
                     return;
+                }
+                // One datagram can bring what had to wait for it, and that is much more than there is room for.
+                if entry.paused
+                    && let Some(mut peer) = host.peer_mut(peer)
+                {
+                    return peer.put_back(channel, packet);
+                }
+                if entry.inbox.len() >= LOOSE_PACKETS {
+                    compact(&mut packet);
                 }
                 entry.inbox_bytes += packet.data.len();
                 entry.inbox.push_back((channel, packet));
@@ -270,7 +276,9 @@ impl Connections {
                 let over = entry.inbox.len() >= self.queue_packets || entry.inbox_bytes >= self.queue_bytes;
                 if over && !entry.paused {
                     entry.set_paused(true, host);
-                    entry.inbox.iter_mut().for_each(|(_, packet)| compact(packet));
+                    // Those behind have been already.
+                    let first = entry.inbox.iter_mut().take(LOOSE_PACKETS);
+                    first.for_each(|(_, packet)| compact(packet));
                 }
             }
             Event::Disconnected { peer, reason } => self.close(peer, reason, woken),
@@ -366,6 +374,23 @@ impl Entry {
         }
     }
 
+    /// The next packet, from the queue or else from the protocol. What is held there stays there until it is its turn, so that it
+    /// goes on to count; when there is none left the protocol goes on delivering.
+    fn take_received(&mut self, host: &mut Host) -> Option<(u8, Packet)> {
+        if let Some((channel, packet)) = self.inbox.pop_front() {
+            self.inbox_bytes -= packet.data.len();
+            return Some((channel, packet));
+        }
+        if !self.paused {
+            return None;
+        }
+        let held = host.peer_mut(self.peer).and_then(|mut peer| peer.take_held());
+        if held.is_none() {
+            self.set_paused(false, host);
+        }
+        held
+    }
+
     fn close(&mut self, reason: DisconnectReason, woken: &mut Vec<Waker>) {
         self.stage = Stage::Closed(reason);
         self.receiving.wake(woken);
@@ -421,7 +446,7 @@ mod tests {
             }
             let mut bytes = 0;
             while let Poll::Ready(identity) = connections.poll_accept(cx) {
-                while let (Poll::Ready(Ok((_, packet))), _) = connections.poll_receive(identity.key, &mut host, None) {
+                while let Poll::Ready(Ok((_, packet))) = connections.poll_receive(identity.key, &mut host, None) {
                     bytes += packet.data.len();
                 }
                 connections.release(identity.key, &mut host, &mut Vec::new());
@@ -429,6 +454,42 @@ mod tests {
             assert!((50_000..=100_000).contains(&bytes), "{bytes} bytes in round {round}");
             assert_eq!((connections.unseen, connections.entries.len()), (0, 0));
         }
+    }
+
+    #[test]
+    fn what_comes_at_once_beyond_the_queue_is_left_with_the_protocol_and_keeps_its_order() {
+        let mut connections = Connections::new(&Config::default().with_receive_queue(10, 100_000));
+        let mut host = Host::new(HostConfig::default(), [1; 32], Time::ZERO);
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let Ok(peer) = host.connect(address, 1, 0) else {
+            panic!("there is room")
+        };
+        let identity = connections.dial(peer, address, 0);
+        let waiting = |host: &Host| host.peer(peer).map(Peer::waiting_data);
+        for number in 0..100 {
+            let packet = Packet::reliable(vec![number; 1000]);
+            let event = Event::Received {
+                peer,
+                channel: 0,
+                packet,
+            };
+            connections.dispatch(event, &mut host, &mut Vec::new());
+        }
+        assert!(waiting(&host) >= Some(90 * 1000), "{:?} bytes wait", waiting(&host));
+        for number in 0..100 {
+            assert_eq!(
+                connections.entries[identity.key].inbox.len(),
+                10usize.saturating_sub(number)
+            );
+            let received = connections.poll_receive(identity.key, &mut host, None);
+            let Poll::Ready(Ok((0, packet))) = received else {
+                panic!("{received:?}")
+            };
+            assert_eq!(usize::from(packet.data[0]), number);
+        }
+        assert_eq!(waiting(&host), Some(0));
+        assert!(connections.poll_receive(identity.key, &mut host, None).is_pending());
+        assert!(!connections.entries[identity.key].paused);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use enet_proto::{Event, Host};
 
-use super::compact::compact;
+use super::compact::{LOOSE_PACKETS, compact};
 use super::waiters::Waiters;
 use crate::config::Config;
 
@@ -51,7 +51,7 @@ impl Events {
         self.bytes += size(&event);
         self.queue.push_back(event);
         self.waiting.wake(woken);
-        if self.is_full() {
+        if self.queue.len() > LOOSE_PACKETS || self.is_full() {
             for event in self.queue.range_mut(self.compacted..) {
                 if let Event::Received { packet, .. } = event {
                     compact(packet);
@@ -90,6 +90,18 @@ mod tests {
             _ => unreachable!("only packets were pushed"),
         };
         events.queue.iter().map(place).collect()
+    }
+
+    #[test]
+    fn small_packets_that_wait_in_numbers_do_not_keep_their_buffers() {
+        let mut events = Events::new(&Config::default());
+        let buffer = Bytes::from(vec![1; 60_000]);
+        let borrowed = buffer.as_ptr_range();
+        for number in 0..1000 {
+            events.push(received(buffer.slice(number..=number)), &mut Vec::new());
+            let loose = places(&events).iter().filter(|place| borrowed.contains(place)).count();
+            assert!(loose <= LOOSE_PACKETS, "{loose} keep the buffer");
+        }
     }
 
     #[test]

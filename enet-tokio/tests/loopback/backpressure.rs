@@ -142,3 +142,45 @@ async fn a_slow_reader_holds_up_only_its_own_peer() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_reader_that_goes_on_and_stops_again_lets_no_more_wait_than_the_limits() {
+    for batching in BOTH {
+        let small = config(batching).with_receive_queue(10, 100_000).with_host(|host| {
+            host.max_waiting_data = 100_000;
+            host.doubt_disconnects = false;
+        });
+        let pair = Pair::new(small).await;
+        for index in 0..1000 {
+            pair.dialled
+                .send(0, Packet::reliable(payload(index, 1000)))
+                .await
+                .unwrap();
+        }
+        let mut next = 0;
+        for reads in [40, 0] {
+            let arrived = || pair.server.statistics().host.datagrams_received;
+            let before = arrived();
+            // With another datagram what there was to hand out has been.
+            within(async {
+                while arrived() == before || pair.accepted.statistics().unwrap().bytes_waiting < 100_000 {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+            for _ in 0..reads {
+                assert_eq!(within(pair.accepted.recv()).await.unwrap().1.data, payload(next, 1000));
+                next += 1;
+            }
+        }
+        pair.dialled.abort(0);
+        within(pair.accepted.closed()).await;
+        let mut waited = 0;
+        while let Ok((_, packet)) = within(pair.accepted.recv()).await {
+            assert_eq!(packet.data, payload(next + waited, 1000));
+            waited += 1;
+        }
+        // Of what waits some came too early, and ends with the connection.
+        assert!((1..=95).contains(&waited), "{waited} packets of 1000 bytes waited");
+    }
+}
