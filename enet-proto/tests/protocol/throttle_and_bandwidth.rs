@@ -481,7 +481,7 @@ fn below_the_limit_nothing_is_dropped() {
 
 #[test]
 fn packet_loss_is_measured_every_ten_seconds() {
-    let mut pair = enet_sim::Pair::new(1);
+    let mut pair = Pair::new(1);
     pair.set_conditions(&Conditions::default().delay(ms(10)).loss(0.2));
     for number in 0..6000 {
         pair.client_sends(0, Packet::reliable(payload(number, 1200))).unwrap();

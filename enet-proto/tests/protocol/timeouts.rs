@@ -552,7 +552,7 @@ fn a_host_that_was_stopped_does_not_take_its_own_absence_for_that_of_its_peers()
             host.peer_mut(remote.peer)
                 .unwrap()
                 .send(0, Packet::reliable("x"))
-                .unwrap()
+                .unwrap();
         });
         assert_eq!(commands(&sent).len(), 1);
         probe.advance(ms(waited));
@@ -565,7 +565,7 @@ fn a_host_that_was_stopped_does_not_take_its_own_absence_for_that_of_its_peers()
         host.peer_mut(remote.peer)
             .unwrap()
             .send(0, Packet::reliable("x"))
-            .unwrap()
+            .unwrap();
     });
     probe.advance(secs(31));
     assert!(!is_there(&probe), "who really is not there is given up");

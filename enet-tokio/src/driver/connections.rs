@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use enet_proto::{DisconnectReason, Event, Host, Packet, Peer, PeerHandle};
 use slotmap::{SecondaryMap, SlotMap, new_key_type};
 
-use super::compact::{LOOSE_PACKETS, compact};
+use super::compact::{LooseBuffers, compact};
 use super::waiters::Waiters;
 use crate::config::Config;
 
@@ -54,6 +54,7 @@ struct Entry {
     holder: Holder,
     inbox: VecDeque<(u8, Packet)>,
     inbox_bytes: usize,
+    loose: LooseBuffers,
     /// Whether the protocol was told to keep what it receives, until the program has taken all there is.
     paused: bool,
     receiving: Waiters,
@@ -124,6 +125,7 @@ impl Connections {
             holder,
             inbox: VecDeque::new(),
             inbox_bytes: 0,
+            loose: LooseBuffers::default(),
             paused: false,
             receiving: Waiters::default(),
             sending: Waiters::default(),
@@ -267,7 +269,10 @@ impl Connections {
                 {
                     return peer.put_back(channel, packet);
                 }
-                if entry.inbox.len() >= LOOSE_PACKETS {
+                if entry.inbox.is_empty() {
+                    entry.loose = LooseBuffers::default();
+                }
+                if entry.loose.are_too_many_with(&packet) {
                     compact(&mut packet);
                 }
                 entry.inbox_bytes += packet.data.len();
@@ -276,9 +281,7 @@ impl Connections {
                 let over = entry.inbox.len() >= self.queue_packets || entry.inbox_bytes >= self.queue_bytes;
                 if over && !entry.paused {
                     entry.set_paused(true, host);
-                    // Those behind have been already.
-                    let first = entry.inbox.iter_mut().take(LOOSE_PACKETS);
-                    first.for_each(|(_, packet)| compact(packet));
+                    entry.inbox.iter_mut().for_each(|(_, packet)| compact(packet));
                 }
             }
             Event::Disconnected { peer, reason } => self.close(peer, reason, woken),

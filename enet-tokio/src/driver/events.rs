@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use enet_proto::{Event, Host};
 
-use super::compact::{LOOSE_PACKETS, compact};
+use super::compact::{LooseBuffers, compact};
 use super::waiters::Waiters;
 use crate::config::Config;
 
@@ -16,6 +16,8 @@ pub(crate) struct Events {
     bytes: usize,
     /// How many of the first have been freed from the receive buffers.
     compacted: usize,
+    /// The buffers of the others.
+    loose: LooseBuffers,
     pub(crate) waiting: Waiters,
     queue_packets: usize,
     queue_bytes: usize,
@@ -27,6 +29,7 @@ impl Events {
             queue: VecDeque::new(),
             bytes: 0,
             compacted: 0,
+            loose: LooseBuffers::default(),
             waiting: Waiters::default(),
             queue_packets: config.receive_queue_packets.max(1),
             queue_bytes: config.receive_queue_bytes.max(1),
@@ -49,9 +52,16 @@ impl Events {
 
     pub(crate) fn push(&mut self, event: Event, woken: &mut Vec<Waker>) {
         self.bytes += size(&event);
+        if self.queue.len() == self.compacted {
+            self.loose = LooseBuffers::default();
+        }
+        let are_too_many = match &event {
+            Event::Received { packet, .. } => self.loose.are_too_many_with(packet),
+            Event::Connected { .. } | Event::Disconnected { .. } => false,
+        };
         self.queue.push_back(event);
         self.waiting.wake(woken);
-        if self.queue.len() > LOOSE_PACKETS || self.is_full() {
+        if are_too_many || self.is_full() {
             for event in self.queue.range_mut(self.compacted..) {
                 if let Event::Received { packet, .. } = event {
                     compact(packet);
@@ -95,13 +105,26 @@ mod tests {
     #[test]
     fn small_packets_that_wait_in_numbers_do_not_keep_their_buffers() {
         let mut events = Events::new(&Config::default());
-        let buffer = Bytes::from(vec![1; 60_000]);
-        let borrowed = buffer.as_ptr_range();
-        for number in 0..1000 {
-            events.push(received(buffer.slice(number..=number)), &mut Vec::new());
-            let loose = places(&events).iter().filter(|place| borrowed.contains(place)).count();
-            assert!(loose <= LOOSE_PACKETS, "{loose} keep the buffer");
+        let buffers: Vec<_> = (0..200).map(|_| Bytes::from(vec![1; 64 * 1024])).collect();
+        for buffer in &buffers {
+            for number in 0..3 {
+                events.push(received(buffer.slice(number..=number)), &mut Vec::new());
+            }
+            let kept = buffers.iter().filter(|buffer| !buffer.is_unique()).count();
+            assert!(kept <= 64, "{kept} buffers are kept");
         }
+    }
+
+    #[test]
+    fn packets_that_came_at_once_are_not_copied_however_many_they_are() {
+        let mut events = Events::new(&Config::default());
+        let buffers: Vec<_> = (0..60).map(|_| Bytes::from(vec![1; 64 * 1024])).collect();
+        for buffer in &buffers {
+            for number in 0..100 {
+                events.push(received(buffer.slice(number..=number)), &mut Vec::new());
+            }
+        }
+        assert!(buffers.iter().all(|buffer| !buffer.is_unique()));
     }
 
     #[test]
