@@ -22,10 +22,21 @@ const BURST: usize = 20;
 const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 2);
 const SMALL: &[u8] = &[7; 64];
+const LARGE: &[u8] = &[7; 16 * 1024];
 
 #[test]
 fn small_reliable_messages_allocate_nothing() {
     assert_eq!(stream(&Packet::reliable(SMALL), BURST), 0);
+}
+
+#[test]
+fn small_unreliable_messages_allocate_nothing() {
+    assert_eq!(stream(&Packet::unreliable(SMALL), BURST), 0);
+}
+
+#[test]
+fn unsequenced_messages_allocate_nothing() {
+    assert_eq!(stream(&Packet::unsequenced(SMALL), BURST), 0);
 }
 
 #[test]
@@ -47,6 +58,14 @@ fn a_dialogue_allocates_nothing() {
     pair.steps(COUNTED, &mut answer);
     assert_eq!(answers, WARM_UP + COUNTED - 1, "one in each step");
     assert_eq!(pair.counted(), 0);
+}
+
+#[test]
+fn a_packet_in_fragments_allocates_its_buffer_as_it_grows_and_a_place_for_it() {
+    // 4, 8 and 16 KiB: no more is taken than twice what has come.
+    let most = 4 * COUNTED;
+    let allocations = stream(&Packet::reliable(LARGE), 1);
+    assert!(allocations <= most, "{allocations} for {COUNTED} packets");
 }
 
 /// What it allocates to send so many of a packet in each step, after the warm-up.

@@ -122,6 +122,7 @@ impl InFlightRing {
     }
 
     /// Takes out the command that an acknowledgement names by its number on the wire, if it left at that time.
+    #[inline]
     pub(crate) fn acknowledge(&mut self, wire: u16, sent_time: u16) -> Option<Acknowledged> {
         let position = self.base.at_or_after(wire);
         let index = self.index(position)?;
