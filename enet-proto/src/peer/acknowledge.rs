@@ -49,7 +49,7 @@ impl Peer {
         }
         self.measure(cx.now, cx.now.saturating_since(sent));
         self.last_acknowledged = cx.now;
-        let spoke = std::mem::take(&mut self.spoke_since);
+        self.spoke_since = false;
         self.confirmed = true;
         self.silent = false;
         self.dispel_doubt(sent);
@@ -60,8 +60,8 @@ impl Peer {
         busy.release_queue(&command.payload, freed_slots);
         busy.outbox.reliable_blocked = false;
         if channel == wire::CONNECTION_CHANNEL {
-            // Those are pings, which are only sent when there is little else, or nothing that is acknowledged.
-            busy.lively = spoke;
+            // Those are pings, which are only sent when there is little else.
+            busy.note_ping();
         }
         if busy.outbox.parked > 0 {
             self.unpark(channel);

@@ -31,8 +31,9 @@ pub(crate) struct Busy {
     pub(crate) room_wanted: Option<usize>,
     /// What the host's total counts for this peer.
     pub(crate) counted: usize,
-    /// Whether packets came or went lately: more are likely to follow.
-    pub(super) lively: bool,
+    /// Packets came or went lately and more are likely to follow: for how many pings more. One alone says little, as who only
+    /// sends unreliable packets or only receives pings as well.
+    lively: u8,
 }
 
 impl Busy {
@@ -48,13 +49,23 @@ impl Busy {
             doubt: None,
             room_wanted: None,
             counted: 0,
-            lively: false,
+            lively: 0,
         }
     }
 
     /// Whether reliable commands wait to leave or to be acknowledged.
     pub(super) fn has_unacknowledged(&self) -> bool {
         self.outbox.has_reliable() || self.retransmission.has_sent() || self.retransmission.has_queued()
+    }
+
+    /// A packet came or is to go.
+    pub(super) fn note_packet(&mut self) {
+        self.lively = PINGS_OUTLASTED;
+    }
+
+    /// A ping came or was acknowledged: there is not much else.
+    pub(super) fn note_ping(&mut self) {
+        self.lively = self.lively.saturating_sub(1);
     }
 
     /// Bytes held in both directions.
@@ -84,6 +95,9 @@ impl Busy {
         self.acknowledge_by = None;
     }
 }
+
+/// After so many pings without a packet a peer is idle.
+const PINGS_OUTLASTED: u8 = 2;
 
 /// What can be read of a peer that is not busy.
 static NOT_BUSY: Busy = Busy::new();
@@ -124,7 +138,7 @@ impl BusySlot {
 
     /// Gives back the part of a peer for which nothing is under way; `peers` is how many the host has.
     pub(crate) fn take_back(&mut self, spare: &mut SpareParts, peers: usize, now: Time) {
-        if self.lively {
+        if self.lively > 0 {
             return;
         }
         let Some(mut part) = self.part.take_if(|part| part.is_over(now)) else {

@@ -88,7 +88,7 @@ impl Peer {
             Body::Ping | Body::BandwidthLimit { .. } | Body::ThrottleConfigure { .. }
         );
         if asks {
-            self.busy.lively = false;
+            self.busy.note_ping();
             if self.follows(command.sequence) {
                 self.last_control = command.sequence;
                 if cx.config.frugal_pings && matches!(command.body, Body::Ping) {
@@ -123,7 +123,7 @@ impl Peer {
             ..
         } = self;
         let busy = &mut **busy;
-        busy.lively = true;
+        busy.note_packet();
         let inbox = &mut busy.inbox;
         let delivery = &mut Delivery {
             inbox,

@@ -114,7 +114,7 @@ impl Peer {
     #[inline]
     fn lively_outbox(&mut self) -> &mut Outbox {
         let busy = &mut *self.busy;
-        busy.lively = true;
+        busy.note_packet();
         &mut busy.outbox
     }
 
