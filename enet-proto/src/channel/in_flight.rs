@@ -67,7 +67,16 @@ impl InFlight {
     pub(crate) fn may_have_left_at(&self, sent_time: u16) -> bool {
         self.attempts > 1 || self.sent.wire() == sent_time
     }
+
+    /// How many of its time-outs are beyond what is waited for patiently.
+    pub(crate) fn impatience(&self) -> u8 {
+        self.timeouts.saturating_sub(PATIENT_TIMEOUTS)
+    }
 }
+
+/// After so many time-outs of a command the waits double without limit: who leaves it unacknowledged for that long and goes on
+/// acknowledging others would otherwise have it sent for ever.
+const PATIENT_TIMEOUTS: u8 = 32;
 
 /// A command that was acknowledged.
 #[derive(Debug)]

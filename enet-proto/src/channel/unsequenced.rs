@@ -25,13 +25,11 @@ impl UnsequencedWindow {
             return false;
         }
         let base = group - bit as u16;
+        let seen = self.seen.get_or_insert_default();
         if base != self.base {
             self.base = base;
-            if let Some(seen) = &mut self.seen {
-                **seen = Default::default();
-            }
+            **seen = Default::default();
         }
-        let seen = self.seen.get_or_insert_default();
         seen[bit as usize / 64] & (1 << (bit % 64)) == 0
     }
 

@@ -11,7 +11,8 @@ use crate::event::DisconnectReason;
 use crate::time::Time;
 use crate::wire;
 
-/// A command that was sent so often is sent again by its time-out alone.
+/// A command that was sent so often is sent again by its time-out alone: else one acknowledgement after the other would have all of
+/// the rest sent again.
 const MOST_HURRIED_ATTEMPTS: u8 = 8;
 
 impl Peer {
@@ -132,16 +133,14 @@ impl Peer {
     /// After the acknowledgements of a datagram: commands that later ones have overtaken are sent again.
     pub(crate) fn detect_losses(&mut self) {
         while let Some(id) = self.busy.retransmission.next_overtaken() {
-            if let Some(command) = self.in_flight_mut(id.channel, id.position) {
-                // Else one acknowledgement after the other would have all of the rest sent again.
-                if command.attempts < MOST_HURRIED_ATTEMPTS {
-                    let resend_due = command.resend_due.take();
-                    command.datagram = 0;
-                    command.counted_lost = true;
-                    self.loss.lost();
-                    self.window_share.lost();
-                    self.busy.retransmission.queue(id, resend_due);
-                }
+            let command = self.in_flight_mut(id.channel, id.position);
+            if let Some(command) = command.filter(|command| command.attempts < MOST_HURRIED_ATTEMPTS) {
+                let resend_due = command.resend_due.take();
+                command.datagram = 0;
+                command.counted_lost = true;
+                self.loss.lost();
+                self.window_share.lost();
+                self.busy.retransmission.queue(id, resend_due);
             }
             self.trim_retransmission();
         }

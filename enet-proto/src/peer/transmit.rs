@@ -19,10 +19,6 @@ use crate::wire::{self, Header, emit};
 /// No more than this goes to the kernel at once for one address: the largest UDP payload over IPv6, with room to spare.
 const MAXIMUM_BATCH: usize = 65_000;
 
-/// After so many time-outs of a command the waits double without limit: who leaves it unacknowledged for that long and goes on
-/// acknowledging others would otherwise have it sent for ever.
-const PATIENT_TIMEOUTS: u8 = 32;
-
 /// How long after it was first sent an acknowledgement may be repeated.
 const LATEST_REPEAT: Duration = Duration::from_millis(5);
 
@@ -212,7 +208,7 @@ impl Peer {
 
     fn resend(&mut self, now: Time, id: CommandId, datagram: &mut Datagram<'_>) -> Step {
         let timeout = self.round_trip.timeout();
-        let mut longest_wait = self.round_trip.longest_wait();
+        let longest_wait = self.round_trip.longest_wait();
         let number = self.datagram + 1;
         let Some(command) = self.in_flight_mut(id.channel, id.position) else {
             return Step::Done;
@@ -222,9 +218,7 @@ impl Peer {
         }
         emit_payload(datagram.out, id.channel, id.position.wire(), &command.payload);
         datagram.timed = true;
-        let doublings = u32::from(command.timeouts.saturating_sub(PATIENT_TIMEOUTS)).min(16);
-        longest_wait = longest_wait.saturating_mul(1 << doublings);
-        let due = now + timeout.saturating_mul(1 << command.timeouts.min(16)).min(longest_wait);
+        let due = now + doubled(timeout, command.timeouts).min(doubled(longest_wait, command.impatience()));
         command.attempts = command.attempts.saturating_add(1);
         command.ambiguous = command.sent.wire() == now.wire();
         command.sent = now;
@@ -350,6 +344,11 @@ impl Peer {
         }
         !busy.outbox.acknowledgements.is_empty() && busy.acknowledge_by.is_none_or(|by| by <= now)
     }
+}
+
+/// A wait that has doubled so often.
+fn doubled(wait: Duration, times: u8) -> Duration {
+    wait.saturating_mul(1 << times.min(16))
 }
 
 /// Compresses and seals the commands that begin one largest header behind `start`, and puts the header before them, from which

@@ -345,10 +345,10 @@ fn a_few_milliseconds_of_jitter_leave_nearly_all_of_the_window() {
 fn a_link_with_a_short_queue_is_filled_without_drowning_it() {
     // Bytes a second, and of queue: less than a window with the way itself. With a window that follows the throttle 82, 52 and 73 %
     // are sent again.
-    for (rate, queue, most) in [
-        (125_000, 32 * 1024, 45),
-        (1_250_000, 64 * 1024, 25),
-        (1_250_000, 16 * 1024, 30),
+    for (rate, queue, least, most) in [
+        (125_000, 32 * 1024, 70.0, 45),
+        (1_250_000, 64 * 1024, 70.0, 25),
+        (1_250_000, 16 * 1024, 65.0, 30),
     ] {
         let mut pair = Pair::new(1);
         pair.set_conditions(&Conditions::default().delay(ms(20)).bandwidth(rate, queue));
@@ -356,7 +356,7 @@ fn a_link_with_a_short_queue_is_filled_without_drowning_it() {
         let share = share_of_window(&mut pair, count, ms(40));
         let peer = pair.network.host(pair.client).peer(pair.to_server).unwrap();
         let goodput = share * f64::from(peer.window()) / 0.040 / rate as f64;
-        assert!(goodput > 65.0, "{goodput} % of {rate} bytes a second");
+        assert!(goodput > least, "{goodput} % of {rate} bytes a second");
         let statistics = peer.statistics();
         let (resent, sent) = (statistics.commands_resent, statistics.datagrams_sent);
         assert!(resent * 100 < sent * most, "{resent} of {sent} sent again");
