@@ -247,7 +247,8 @@ impl State {
         else {
             return Outflow::Ended;
         };
-        let batch = socket.max_datagrams(usize::from(host.config().mtu));
+        let mtu = usize::from(host.config().mtu);
+        let batch = socket.max_datagrams(mtu);
         let gathers = socket.gathers() && !impairment.is_on();
         let mut taken = 0;
         loop {
@@ -276,7 +277,10 @@ impl State {
                     outgoing.drain(|to, datagram| impairment.depart(now, to, datagram));
                     continue;
                 }
-                gathering = gathers && taken < budget && host.may_transmit() && outgoing.gather();
+                let more = taken < budget && host.may_transmit();
+                // The last goes with those before it.
+                let aside = gathers && (more || outgoing.is_gathered()) && outgoing.gather();
+                gathering = aside && more && outgoing.has_room(mtu);
             }
             match socket.send(outgoing) {
                 Sent::Done => {}

@@ -7,12 +7,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 
 use super::buffers::Buffers;
-use super::outgoing::Outgoing;
-
-/// How many buffers a socket has. With two a call tells when there is nothing more. With eight there was an eighth fewer calls for
-/// bulk data; but each has 64 KiB, and all of them were more than a thousand idle peers have.
-const BUFFERS: usize = 2;
-const _: () = assert!(BUFFERS <= BATCH_SIZE);
+use super::gathered::Batch;
 
 /// Sends with segmentation offload; receives with `recvmmsg` and receive offload.
 #[derive(Debug)]
@@ -42,7 +37,7 @@ impl Batched {
         }
         Ok(Batched {
             state,
-            buffers: Buffers::new(BUFFERS),
+            buffers: Buffers::new(),
         })
     }
 
@@ -51,13 +46,13 @@ impl Batched {
         self.state.max_gso_segments()
     }
 
-    /// Sends the batch that is left in the buffer of `outgoing`.
-    pub(super) fn send(&self, socket: &UdpSocket, to: SocketAddr, outgoing: &Outgoing) -> io::Result<()> {
+    /// Sends a batch to `to`, which is its destination as the socket has it.
+    pub(super) fn send(&self, socket: &UdpSocket, to: SocketAddr, batch: &Batch<'_>) -> io::Result<()> {
         let transmit = Transmit {
             destination: to,
             ecn: None,
-            contents: outgoing.rest(),
-            segment_size: Some(outgoing.segment_size()),
+            contents: batch.bytes,
+            segment_size: Some(batch.segment_size),
             src_ip: None,
         };
         self.state.try_send(socket.into(), &transmit)
@@ -71,9 +66,14 @@ impl Batched {
         for (slice, slot) in slices.iter_mut().zip(slots) {
             *slice = IoSliceMut::new(slot);
         }
-        let count = self.state.recv(socket.into(), &mut slices[..available], metas)?;
-        let drained = count < available;
-        Ok(Received { count, drained })
+        let received = self.state.recv(socket.into(), &mut slices[..available], metas);
+        let count = *received.as_ref().unwrap_or(&0);
+        let singles = metas[..count].iter().all(|meta| meta.len <= meta.stride);
+        self.buffers.fit(count, singles);
+        received.map(|count| Received {
+            count,
+            drained: count < available,
+        })
     }
 
     /// The datagrams in the buffer at `index`.

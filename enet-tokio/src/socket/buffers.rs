@@ -23,6 +23,19 @@ const MAX_LENT: usize = 64;
 /// After so many buffers in a row with little in them one that was lent is forgotten: the burst that it was for is over.
 const SMALL_TO_FORGET: u32 = 16;
 
+/// How many buffers there are at least: with two a call tells when there is nothing more.
+const MIN_READY: usize = 2;
+
+/// How many there are at most, while a crowd sends a datagram each. For bulk data they would be of little use: with eight there was an
+/// eighth fewer calls.
+const MAX_READY: usize = 16;
+
+/// After so many calls in a row that filled all buffers with a datagram each there are twice as many.
+const FULL_TO_GROW: u32 = 4;
+
+/// After so many calls in a row that left half of the buffers empty there are half as many.
+const SPARSE_TO_SHRINK: u32 = 256;
+
 /// The receive buffers of one socket.
 #[derive(Debug)]
 pub(super) struct Buffers {
@@ -32,20 +45,52 @@ pub(super) struct Buffers {
     lent: VecDeque<Bytes>,
     /// How many buffers with little in them came since a well-filled one, or since one was forgotten.
     small: u32,
+    /// How many calls in a row filled all buffers with a datagram each.
+    full: u32,
+    /// How many calls in a row left half of the buffers empty.
+    sparse: u32,
 }
 
 impl Buffers {
-    pub(super) fn new(count: usize) -> Buffers {
+    pub(super) fn new() -> Buffers {
         Buffers {
-            ready: std::iter::repeat_with(allocate).take(count).collect(),
+            ready: std::iter::repeat_with(allocate).take(MIN_READY).collect(),
             lent: VecDeque::new(),
             small: 0,
+            full: 0,
+            sparse: 0,
         }
     }
 
     /// All buffers, to be filled from the first on.
     pub(super) fn writable(&mut self) -> &mut [BytesMut] {
         &mut self.ready
+    }
+
+    /// A call has filled the first `filled` buffers, with a datagram each if they are `singles`. Has as many as this kind of traffic can use.
+    ///
+    /// Each has 64 KiB, and an idle endpoint with thousands of peers should not keep more of them than it needs.
+    pub(super) fn fit(&mut self, filled: usize, singles: bool) {
+        let count = self.ready.len();
+        if filled == count && singles {
+            self.sparse = 0;
+            self.full += 1;
+            if self.full >= FULL_TO_GROW && count < MAX_READY {
+                self.full = 0;
+                self.ready.resize_with(2 * count, allocate);
+            }
+            return;
+        }
+        self.full = 0;
+        if 2 * filled > count {
+            self.sparse = 0;
+            return;
+        }
+        self.sparse += 1;
+        if self.sparse >= SPARSE_TO_SHRINK && count > MIN_READY {
+            self.sparse = 0;
+            self.ready.truncate(count / 2);
+        }
     }
 
     /// Calls `each` with the datagrams in the buffer at `index`: `length` bytes in all, each datagram of `stride` bytes but the
@@ -134,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_cut_into_its_datagrams() {
-        let mut buffers = Buffers::new(1);
+        let mut buffers = Buffers::new();
         for length in [3000, 60_000] {
             let datagrams = take(&mut buffers, length, 1392);
             assert_eq!(datagrams.len(), length.div_ceil(1392));
@@ -146,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_lent_buffer_is_used_again_when_its_last_slice_is_gone() {
-        let mut buffers = Buffers::new(1);
+        let mut buffers = Buffers::new();
         let address = buffers.writable()[0].as_ptr();
         let kept = take(&mut buffers, 60_000, 1392);
         assert_eq!(kept[0].as_ptr(), address, "nothing is copied");
@@ -167,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_was_lent_in_a_burst_is_forgotten_when_little_comes_for_long() {
-        let mut buffers = Buffers::new(1);
+        let mut buffers = Buffers::new();
         let burst: Vec<_> = (0..10).map(|_| take(&mut buffers, 60_000, 1392)).collect();
         assert_eq!(buffers.lent.len(), burst.len());
         drop(burst);
@@ -179,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_small_datagram_does_not_keep_the_buffer() {
-        let mut buffers = Buffers::new(1);
+        let mut buffers = Buffers::new();
         let address = buffers.writable()[0].as_ptr();
         let kept = take(&mut buffers, 100, 100);
         assert_eq!(kept[0].len(), 100);
@@ -188,8 +233,40 @@ mod tests {
     }
 
     #[test]
+    fn a_crowd_has_more_buffers_until_it_is_over() {
+        let mut buffers = Buffers::new();
+        let mut calls = 0;
+        while buffers.writable().len() < MAX_READY {
+            buffers.fit(buffers.ready.len(), true);
+            calls += 1;
+        }
+        assert_eq!(calls, 3 * FULL_TO_GROW);
+        // As long as more than half of them are used it stays so.
+        for _ in 0..100 {
+            buffers.fit(MAX_READY, true);
+            buffers.fit(MAX_READY / 2 + 1, true);
+        }
+        assert_eq!(buffers.writable().len(), MAX_READY);
+        for _ in 0..3 * SPARSE_TO_SHRINK {
+            buffers.fit(1, true);
+        }
+        assert_eq!(buffers.writable().len(), MIN_READY);
+    }
+
+    #[test]
+    fn batches_and_what_comes_now_and_then_have_two_buffers() {
+        let mut buffers = Buffers::new();
+        for _ in 0..100 {
+            buffers.fit(2, false);
+            (0..FULL_TO_GROW - 1).for_each(|_| buffers.fit(2, true));
+            buffers.fit(1, true);
+        }
+        assert_eq!(buffers.writable().len(), MIN_READY);
+    }
+
+    #[test]
     fn an_empty_datagram_is_one_datagram() {
-        let mut buffers = Buffers::new(1);
+        let mut buffers = Buffers::new();
         assert_eq!(take(&mut buffers, 0, 0).len(), 1);
     }
 }

@@ -1,76 +1,144 @@
-//! Single datagrams for many destinations, gathered to leave in one system call.
+//! Single datagrams for many destinations, gathered to leave in few system calls.
 
 use std::net::SocketAddr;
 
-/// How many are gathered at most. The one that comes after them leaves with them.
-pub(super) const MAX_GATHERED: usize = 31;
+/// How many are gathered at most.
+pub(super) const MAX_GATHERED: usize = 32;
 
 /// How many bytes they have at most. An endpoint that once had much to tell a crowd keeps as much, so it is not enough for a crowd of
 /// large datagrams: these cost more to send anyway.
 const MAX_BYTES: usize = 8 * 1024;
 
 /// Datagrams in the order in which they are to leave.
+///
+/// Those in a row that go to one address and are equally long make up a batch: behind the address of a proxy, or of a host with many
+/// connections to this one, there are many peers.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     bytes: Vec<u8>,
-    entries: Vec<Entry>,
-    /// How many of them the kernel has taken, or refused for good.
+    batches: Vec<Place>,
+    /// How many batches the kernel has taken, or refused for good.
     sent: usize,
+    /// How many datagrams were put in.
+    datagrams: usize,
 }
 
+/// Datagrams for one destination, each of `segment_size` bytes but the last, which may be shorter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch<'a> {
+    pub(super) destination: SocketAddr,
+    pub(super) segment_size: usize,
+    pub(super) bytes: &'a [u8],
+}
+
+/// The unsent part of a batch, by where its bytes are.
 #[derive(Debug)]
-struct Entry {
+struct Place {
     destination: SocketAddr,
+    segment_size: usize,
     start: usize,
     end: usize,
 }
 
-impl Gathered {
-    pub(super) fn is_empty(&self) -> bool {
-        self.sent == self.entries.len()
+impl<'a> Batch<'a> {
+    /// How many datagrams it has.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len().div_ceil(self.segment_size)
     }
 
-    /// How many are unsent.
-    pub(super) fn len(&self) -> usize {
-        self.entries.len() - self.sent
+    /// The first of them.
+    pub(super) fn first(&self) -> &'a [u8] {
+        &self.bytes[..self.bytes.len().min(self.segment_size)]
+    }
+
+    /// Each of them and where it goes.
+    fn singles(self) -> impl Iterator<Item = (SocketAddr, &'a [u8])> {
+        self.bytes
+            .chunks(self.segment_size)
+            .map(move |datagram| (self.destination, datagram))
+    }
+}
+
+impl Place {
+    fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether a datagram of so many bytes can be the next: one that is longer, or comes after a shorter one, cannot.
+    fn takes(&self, destination: SocketAddr, bytes: usize) -> bool {
+        self.destination == destination && bytes <= self.segment_size && self.len().is_multiple_of(self.segment_size)
+    }
+}
+
+impl Gathered {
+    pub(super) fn is_empty(&self) -> bool {
+        self.sent == self.batches.len()
     }
 
     /// Whether there is room for one more of so many bytes.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
-        self.entries.len() < MAX_GATHERED && self.bytes.len() + bytes <= MAX_BYTES
+        self.datagrams < MAX_GATHERED && self.bytes.len() + bytes <= MAX_BYTES
     }
 
-    /// Adds a datagram, for which there must be room.
+    /// Adds a datagram, which has at least a byte and for which there must be room.
     pub(super) fn push(&mut self, destination: SocketAddr, datagram: &[u8]) {
-        if self.entries.capacity() == 0 {
-            self.entries.reserve_exact(MAX_GATHERED);
+        if self.batches.capacity() == 0 {
+            self.batches.reserve_exact(MAX_GATHERED);
             self.bytes.reserve_exact(MAX_BYTES);
         }
         let start = self.bytes.len();
         self.bytes.extend_from_slice(datagram);
         let end = self.bytes.len();
-        self.entries.push(Entry {
-            destination,
-            start,
-            end,
-        });
+        self.datagrams += 1;
+        match self.batches.last_mut() {
+            Some(last) if last.takes(destination, datagram.len()) => last.end = end,
+            _ => self.batches.push(Place {
+                destination,
+                segment_size: datagram.len(),
+                start,
+                end,
+            }),
+        }
     }
 
-    /// The unsent ones and where they go.
-    pub(super) fn unsent(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
-        self.entries[self.sent..]
-            .iter()
-            .map(|entry| (entry.destination, &self.bytes[entry.start..entry.end]))
+    /// What is unsent, batch by batch.
+    pub(super) fn unsent(&self) -> impl Iterator<Item = Batch<'_>> {
+        self.batches[self.sent..].iter().map(|place| Batch {
+            destination: place.destination,
+            segment_size: place.segment_size,
+            bytes: &self.bytes[place.start..place.end],
+        })
     }
 
-    /// Forgets the first `count` unsent ones.
-    pub(super) fn advance(&mut self, count: usize) {
-        self.sent += count.min(self.len());
+    /// The datagrams before the first batch that is better sent as such, being of at most `segments`.
+    #[cfg(target_os = "linux")]
+    pub(super) fn singles(&self, segments: usize) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+        self.unsent()
+            .take_while(move |batch| !(2..=segments).contains(&batch.len()))
+            .flat_map(Batch::singles)
+    }
+
+    /// Forgets the first unsent datagrams, at most `count`. Returns how many these are.
+    pub(super) fn advance(&mut self, count: usize) -> usize {
+        let mut left = count;
+        while left > 0
+            && let Some(first) = self.batches.get_mut(self.sent)
+        {
+            let datagrams = first.len().div_ceil(first.segment_size);
+            if datagrams > left {
+                first.start += left * first.segment_size;
+                return count;
+            }
+            left -= datagrams;
+            self.sent += 1;
+        }
         if self.is_empty() {
             self.bytes.clear();
-            self.entries.clear();
+            self.batches.clear();
             self.sent = 0;
+            self.datagrams = 0;
         }
+        count - left
     }
 }
 
@@ -82,37 +150,87 @@ mod tests {
         SocketAddr::from(([127, 0, 0, 1], port))
     }
 
-    fn unsent(gathered: &Gathered) -> Vec<(SocketAddr, Vec<u8>)> {
+    /// The unsent ones: the port that each batch goes to, and its datagrams.
+    fn unsent(gathered: &Gathered) -> Vec<(u16, Vec<&[u8]>)> {
         gathered
             .unsent()
-            .map(|(to, datagram)| (to, datagram.to_vec()))
+            .map(|batch| {
+                let datagrams = batch.singles().map(|(_, datagram)| datagram).collect();
+                (batch.destination.port(), datagrams)
+            })
             .collect()
+    }
+
+    fn gather(datagrams: &[(u16, &[u8])]) -> Gathered {
+        let mut gathered = Gathered::default();
+        for (port, datagram) in datagrams {
+            gathered.push(somewhere(*port), datagram);
+        }
+        gathered
     }
 
     #[test]
     fn what_was_put_in_first_comes_out_first() {
-        let mut gathered = Gathered::default();
-        gathered.push(somewhere(1), b"one");
-        gathered.push(somewhere(2), b"");
-        gathered.push(somewhere(3), b"three");
-        gathered.advance(1);
-        let left = [(somewhere(2), b"".to_vec()), (somewhere(3), b"three".to_vec())];
-        assert_eq!((gathered.len(), unsent(&gathered)), (2, left.to_vec()));
-        gathered.advance(5);
+        let mut gathered = gather(&[(1, b"one"), (2, b"2"), (3, b"three")]);
+        assert_eq!(gathered.advance(1), 1);
+        assert_eq!(unsent(&gathered), [(2, vec![&b"2"[..]]), (3, vec![b"three"])]);
+        assert_eq!(gathered.advance(5), 2);
         assert!(gathered.is_empty() && unsent(&gathered).is_empty());
+    }
+
+    #[test]
+    fn equals_in_a_row_for_one_destination_are_a_batch_which_a_shorter_one_ends() {
+        let datagrams: [(u16, &[u8]); 9] = [
+            (1, b"ab"),
+            (1, b"cd"),
+            (1, b"e"),
+            (1, b"f"),
+            (2, b"gh"),
+            (2, b"ijk"),
+            (1, b"lm"),
+            (2, b"no"),
+            (2, b"pq"),
+        ];
+        let mut gathered = gather(&datagrams);
+        let batches: [(u16, Vec<&[u8]>); 6] = [
+            (1, vec![b"ab", b"cd", b"e"]),
+            (1, vec![b"f"]),
+            (2, vec![b"gh"]),
+            (2, vec![b"ijk"]),
+            (1, vec![b"lm"]),
+            (2, vec![b"no", b"pq"]),
+        ];
+        assert_eq!(unsent(&gathered), batches);
+        // The kernel took a part of one, and the end of one with the beginning of the next.
+        assert_eq!(gathered.advance(1), 1);
+        assert_eq!(unsent(&gathered)[0], (1, vec![&b"cd"[..], b"e"]));
+        assert_eq!(gathered.advance(3), 3);
+        assert_eq!(unsent(&gathered), batches[2..]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_stands_alone_leaves_before_the_next_batch() {
+        let gathered = gather(&[(1, b"a"), (2, b"b"), (3, b"c"), (3, b"d"), (4, b"e")]);
+        let singles = |segments| gathered.singles(segments).map(|(to, _)| to.port()).collect::<Vec<_>>();
+        assert_eq!(singles(64), [1, 2]);
+        // Without segmentation nothing is better sent as a batch.
+        assert_eq!(singles(1), [1, 2, 3, 3, 4]);
     }
 
     #[test]
     fn it_holds_so_much_and_never_more() {
         let mut gathered = Gathered::default();
         for size in [1, 1392, MAX_BYTES] {
+            let mut count = 0;
             while gathered.has_room(size) {
-                gathered.push(somewhere(1), &vec![0; size]);
+                gathered.push(somewhere(count), &vec![0; size]);
+                count += 1;
             }
-            assert_eq!(gathered.len(), MAX_GATHERED.min(MAX_BYTES / size));
-            gathered.advance(gathered.len());
+            assert_eq!(usize::from(count), MAX_GATHERED.min(MAX_BYTES / size));
+            gathered.advance(count.into());
             assert_eq!(
-                (gathered.bytes.capacity(), gathered.entries.capacity()),
+                (gathered.bytes.capacity(), gathered.batches.capacity()),
                 (MAX_BYTES, MAX_GATHERED)
             );
         }

@@ -67,6 +67,19 @@ pub(crate) enum Sent {
     Broken(io::Error),
 }
 
+/// What one system call is to send.
+#[derive(Debug)]
+enum Share {
+    /// The next datagram.
+    Single,
+    /// Datagrams to several destinations, up to the next batch of at most so many segments.
+    #[cfg(target_os = "linux")]
+    Singles(usize),
+    /// The next batch.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    Batch,
+}
+
 impl Socket {
     /// Binds to `address`. The unspecified IPv6 address takes IPv4 as well.
     pub(crate) fn bind(address: SocketAddr, config: &Config) -> io::Result<Socket> {
@@ -257,9 +270,9 @@ impl Socket {
         // in a crowd somebody may be out of reach.
         let mut alone: usize = 0;
         while !outgoing.is_empty() {
-            let count = if alone > 0 { 1 } else { self.largest_send(outgoing) };
+            let share = if alone > 0 { Share::Single } else { self.share(outgoing) };
             self.statistics.send_calls += 1;
-            match self.send_some(outgoing, count) {
+            match self.send_some(outgoing, &share) {
                 Ok(sent) => {
                     outgoing.advance(sent);
                     alone = alone.saturating_sub(sent);
@@ -269,58 +282,69 @@ impl Socket {
                     return Sent::Blocked;
                 }
                 Err(error) if is_fatal(&error) => return Sent::Broken(error),
-                // The error is that of the first; the others may well leave.
-                Err(_) if count > 1 && outgoing.is_gathered() => alone = 1,
-                Err(error) if count > 1 => {
-                    self.log.note(
-                        "a batch was refused and goes out one by one",
-                        Some(outgoing.destination()),
-                        &error,
-                    );
-                    alone = count;
-                }
-                Err(error) => {
-                    self.statistics.send_errors += 1;
-                    self.log.note("sending failed", Some(outgoing.destination()), &error);
-                    outgoing.advance(1);
-                    alone = alone.saturating_sub(1);
-                }
+                Err(error) => match share {
+                    Share::Single => {
+                        self.statistics.send_errors += 1;
+                        self.log
+                            .note("sending failed", Some(outgoing.batch().destination), &error);
+                        outgoing.advance(1);
+                        alone = alone.saturating_sub(1);
+                    }
+                    // The error is that of the first; the others may well leave.
+                    #[cfg(target_os = "linux")]
+                    Share::Singles(_) => alone = 1,
+                    #[cfg(any(target_os = "linux", target_os = "android"))]
+                    Share::Batch => {
+                        let batch = outgoing.batch();
+                        self.log.note(
+                            "a batch was refused and goes out one by one",
+                            Some(batch.destination),
+                            &error,
+                        );
+                        alone = batch.len();
+                    }
+                },
             }
         }
         Sent::Done
     }
 
-    /// How many of the next datagrams to try to send in one system call.
-    fn largest_send(&self, outgoing: &Outgoing) -> usize {
+    /// What of `outgoing` is best sent next in one system call.
+    fn share(&self, outgoing: &Outgoing) -> Share {
         match &self.path {
-            Path::Plain(_) => 1,
-            #[cfg(target_os = "linux")]
-            Path::Batched(_) if outgoing.is_gathered() => outgoing.singles().count(),
+            Path::Plain(_) => Share::Single,
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            Path::Batched(batched) => match outgoing.datagrams() {
-                fitting if fitting <= batched.max_segments() => fitting,
-                _ => 1,
-            },
+            Path::Batched(batched) => {
+                let segments = batched.max_segments();
+                let batch = outgoing.batch();
+                if (2..=segments).contains(&batch.len()) {
+                    return Share::Batch;
+                }
+                #[cfg(target_os = "linux")]
+                if outgoing.singles(segments).nth(1).is_some() {
+                    return Share::Singles(segments);
+                }
+                Share::Single
+            }
         }
     }
 
-    /// One system call for the next `count` datagrams of `outgoing`. Returns how many of them have left.
-    fn send_some(&self, outgoing: &Outgoing, count: usize) -> io::Result<usize> {
-        let (to, datagram) = outgoing.first();
-        let to = self.family.for_socket(to);
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let (Path::Batched(batched), 2..) = (&self.path, count) {
+    /// One system call for a share of `outgoing`. Returns how many datagrams have left.
+    fn send_some(&self, outgoing: &Outgoing, share: &Share) -> io::Result<usize> {
+        let batch = outgoing.batch();
+        let to = self.family.for_socket(batch.destination);
+        match (share, &self.path) {
             #[cfg(target_os = "linux")]
-            if outgoing.is_gathered() {
-                let addressed = outgoing
-                    .singles()
-                    .map(|(to, datagram)| (self.family.for_socket(to), datagram));
-                return multiple::send(self.io.socket(), addressed);
+            (Share::Singles(segments), _) => {
+                let datagrams = outgoing.singles(*segments);
+                let addressed = datagrams.map(|(to, datagram)| (self.family.for_socket(to), datagram));
+                multiple::send(self.io.socket(), addressed)
             }
-            return batched.send(self.io.socket(), to, outgoing).map(|()| count);
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            (Share::Batch, Path::Batched(batched)) => batched.send(self.io.socket(), to, &batch).map(|()| batch.len()),
+            // Without the headers that several need.
+            _ => self.io.send(batch.first(), to).map(|()| 1),
         }
-        // One alone, without the headers that several need.
-        self.io.send(datagram, to).map(|()| count)
     }
 
     /// Whether the kernel has room again; if not, the task will be woken when it has.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use enet_proto::Transmit;
 
-use super::gathered::Gathered;
+use super::gathered::{Batch, Gathered};
 
 /// The datagrams of one [`Transmit`] and how far they have been sent. The buffer is reused for the next ones.
 ///
@@ -58,14 +58,14 @@ impl Outgoing {
     /// Hands out the datagrams of the buffer one by one instead of sending them.
     pub(crate) fn drain(&mut self, mut each: impl FnMut(SocketAddr, Bytes)) {
         while self.sent < self.end {
-            each(self.destination, Bytes::copy_from_slice(self.first_of_rest()));
+            each(self.destination, Bytes::copy_from_slice(self.batch().first()));
             self.pass(self.segment_size);
         }
     }
 
     /// Puts the datagram in the buffer aside. False if it is a batch, or if there is no room.
     pub(crate) fn gather(&mut self) -> bool {
-        if !self.is_single() || !self.gathered.has_room(self.end - self.sent) {
+        if !self.is_single() || !self.has_room(self.end - self.sent) {
             return false;
         }
         self.gathered.push(self.destination, &self.buffer[self.sent..self.end]);
@@ -73,6 +73,16 @@ impl Outgoing {
         self.sent = 0;
         self.end = 0;
         true
+    }
+
+    /// Whether a datagram of so many bytes can be put aside.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.gathered.has_room(bytes)
+    }
+
+    /// Whether datagrams that were put aside are next.
+    pub(crate) fn is_gathered(&self) -> bool {
+        !self.gathered.is_empty()
     }
 
     /// Forgets what has not been sent.
@@ -85,60 +95,35 @@ impl Outgoing {
         self.sent == self.end && self.gathered.is_empty()
     }
 
-    /// Where the next datagram goes.
-    pub(super) fn destination(&self) -> SocketAddr {
-        self.first().0
+    /// What is next: of what was put aside, else what is left in the buffer.
+    pub(super) fn batch(&self) -> Batch<'_> {
+        self.gathered.unsent().next().unwrap_or(Batch {
+            destination: self.destination,
+            segment_size: self.segment_size,
+            bytes: &self.buffer[self.sent..self.end],
+        })
     }
 
-    pub(super) fn segment_size(&self) -> usize {
-        self.segment_size
-    }
-
-    /// Everything unsent in the buffer.
-    pub(super) fn rest(&self) -> &[u8] {
-        &self.buffer[self.sent..self.end]
-    }
-
-    /// The next datagram and where it goes.
-    pub(super) fn first(&self) -> (SocketAddr, &[u8]) {
-        let gathered = self.gathered.unsent().next();
-        gathered.unwrap_or_else(|| (self.destination, self.first_of_rest()))
-    }
-
-    /// Whether datagrams that were put aside are next.
-    pub(super) fn is_gathered(&self) -> bool {
-        !self.gathered.is_empty()
-    }
-
-    /// The single datagrams that are next.
+    /// The single datagrams that are next, up to the first batch of at most `segments`.
     #[cfg(target_os = "linux")]
-    pub(super) fn singles(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
-        let last = self.is_single().then(|| (self.destination, self.rest()));
-        self.gathered.unsent().chain(last)
+    pub(super) fn singles(&self, segments: usize) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+        self.gathered.singles(segments)
     }
 
     /// The next `count` datagrams have left, or never will.
     pub(super) fn advance(&mut self, count: usize) {
-        let gathered = count.min(self.gathered.len());
-        if gathered > 0 {
-            self.gathered.advance(gathered);
-        }
+        let gathered = self.gathered.advance(count);
         self.pass((count - gathered) * self.segment_size);
     }
 
     /// How many datagrams are unsent in the buffer.
     pub(crate) fn datagrams(&self) -> usize {
-        self.rest().len().div_ceil(self.segment_size)
+        (self.end - self.sent).div_ceil(self.segment_size)
     }
 
     /// Whether the buffer has one datagram left.
     fn is_single(&self) -> bool {
         self.sent < self.end && self.end - self.sent <= self.segment_size
-    }
-
-    fn first_of_rest(&self) -> &[u8] {
-        let rest = self.rest();
-        &rest[..rest.len().min(self.segment_size)]
     }
 
     fn pass(&mut self, bytes: usize) {

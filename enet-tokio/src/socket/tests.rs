@@ -139,12 +139,12 @@ async fn a_batch_that_the_kernel_refuses_goes_out_one_by_one() {
     assert!(received.iter().all(|(_, datagram)| datagram.len() == 1392));
 }
 
-/// Single datagrams, all but the last of them put aside.
+/// Single datagrams, all of them put aside.
 fn gathered(datagrams: impl IntoIterator<Item = (SocketAddr, Vec<u8>)>) -> Outgoing {
     let mut outgoing = Outgoing::default();
     for (to, datagram) in datagrams {
-        assert!(outgoing.is_empty() || outgoing.gather());
         outgoing.load(to, &datagram);
+        assert!(outgoing.gather());
     }
     outgoing
 }
@@ -181,6 +181,41 @@ async fn what_is_gathered_for_a_crowd_leaves_together() {
 }
 
 #[tokio::test]
+async fn what_is_gathered_for_many_behind_one_address_leaves_as_a_batch() {
+    for batching in BOTH {
+        let mut a = socket("127.0.0.1:0", batching);
+        let mut others = [(); 3].map(|()| socket("127.0.0.1:0", batching));
+        let [one, two, crowd] = others.each_ref().map(Socket::local_address);
+        // The last of the batch is shorter. It stands between two that go elsewhere each.
+        let batch = (2..20_u8).map(|number| (crowd, vec![number; if number == 19 { 12 } else { 70 }]));
+        let around = |number| [(one, vec![number; 70]), (two, vec![number + 1; 70])];
+        let datagrams: Vec<_> = around(0).into_iter().chain(batch).chain(around(20)).collect();
+        send(&mut a, gathered(datagrams.clone())).await;
+        for (other, count) in others.iter_mut().zip([2, 2, 18]) {
+            let to = other.local_address();
+            let received: Vec<_> = receive(other, count).await;
+            let received: Vec<_> = received.iter().map(|(_, datagram)| &datagram[..]).collect();
+            let sent: Vec<_> = datagrams.iter().filter(|(destination, _)| *destination == to).collect();
+            assert_eq!(
+                received,
+                sent.iter().map(|(_, datagram)| &datagram[..]).collect::<Vec<_>>()
+            );
+        }
+        let batches = a.gathers() && a.max_datagrams(70) > 1;
+        assert_eq!(
+            a.statistics().send_calls,
+            if batches {
+                3
+            } else if a.gathers() {
+                1
+            } else {
+                22
+            }
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_dual_stack_socket_reaches_a_crowd_of_both_families() {
     let mut dual = socket("[::]:0", Batching::Auto);
     let mut others =
@@ -203,7 +238,7 @@ async fn who_is_refused_in_a_crowd_costs_nobody_else_a_datagram() {
         let fine = b.local_address();
         // A socket bound to the loopback address has no way out, and none to the other family.
         let (no_way, other_family) = ("192.0.2.77:9".parse().unwrap(), "[::1]:9".parse().unwrap());
-        let destinations = [no_way, fine, fine, no_way, other_family, fine, no_way];
+        let destinations = [no_way, fine, fine, no_way, no_way, other_family, fine, no_way];
         let datagrams = (0..).zip(destinations).map(|(number, to)| (to, vec![number]));
         send(&mut a, gathered(datagrams)).await;
         let received: Vec<u8> = receive(&mut b, 3)
@@ -211,8 +246,8 @@ async fn who_is_refused_in_a_crowd_costs_nobody_else_a_datagram() {
             .iter()
             .map(|(_, datagram)| datagram[0])
             .collect();
-        assert_eq!(received, [1, 2, 5]);
-        assert_eq!(a.statistics().send_errors, 4);
+        assert_eq!(received, [1, 2, 6]);
+        assert_eq!(a.statistics().send_errors, 5);
     }
 }
 
@@ -222,7 +257,6 @@ async fn single_datagrams_and_batches_for_one_peer_arrive_in_order() {
         let (mut a, mut b) = (socket("127.0.0.1:0", batching), socket("127.0.0.1:0", batching));
         let to = b.local_address();
         let mut out = gathered([(to, vec![0; 50]), (to, vec![1; 50])]);
-        assert!(out.gather());
         // More than the kernel takes as one batch, and less.
         for batch in [60, 3] {
             out.buffer.clear();
@@ -356,8 +390,9 @@ fn narrow() -> (Socket, std::os::unix::net::UnixDatagram) {
 #[tokio::test]
 async fn gathered_datagrams_that_have_to_wait_leave_once_and_in_order() {
     let (mut socket, other) = narrow();
-    let to = socket.local_address();
-    let mut blocked = gathered((0..32).map(|number| (to, vec![number; 100])));
+    // Not all to one address: a batch would be one message here.
+    let to = [1, 2].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let mut blocked = gathered((0..32).map(|number| (to[usize::from(number) % 2], vec![number; 100])));
     assert!(matches!(socket.send(&mut blocked), Sent::Blocked));
     assert_eq!(socket.statistics().sends_delayed, 1);
     let before = socket.statistics().send_calls;
