@@ -44,6 +44,8 @@ pub(crate) enum Figure {
     PeakMemory,
     /// In percent.
     Delivered,
+    /// How often one of the two ends has lost a connection.
+    PeersLost,
     /// Goodput in percent of what window and round trip time allow.
     ShareOfLimit,
     /// The same with the round trip time that bare datagrams had in the same run.
@@ -90,6 +92,7 @@ impl Figure {
             Figure::ResidentPerPeer => "resident B/peer, both ends",
             Figure::PeakMemory => "peak MiB",
             Figure::Delivered => "delivered %",
+            Figure::PeersLost => "peers lost",
             Figure::ShareOfLimit => "% of window/nominal RTT",
             Figure::ShareOfMeasuredLimit => "% of window/measured RTT",
             Figure::RoundTrip => "measured RTT ms",
@@ -107,6 +110,15 @@ impl Figure {
             | Figure::ShareOfLimit
             | Figure::ShareOfMeasuredLimit => Better::More,
             _ => Better::Less,
+        }
+    }
+
+    /// What a server and its clients have of it together.
+    pub(crate) fn combine(self, values: &[f64]) -> f64 {
+        let sum: f64 = values.iter().sum();
+        match self {
+            Figure::PeersLost => sum,
+            _ => sum / values.len() as f64,
         }
     }
 

@@ -313,6 +313,7 @@ fn idle(peers: usize, seconds: f64) -> Scenario {
         Figure::ServerSyscalls,
         Figure::ServerHeapPerPeer,
         Figure::PeakMemory,
+        Figure::PeersLost,
     ])
     .within(60)
 }
@@ -361,6 +362,7 @@ fn few_among_many(peers: usize, seconds: f64) -> Scenario {
         Figure::ServerHeapPerPeer,
         Figure::PeakMemory,
         Figure::Delivered,
+        Figure::PeersLost,
     ])
     .within(60)
 }
@@ -395,6 +397,7 @@ fn many_stock_clients(peers: usize, seconds: f64) -> Scenario {
         Figure::ResidentPerPeer,
         Figure::PeakMemory,
         Figure::Delivered,
+        Figure::PeersLost,
     ])
     .within(120)
 }

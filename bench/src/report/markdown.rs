@@ -107,7 +107,8 @@ pub(super) fn short(value: f64) -> String {
         size if size >= 1e4 => format!("{:.1} k", value / 1e3),
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
-        size if size >= 0.095 || size == 0.0 => format!("{value:.2}"),
+        0.0 => "0".into(),
+        size if size >= 0.095 => format!("{value:.2}"),
         _ => format!("{value:.4}"),
     }
 }

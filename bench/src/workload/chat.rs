@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::gather::{come_to_rest, connect_all, gather, idle_until};
+use super::gather::{come_to_rest, connect_all, gather, idle_for};
 use super::payload::Payload;
 use super::{LONG, Part, Stage};
 use crate::figure::{Figure, Figures};
@@ -12,6 +12,8 @@ use crate::side::{Event, Mode, Side};
 
 /// How many clients of a host connect at a time.
 const TOGETHER: usize = 64;
+/// How long to do nothing at a time.
+const SHORT: Duration = Duration::from_millis(20);
 /// How long answers may take at the end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -36,10 +38,10 @@ pub(super) async fn answer<S: Side>(
     let begin = Instant::now();
     gather(side, peers).await;
     let mut figures = Figures::from([(Figure::JoinTime, begin.elapsed().as_secs_f64())]);
-    come_to_rest(side).await;
+    let mut lost = come_to_rest(side).await;
     if silence > 0.0 {
         let meter = stage.meter();
-        idle_until(side, Instant::now() + Duration::from_secs_f64(silence)).await;
+        lost += idle_for(side, Duration::from_secs_f64(silence)).await;
         let usage = meter.stop();
         figures.insert(Figure::IdleServerCpu, usage.cpu() / usage.wall * 1e3);
     }
@@ -51,15 +53,16 @@ pub(super) async fn answer<S: Side>(
         match side.next(LONG).await {
             Some(Event::Received(peer, data)) => {
                 payload.check(data.as_ref(), true);
-                assert!(side.send(peer, Mode::Reliable, data.as_ref()));
-                answered += 1;
+                answered += u64::from(side.send(peer, Mode::Reliable, data.as_ref()));
             }
-            Some(Event::Disconnected(_)) => assert!(stage.is_finished(), "a peer was lost"),
+            Some(Event::Disconnected(_)) => lost += u32::from(!stage.is_finished()),
             Some(Event::Connected(_)) | None => {}
         }
     }
+    let usage = meter.stop();
+    figures.insert(Figure::PeersLost, lost.into());
     Part {
-        usage: meter.stop(),
+        usage,
         messages: answered,
         heap: held,
         figures,
@@ -77,27 +80,26 @@ pub(super) async fn talk<S: Side>(
 ) -> Part {
     let mut payload = Payload::new(size);
     let peers = connect_all(side, to, peers, TOGETHER).await;
+    let mut lost = 0;
     while !stage.has_settled() {
-        side.next(Duration::from_millis(20)).await;
+        lost += idle_for(side, SHORT).await;
     }
     let held = heap() - heap_before;
     let meter = stage.meter();
     let begin = Instant::now();
     let total = (pace.hertz * pace.seconds * talkers as f64) as u64;
     let interval = 1.0 / (pace.hertz * talkers as f64);
-    let (mut sent, mut answered) = (0, 0);
+    let (mut said, mut answered) = (0, 0);
     let mut last_answer = Instant::now();
     while answered < total && last_answer.elapsed() < PATIENCE {
         // Those who talk do so one after the other, evenly.
         let ticks = (begin.elapsed().as_secs_f64() / pace.tick.as_secs_f64()).floor();
         let due = ((ticks * pace.tick.as_secs_f64() / interval) as u64).min(total);
-        while sent < due {
-            let peer = peers[sent as usize % talkers];
-            assert!(
-                side.send(peer, Mode::Reliable, payload.numbered(sent)),
-                "a peer was lost"
-            );
-            sent += 1;
+        while said < due {
+            let peer = peers[said as usize % talkers];
+            // Who was lost says nothing, and has no answer.
+            side.send(peer, Mode::Reliable, payload.numbered(said));
+            said += 1;
         }
         match side.next(pace.tick).await {
             Some(Event::Received(_, data)) => {
@@ -105,14 +107,17 @@ pub(super) async fn talk<S: Side>(
                 answered += 1;
                 last_answer = Instant::now();
             }
-            Some(Event::Disconnected(_)) => panic!("a peer was lost"),
+            Some(Event::Disconnected(_)) => lost += 1,
             Some(Event::Connected(_)) | None => {}
         }
     }
     Part {
         usage: meter.stop(),
         heap: held,
-        figures: Figures::from([(Figure::Delivered, 100.0 * answered as f64 / total as f64)]),
+        figures: Figures::from([
+            (Figure::Delivered, 100.0 * answered as f64 / total as f64),
+            (Figure::PeersLost, lost.into()),
+        ]),
         ..Part::default()
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn spread<S: Side>(
 ) -> Part {
     let mut payload = Payload::new(size);
     let peers = gather(side, peers).await;
-    settle(side, stage).await;
+    assert_eq!(settle(side, stage).await, 0, "a peer was lost");
     let held = heap() - heap_before;
     let meter = stage.meter();
     for round in 0..rounds as u64 {

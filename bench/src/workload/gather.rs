@@ -52,25 +52,30 @@ pub(super) async fn connect_all<S: Side>(side: &mut S, to: SocketAddr, count: us
     peers
 }
 
-/// Lets the connections come to rest, and notes what they cost.
-pub(super) async fn settle<S: Side>(side: &mut S, stage: &Stage<'_>) {
-    come_to_rest(side).await;
+/// Lets the connections come to rest, and notes what they cost. Returns how many were lost.
+pub(super) async fn settle<S: Side>(side: &mut S, stage: &Stage<'_>) -> u32 {
+    let lost = come_to_rest(side).await;
     stage.note_settled();
+    lost
 }
 
-/// Lets the connections come to rest.
-pub(super) async fn come_to_rest<S: Side>(side: &mut S) {
-    idle_until(side, Instant::now() + SETTLING).await;
+/// Lets the connections come to rest. Returns how many were lost.
+pub(super) async fn come_to_rest<S: Side>(side: &mut S) -> u32 {
+    idle_for(side, SETTLING).await
 }
 
-/// Goes on with nothing to do.
-pub(super) async fn idle_until<S: Side>(side: &mut S, until: Instant) {
+/// Goes on with nothing to do. Returns how many connections were lost.
+pub(super) async fn idle_for<S: Side>(side: &mut S, time: Duration) -> u32 {
+    let until = Instant::now() + time;
+    let mut lost = 0;
     loop {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return;
+            return lost;
         }
-        side.next(left).await;
+        if let Some(Event::Disconnected(_)) = side.next(left).await {
+            lost += 1;
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Being connected and silent.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::gather::{connect_all, gather, idle_until, settle};
+use super::gather::{connect_all, gather, idle_for, settle};
 use super::{Part, Stage};
+use crate::figure::{Figure, Figures};
 use crate::measure::heap;
 use crate::side::Side;
 
@@ -19,15 +20,16 @@ pub(super) async fn serve<S: Side>(
     seconds: f64,
 ) -> Part {
     gather(side, peers).await;
-    settle(side, stage).await;
+    let mut lost = settle(side, stage).await;
     let held = heap() - heap_before;
     let meter = stage.meter();
-    idle_until(side, Instant::now() + Duration::from_secs_f64(seconds)).await;
+    lost += idle_for(side, Duration::from_secs_f64(seconds)).await;
     let usage = meter.stop();
     stage.finish();
     Part {
         usage,
         heap: held,
+        figures: Figures::from([(Figure::PeersLost, lost.into())]),
         ..Part::default()
     }
 }

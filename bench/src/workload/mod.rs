@@ -9,6 +9,7 @@ mod payload;
 mod ping_pong;
 mod stream;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -137,16 +138,20 @@ impl Workload {
 
     /// The figures of a run from what its threads have to tell.
     pub(crate) fn figures(&self, server: &Part, clients: &[Part]) -> Figures {
-        let mut figures = server.figures.clone();
-        for client in clients {
-            figures.extend(client.figures.iter().map(|(&figure, &value)| (figure, value)));
+        let parts = || clients.iter().chain([server]);
+        let mut values: BTreeMap<Figure, Vec<f64>> = BTreeMap::new();
+        for (&figure, &value) in parts().flat_map(|part| &part.figures) {
+            values.entry(figure).or_default().push(value);
         }
+        let mut figures: Figures = values
+            .into_iter()
+            .map(|(figure, values)| (figure, figure.combine(&values)))
+            .collect();
         let messages = clients
             .iter()
             .map(|part| part.messages)
             .sum::<u64>()
             .max(server.messages);
-        let parts = || clients.iter().chain([server]);
         if messages > 0 {
             let each = |total: f64| total / messages as f64;
             let allocations: u64 = parts().map(|part| part.usage.allocations).sum();

@@ -26,15 +26,15 @@ const SMALL_TO_FORGET: u32 = 16;
 /// How many buffers there are at least: with two a call tells when there is nothing more.
 const MIN_READY: usize = 2;
 
-/// How many there are at most, while a crowd sends a datagram each. For bulk data they would be of little use: with eight there was an
-/// eighth fewer calls.
-const MAX_READY: usize = 16;
+/// How many there are at most, while a crowd sends a datagram each. Bulk data is well off with two: with eight there was an eighth
+/// fewer calls.
+const MAX_READY: usize = 8;
 
 /// After so many calls in a row that filled all buffers with a datagram each there are twice as many.
 const FULL_TO_GROW: u32 = 4;
 
-/// After so many calls in a row that left half of the buffers empty there are half as many.
-const SPARSE_TO_SHRINK: u32 = 256;
+/// When so many more calls have left half of the buffers empty than have not, there are half as many.
+const SPARSE_TO_SHRINK: u32 = 64;
 
 /// The receive buffers of one socket.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub(super) struct Buffers {
     small: u32,
     /// How many calls in a row filled all buffers with a datagram each.
     full: u32,
-    /// How many calls in a row left half of the buffers empty.
+    /// How many more calls left half of the buffers empty than did not.
     sparse: u32,
 }
 
@@ -67,29 +67,23 @@ impl Buffers {
         &mut self.ready
     }
 
-    /// A call has filled the first `filled` buffers, with a datagram each if they are `singles`. Has as many as this kind of traffic can use.
+    /// A call has filled the first `filled` buffers, with a datagram each if they are `singles`. Has as many as such traffic can use.
     ///
     /// Each has 64 KiB, and an idle endpoint with thousands of peers should not keep more of them than it needs.
     pub(super) fn fit(&mut self, filled: usize, singles: bool) {
         let count = self.ready.len();
-        if filled == count && singles {
+        self.full = if singles && filled == count { self.full + 1 } else { 0 };
+        self.sparse = if 2 * filled > count {
+            self.sparse.saturating_sub(1)
+        } else {
+            self.sparse + 1
+        };
+        if self.full >= FULL_TO_GROW {
+            self.full = 0;
+            self.ready.resize_with((2 * count).min(MAX_READY), allocate);
+        } else if self.sparse >= SPARSE_TO_SHRINK {
             self.sparse = 0;
-            self.full += 1;
-            if self.full >= FULL_TO_GROW && count < MAX_READY {
-                self.full = 0;
-                self.ready.resize_with(2 * count, allocate);
-            }
-            return;
-        }
-        self.full = 0;
-        if 2 * filled > count {
-            self.sparse = 0;
-            return;
-        }
-        self.sparse += 1;
-        if self.sparse >= SPARSE_TO_SHRINK && count > MIN_READY {
-            self.sparse = 0;
-            self.ready.truncate(count / 2);
+            self.ready.truncate((count / 2).max(MIN_READY));
         }
     }
 
@@ -240,14 +234,14 @@ mod tests {
             buffers.fit(buffers.ready.len(), true);
             calls += 1;
         }
-        assert_eq!(calls, 3 * FULL_TO_GROW);
+        assert_eq!(calls, 2 * FULL_TO_GROW);
         // As long as more than half of them are used it stays so.
         for _ in 0..100 {
             buffers.fit(MAX_READY, true);
             buffers.fit(MAX_READY / 2 + 1, true);
         }
         assert_eq!(buffers.writable().len(), MAX_READY);
-        for _ in 0..3 * SPARSE_TO_SHRINK {
+        for _ in 0..2 * SPARSE_TO_SHRINK {
             buffers.fit(1, true);
         }
         assert_eq!(buffers.writable().len(), MIN_READY);
