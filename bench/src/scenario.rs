@@ -407,7 +407,9 @@ fn lossy_bulk(percent: u32, mebibytes: u64) -> Scenario {
         mode: Mode::Reliable,
         size: 16 * KIB,
         count: mebibytes * 64,
-        outstanding: 64,
+        // 16 times the largest window: while a datagram that is lost three times holds up what the program sees, there is still something
+        // to send.
+        outstanding: 256,
     };
     Scenario::new(
         format!("loss-{percent}-bulk"),
