@@ -44,7 +44,7 @@ pub(crate) enum Figure {
     PeakMemory,
     /// In percent.
     Delivered,
-    /// How often one of the two ends has lost a connection.
+    /// How often one of the two ends has lost a connection. If both have, it is two.
     PeersLost,
     /// Goodput in percent of what window and round trip time allow.
     ShareOfLimit,
@@ -111,6 +111,15 @@ impl Figure {
             | Figure::ShareOfMeasuredLimit => Better::More,
             _ => Better::Less,
         }
+    }
+
+    /// Whether it says nothing of a run that has lost peers, as its end was waiting.
+    pub(crate) fn is_of_time(self) -> bool {
+        use Figure::{CpuPerMessage, ServerCpu, ServerCpuPerMessage, ServerSyscalls, SyscallsPerMessage};
+        matches!(
+            self,
+            CpuPerMessage | ServerCpu | ServerCpuPerMessage | ServerSyscalls | SyscallsPerMessage
+        )
     }
 
     /// What a server and its clients have of it together.

@@ -66,7 +66,8 @@ impl LimitsStruck {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
-    /// Datagrams too short for a header, too long for ENet, or that cannot be opened: a bad checksum, a bad compressed block.
+    /// Datagrams too short for a header, too long for ENet, from port 0, or that cannot be opened: a bad checksum, a bad compressed
+    /// block.
     pub malformed_datagrams: u64,
     /// Datagrams for a peer that is not there, at least not at that address. Those of a peer that has left count as well, although
     /// its DISCONNECT is answered.

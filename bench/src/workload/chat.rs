@@ -97,7 +97,7 @@ pub(super) async fn talk<S: Side>(
         let due = ((ticks * pace.tick.as_secs_f64() / interval) as u64).min(total);
         while said < due {
             let peer = peers[said as usize % talkers];
-            // Who was lost says nothing, and has no answer.
+            // Who was lost, or has no room, says nothing and has no answer: it shows in what was delivered.
             side.send(peer, Mode::Reliable, payload.numbered(said));
             said += 1;
         }

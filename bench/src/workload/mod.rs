@@ -181,6 +181,9 @@ impl Workload {
             figures.insert(Figure::HeapPerPeer, each(parts().map(|part| part.heap).sum()));
             figures.insert(Figure::ServerHeapPerPeer, each(server.heap));
         }
+        if figures.get(&Figure::PeersLost).is_some_and(|&lost| lost > 0.0) {
+            figures.retain(|figure, _| !figure.is_of_time());
+        }
         figures
     }
 }

@@ -27,6 +27,12 @@ impl Host {
         self.statistics.datagrams_received += 1;
         self.statistics.bytes_received += datagram.len() as u64;
         let length = datagram.len();
+        if from.port() == 0 {
+            // Anybody can send such a thing, and nobody can answer it.
+            self.statistics.dropped.malformed_datagrams += 1;
+            self.log_drop(from, "from port 0");
+            return;
+        }
         let Some(arrived) = Arrived::parse(from, datagram) else {
             self.statistics.dropped.malformed_datagrams += 1;
             if self.drop_log.admits(self.now) {

@@ -1,5 +1,7 @@
 //! Whatever comes in, nothing breaks and nobody else notices.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use enet_proto::{DisconnectReason, Event, HostConfig, Packet};
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, Fragment, NO_PEER};
@@ -342,6 +344,18 @@ fn a_connect_padded_with_zeros_is_answered() {
     let mut bytes = connect.encode().to_vec();
     bytes.resize(650, 0);
     assert_eq!(probe.receive_bytes(address(1), bytes).len(), 1);
+}
+
+#[test]
+fn a_connect_from_port_0_is_dropped_and_counted_as_nobody_can_answer_it() {
+    let mut probe = Probe::new(HostConfig::default());
+    let connect = Datagram::to(NO_PEER, 0)
+        .sent_at(0)
+        .with(Command::control(1, Body::Connect(Connect::default())));
+    let nowhere = SocketAddr::new(address(1).ip(), 0);
+    assert!(probe.receive(nowhere, &connect).is_empty());
+    assert_eq!(probe.host.statistics().dropped.malformed_datagrams, 1);
+    assert_eq!(probe.receive(address(1), &connect).len(), 1);
 }
 
 #[test]

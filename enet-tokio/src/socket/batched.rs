@@ -6,13 +6,17 @@ use std::net::{SocketAddr, UdpSocket};
 use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, MAX_READY};
 use super::gathered::Batch;
+use super::offload::Offload;
+
+const _: () = assert!(MAX_READY <= BATCH_SIZE);
 
 /// Sends with segmentation offload; receives with `recvmmsg` and receive offload.
 #[derive(Debug)]
 pub(super) struct Batched {
     state: UdpSocketState,
+    pub(super) offload: Offload,
     buffers: Buffers,
 }
 
@@ -35,15 +39,13 @@ impl Batched {
         if state.gro_segments() > 1 {
             setsockopt(socket, sockopt::UdpGroSegment, &true)?;
         }
+        // What `state` makes of refusals is not asked for: it would give up batches for good after one, which anybody can bring about.
+        let offload = Offload::new(state.max_gso_segments());
         Ok(Batched {
             state,
+            offload,
             buffers: Buffers::new(),
         })
-    }
-
-    /// How many datagrams the kernel takes at a time.
-    pub(super) fn max_segments(&self) -> usize {
-        self.state.max_gso_segments()
     }
 
     /// Sends a batch to `to`, which is its destination as the socket has it.

@@ -28,7 +28,7 @@ const MIN_READY: usize = 2;
 
 /// How many there are at most, while a crowd sends a datagram each. Bulk data is well off with two: with eight there was an eighth
 /// fewer calls.
-const MAX_READY: usize = 8;
+pub(super) const MAX_READY: usize = 8;
 
 /// After so many calls in a row that filled all buffers with a datagram each there are twice as many.
 const FULL_TO_GROW: u32 = 4;
@@ -80,6 +80,7 @@ impl Buffers {
         };
         if self.full >= FULL_TO_GROW {
             self.full = 0;
+            self.sparse = 0;
             self.ready.resize_with((2 * count).min(MAX_READY), allocate);
         } else if self.sparse >= SPARSE_TO_SHRINK {
             self.sparse = 0;

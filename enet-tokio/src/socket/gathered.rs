@@ -40,10 +40,16 @@ struct Place {
     end: usize,
 }
 
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), allow(dead_code))]
 impl<'a> Batch<'a> {
     /// How many datagrams it has.
     pub(super) fn len(&self) -> usize {
         self.bytes.len().div_ceil(self.segment_size)
+    }
+
+    /// Whether it is several datagrams, and the kernel takes so many as one batch.
+    pub(super) fn fits(&self, segments: usize) -> bool {
+        (2..=segments).contains(&self.len())
     }
 
     /// The first of them.
@@ -52,6 +58,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Each of them and where it goes.
+    #[cfg(any(target_os = "linux", test))]
     fn singles(self) -> impl Iterator<Item = (SocketAddr, &'a [u8])> {
         self.bytes
             .chunks(self.segment_size)
@@ -60,13 +67,17 @@ impl<'a> Batch<'a> {
 }
 
 impl Place {
-    fn len(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.end - self.start
+    }
+
+    fn datagrams(&self) -> usize {
+        self.bytes().div_ceil(self.segment_size)
     }
 
     /// Whether a datagram of so many bytes can be the next: one that is longer, or comes after a shorter one, cannot.
     fn takes(&self, destination: SocketAddr, bytes: usize) -> bool {
-        self.destination == destination && bytes <= self.segment_size && self.len().is_multiple_of(self.segment_size)
+        self.destination == destination && bytes <= self.segment_size && self.bytes().is_multiple_of(self.segment_size)
     }
 }
 
@@ -114,7 +125,7 @@ impl Gathered {
     #[cfg(target_os = "linux")]
     pub(super) fn singles(&self, segments: usize) -> impl Iterator<Item = (SocketAddr, &[u8])> {
         self.unsent()
-            .take_while(move |batch| !(2..=segments).contains(&batch.len()))
+            .take_while(move |batch| !batch.fits(segments))
             .flat_map(Batch::singles)
     }
 
@@ -124,7 +135,7 @@ impl Gathered {
         while left > 0
             && let Some(first) = self.batches.get_mut(self.sent)
         {
-            let datagrams = first.len().div_ceil(first.segment_size);
+            let datagrams = first.datagrams();
             if datagrams > left {
                 first.start += left * first.segment_size;
                 return count;

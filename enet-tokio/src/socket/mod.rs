@@ -13,6 +13,8 @@ mod gathered;
 mod log;
 #[cfg(target_os = "linux")]
 mod multiple;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod offload;
 mod outgoing;
 mod plain;
 mod readiness;
@@ -153,7 +155,7 @@ impl Socket {
         match &self.path {
             Path::Plain(_) => 1,
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            Path::Batched(batched) => batched.max_segments().min(MAX_BATCH_BYTES / mtu.max(1)).max(1),
+            Path::Batched(batched) => batched.offload.max_segments().min(MAX_BATCH_BYTES / mtu.max(1)).max(1),
         }
     }
 
@@ -269,10 +271,14 @@ impl Socket {
         // So many are tried one by one, as the kernel has refused them together: some paths and drivers cannot do segmentation, and
         // in a crowd somebody may be out of reach.
         let mut alone: usize = 0;
+        // The next datagram is the first of a batch that was refused.
+        let mut was_refused = false;
         while !outgoing.is_empty() {
             let share = if alone > 0 { Share::Single } else { self.share(outgoing) };
             self.statistics.send_calls += 1;
-            match self.send_some(outgoing, &share) {
+            let result = self.send_some(outgoing, &share);
+            self.note_offload(&share, std::mem::take(&mut was_refused), result.is_ok());
+            match result {
                 Ok(sent) => {
                     outgoing.advance(sent);
                     alone = alone.saturating_sub(sent);
@@ -302,6 +308,7 @@ impl Socket {
                             &error,
                         );
                         alone = batch.len();
+                        was_refused = true;
                     }
                 },
             }
@@ -315,9 +322,8 @@ impl Socket {
             Path::Plain(_) => Share::Single,
             #[cfg(any(target_os = "linux", target_os = "android"))]
             Path::Batched(batched) => {
-                let segments = batched.max_segments();
-                let batch = outgoing.batch();
-                if (2..=segments).contains(&batch.len()) {
+                let segments = batched.offload.segments();
+                if outgoing.batch().fits(segments) {
                     return Share::Batch;
                 }
                 #[cfg(target_os = "linux")]
@@ -327,6 +333,19 @@ impl Socket {
                 Share::Single
             }
         }
+    }
+
+    /// What a system call says about segmentation offload, if its first datagram `was_refused` as part of a batch, or was not.
+    fn note_offload(&mut self, share: &Share, was_refused: bool, has_left: bool) {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Path::Batched(batched) = &mut self.path {
+            match share {
+                Share::Batch if has_left => batched.offload.accepted(),
+                Share::Single if was_refused && has_left => batched.offload.refused(),
+                _ => batched.offload.pass(),
+            }
+        }
+        let _ = (share, was_refused, has_left);
     }
 
     /// One system call for a share of `outgoing`. Returns how many datagrams have left.

@@ -57,6 +57,7 @@ impl Outgoing {
 
     /// Hands out the datagrams of the buffer one by one instead of sending them.
     pub(crate) fn drain(&mut self, mut each: impl FnMut(SocketAddr, Bytes)) {
+        debug_assert!(self.gathered.is_empty());
         while self.sent < self.end {
             each(self.destination, Bytes::copy_from_slice(self.batch().first()));
             self.pass(self.segment_size);
@@ -104,7 +105,7 @@ impl Outgoing {
         })
     }
 
-    /// The single datagrams that are next, up to the first batch of at most `segments`.
+    /// The single datagrams that are next of what was put aside, up to the first batch of at most `segments`.
     #[cfg(target_os = "linux")]
     pub(super) fn singles(&self, segments: usize) -> impl Iterator<Item = (SocketAddr, &[u8])> {
         self.gathered.singles(segments)

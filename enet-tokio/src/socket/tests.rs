@@ -248,6 +248,12 @@ async fn who_is_refused_in_a_crowd_costs_nobody_else_a_datagram() {
             .collect();
         assert_eq!(received, [1, 2, 6]);
         assert_eq!(a.statistics().send_errors, 5);
+        // They say nothing about batches for others.
+        let before = a.statistics().send_calls;
+        send(&mut a, gathered([(fine, vec![7; 70]), (fine, vec![8; 70])])).await;
+        assert_eq!(receive(&mut b, 2).await.len(), 2);
+        let calls = if a.max_datagrams(70) > 1 { 1 } else { 2 };
+        assert!(a.statistics().send_calls - before <= calls);
     }
 }
 

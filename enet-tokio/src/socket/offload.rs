@@ -1,0 +1,99 @@
+//! Whether to use segmentation offload.
+
+/// So many system calls do without after a batch was refused.
+const FIRST_PAUSE: u32 = 64;
+
+/// And so many at most, when one after the other is refused.
+const LONGEST_PAUSE: u32 = 64 * 1024;
+
+/// How many datagrams the kernel takes as one batch.
+///
+/// Some drivers, encrypted tunnels, and kernels for which the datagrams are too large for the path refuse a batch that they would take one by one.
+/// That may be so for all destinations or for one of thousands, so batches are given up for a while, and for longer each time; one that
+/// leaves ends it.
+#[derive(Debug)]
+pub(super) struct Offload {
+    segments: usize,
+    /// How long batches are given up for at the next refusal.
+    next_pause: u32,
+    /// For how many system calls they are given up now.
+    pause: u32,
+}
+
+impl Offload {
+    /// For a kernel that takes batches of up to `segments` datagrams.
+    pub(super) fn new(segments: usize) -> Offload {
+        Offload {
+            segments,
+            next_pause: FIRST_PAUSE,
+            pause: 0,
+        }
+    }
+
+    /// The largest batch, whether batches are given up now or not.
+    pub(super) fn max_segments(&self) -> usize {
+        self.segments
+    }
+
+    /// The largest batch for the next system call.
+    pub(super) fn segments(&self) -> usize {
+        if self.pause > 0 { 1 } else { self.segments }
+    }
+
+    /// A system call was made.
+    pub(super) fn pass(&mut self) {
+        self.pause = self.pause.saturating_sub(1);
+    }
+
+    /// A batch has left.
+    pub(super) fn accepted(&mut self) {
+        self.next_pause = FIRST_PAUSE;
+    }
+
+    /// A batch was refused, and its first datagram has left by itself. If that is refused too it is the destination, and says nothing.
+    pub(super) fn refused(&mut self) {
+        self.pause = self.next_pause;
+        self.next_pause = (2 * self.next_pause).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After how many system calls a batch is tried again.
+    fn pause(offload: &mut Offload) -> u32 {
+        let mut calls = 0;
+        while offload.segments() == 1 {
+            offload.pass();
+            calls += 1;
+        }
+        calls
+    }
+
+    #[test]
+    fn what_is_refused_is_tried_again_and_ever_more_rarely() {
+        let mut offload = Offload::new(64);
+        let pauses: Vec<u32> = (0..20)
+            .map(|_| {
+                offload.refused();
+                pause(&mut offload)
+            })
+            .collect();
+        assert_eq!(pauses[..3], [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]);
+        assert_eq!(pauses[19], LONGEST_PAUSE);
+        assert_eq!((offload.segments(), offload.max_segments()), (64, 64));
+    }
+
+    #[test]
+    fn one_that_leaves_makes_the_next_pause_short_again() {
+        let mut offload = Offload::new(64);
+        for _ in 0..5 {
+            offload.refused();
+            pause(&mut offload);
+        }
+        offload.accepted();
+        offload.refused();
+        assert_eq!(pause(&mut offload), FIRST_PAUSE);
+    }
+}
