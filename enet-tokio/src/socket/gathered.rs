@@ -59,7 +59,7 @@ impl<'a> Batch<'a> {
 
     /// Each of them and where it goes.
     #[cfg(any(target_os = "linux", test))]
-    fn singles(self) -> impl Iterator<Item = (SocketAddr, &'a [u8])> {
+    pub(super) fn singles(self) -> impl Iterator<Item = (SocketAddr, &'a [u8])> {
         self.bytes
             .chunks(self.segment_size)
             .map(move |datagram| (self.destination, datagram))
@@ -119,14 +119,6 @@ impl Gathered {
             segment_size: place.segment_size,
             bytes: &self.bytes[place.start..place.end],
         })
-    }
-
-    /// The datagrams before the first batch that is better sent as such, being of at most `segments`.
-    #[cfg(target_os = "linux")]
-    pub(super) fn singles(&self, segments: usize) -> impl Iterator<Item = (SocketAddr, &[u8])> {
-        self.unsent()
-            .take_while(move |batch| !batch.fits(segments))
-            .flat_map(Batch::singles)
     }
 
     /// Forgets the first unsent datagrams, at most `count`. Returns how many these are.
@@ -217,16 +209,6 @@ mod tests {
         assert_eq!(unsent(&gathered)[0], (1, vec![&b"cd"[..], b"e"]));
         assert_eq!(gathered.advance(3), 3);
         assert_eq!(unsent(&gathered), batches[2..]);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn what_stands_alone_leaves_before_the_next_batch() {
-        let gathered = gather(&[(1, b"a"), (2, b"b"), (3, b"c"), (3, b"d"), (4, b"e")]);
-        let singles = |segments| gathered.singles(segments).map(|(to, _)| to.port()).collect::<Vec<_>>();
-        assert_eq!(singles(64), [1, 2]);
-        // Without segmentation nothing is better sent as a batch.
-        assert_eq!(singles(1), [1, 2, 3, 3, 4]);
     }
 
     #[test]

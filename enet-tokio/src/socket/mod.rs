@@ -308,7 +308,7 @@ impl Socket {
                             &error,
                         );
                         alone = batch.len();
-                        was_refused = true;
+                        was_refused = offload::Offload::is_refusal(&error);
                     }
                 },
             }

@@ -1,16 +1,18 @@
 //! Whether to use segmentation offload.
 
+use std::io;
+
 /// So many system calls do without after a batch was refused.
 const FIRST_PAUSE: u32 = 64;
 
 /// And so many at most, when one after the other is refused.
-const LONGEST_PAUSE: u32 = 64 * 1024;
+const LONGEST_PAUSE: u32 = 4096;
 
 /// How many datagrams the kernel takes as one batch.
 ///
-/// Some drivers, encrypted tunnels, and kernels for which the datagrams are too large for the path refuse a batch that they would take one by one.
-/// That may be so for all destinations or for one of thousands, so batches are given up for a while, and for longer each time; one that
-/// leaves ends it.
+/// Some drivers and encrypted tunnels refuse a batch that they would take one by one, and so do older kernels if the datagrams are too
+/// large for the path. That may be so for all destinations or for one of thousands, so batches are given up for a while, and for longer
+/// each time; one that leaves ends it.
 #[derive(Debug)]
 pub(super) struct Offload {
     segments: usize,
@@ -48,6 +50,14 @@ impl Offload {
     /// A batch has left.
     pub(super) fn accepted(&mut self) {
         self.next_pause = FIRST_PAUSE;
+    }
+
+    /// Whether an error can mean that batches are refused as such, by what Linux says then. Where the datagrams are too large for one
+    /// path, it tells that instead today.
+    pub(super) fn is_refusal(error: &io::Error) -> bool {
+        const EIO: i32 = 5;
+        const EINVAL: i32 = 22;
+        matches!(error.raw_os_error(), Some(EIO | EINVAL))
     }
 
     /// A batch was refused, and its first datagram has left by itself. If that is refused too it is the destination, and says nothing.

@@ -57,9 +57,8 @@ impl Outgoing {
 
     /// Hands out the datagrams of the buffer one by one instead of sending them.
     pub(crate) fn drain(&mut self, mut each: impl FnMut(SocketAddr, Bytes)) {
-        debug_assert!(self.gathered.is_empty());
         while self.sent < self.end {
-            each(self.destination, Bytes::copy_from_slice(self.batch().first()));
+            each(self.destination, Bytes::copy_from_slice(self.rest().first()));
             self.pass(self.segment_size);
         }
     }
@@ -98,17 +97,17 @@ impl Outgoing {
 
     /// What is next: of what was put aside, else what is left in the buffer.
     pub(super) fn batch(&self) -> Batch<'_> {
-        self.gathered.unsent().next().unwrap_or(Batch {
-            destination: self.destination,
-            segment_size: self.segment_size,
-            bytes: &self.buffer[self.sent..self.end],
-        })
+        self.gathered.unsent().next().unwrap_or(self.rest())
     }
 
-    /// The single datagrams that are next of what was put aside, up to the first batch of at most `segments`.
+    /// The datagrams that are next, up to the first batch of at most `segments`.
     #[cfg(target_os = "linux")]
     pub(super) fn singles(&self, segments: usize) -> impl Iterator<Item = (SocketAddr, &[u8])> {
-        self.gathered.singles(segments)
+        self.gathered
+            .unsent()
+            .chain([self.rest()])
+            .take_while(move |batch| !batch.fits(segments))
+            .flat_map(Batch::singles)
     }
 
     /// The next `count` datagrams have left, or never will.
@@ -122,6 +121,15 @@ impl Outgoing {
         (self.end - self.sent).div_ceil(self.segment_size)
     }
 
+    /// What is left in the buffer.
+    fn rest(&self) -> Batch<'_> {
+        Batch {
+            destination: self.destination,
+            segment_size: self.segment_size,
+            bytes: &self.buffer[self.sent..self.end],
+        }
+    }
+
     /// Whether the buffer has one datagram left.
     fn is_single(&self) -> bool {
         self.sent < self.end && self.end - self.sent <= self.segment_size
@@ -129,5 +137,39 @@ impl Outgoing {
 
     fn pass(&mut self, bytes: usize) {
         self.sent = self.end.min(self.sent + bytes);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_alone_leaves_before_the_next_batch() {
+        let somewhere = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let mut outgoing = Outgoing::default();
+        for (port, datagram) in [(1, b"a"), (2, b"b"), (3, b"c"), (3, b"d"), (4, b"e")] {
+            outgoing.load(somewhere(port), datagram);
+            assert!(outgoing.gather());
+        }
+        outgoing.buffer.clear();
+        outgoing.buffer.extend_from_slice(b"fffgg");
+        outgoing.begin(&Transmit {
+            destination: somewhere(5),
+            segment_size: 3,
+            size: 5,
+        });
+        let ports = |outgoing: &Outgoing, segments| {
+            let singles = outgoing.singles(segments);
+            singles.map(|(to, _)| to.port()).collect::<Vec<_>>()
+        };
+        assert_eq!(ports(&outgoing, 64), [1, 2]);
+        // Without segmentation nothing is better sent as a batch.
+        assert_eq!(ports(&outgoing, 1), [1, 2, 3, 3, 4, 5, 5]);
+        outgoing.advance(6);
+        assert_eq!(ports(&outgoing, 1), [5]);
+        assert_eq!(outgoing.batch().first(), b"gg");
+        outgoing.advance(1);
+        assert!(outgoing.is_empty() && ports(&outgoing, 1).is_empty());
     }
 }
