@@ -139,6 +139,41 @@ async fn a_batch_that_the_kernel_refuses_goes_out_one_by_one() {
     assert!(received.iter().all(|(_, datagram)| datagram.len() == 1392));
 }
 
+/// A socket on a kernel that refuses segmentation, but sends single datagrams: as Linux does where the datagrams have no checksum.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "the macro's, to set an option that nix has no name for")]
+fn without_segmentation() -> Socket {
+    use nix::sys::socket::setsockopt;
+    use nix::{getsockopt_impl, libc, setsockopt_impl, sockopt_impl};
+
+    sockopt_impl!(NoChecksum, Both, libc::SOL_SOCKET, libc::SO_NO_CHECK, bool);
+
+    let socket = socket("127.0.0.1:0", Batching::Auto);
+    setsockopt(socket.io.socket(), NoChecksum, &true).unwrap();
+    socket
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn where_batches_are_refused_all_leaves_and_they_are_rarely_tried() {
+    let (mut a, mut b) = (without_segmentation(), socket("127.0.0.1:0", Batching::Auto));
+    let to = b.local_address();
+    for round in 0..100_u8 {
+        let calls = a.statistics().send_calls;
+        send(&mut a, outgoing(to, &vec![round; 10 * 1392], 1392)).await;
+        let received = receive(&mut b, 10).await;
+        assert!(received.iter().all(|(_, datagram)| datagram[..] == [round; 1392]));
+        let calls = a.statistics().send_calls - calls;
+        match round {
+            0 => assert_eq!(calls, 11, "one for the batch, and one for each"),
+            1..50 => assert_eq!(calls, 1, "all of them without segmentation"),
+            _ => assert!([1, 11].contains(&calls), "{calls} calls"),
+        }
+    }
+    assert_eq!(a.statistics().send_errors, 0);
+    assert!(a.max_datagrams(1392) > 1);
+}
+
 /// Single datagrams, all of them put aside.
 fn gathered(datagrams: impl IntoIterator<Item = (SocketAddr, Vec<u8>)>) -> Outgoing {
     let mut outgoing = Outgoing::default();
