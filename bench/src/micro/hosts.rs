@@ -65,21 +65,14 @@ pub(super) const RECEIVE: Micro = Micro {
 pub(super) const ACKNOWLEDGE: Micro = Micro {
     name: "take an acknowledgement",
     operations: MESSAGES,
-    prepare: || {
-        let mut pair = Pair::connected();
-        pair.queue(messages());
-        for datagram in collect(&mut pair.client, pair.now) {
-            pair.server.handle_datagram(pair.now, CLIENT, datagram);
-        }
-        let answers = collect(&mut pair.server, pair.now);
-        Box::new(move || {
-            for datagram in answers {
-                pair.client.handle_datagram(pair.now, SERVER, datagram);
-            }
-            let peer = pair.client.peer(pair.peer).expect("a connected peer");
-            assert_eq!(peer.queued_data(), 0, "all is acknowledged");
-        }) as Run
-    },
+    prepare: || acknowledge(MESSAGES),
+};
+
+/// What it costs is not to depend on how many messages are on their way.
+pub(super) const ACKNOWLEDGE_FEW: Micro = Micro {
+    name: "take an acknowledgement, a tenth as many on their way",
+    operations: MESSAGES / 10,
+    prepare: || acknowledge(MESSAGES / 10),
 };
 
 pub(super) const REASSEMBLE: Micro = Micro {
@@ -116,12 +109,37 @@ pub(super) const BROADCAST: Micro = Micro {
 pub(super) const IDLE: Micro = Micro {
     name: "a second of idling, for each peer",
     operations: PEERS,
-    prepare: || {
-        let mut pair = Pair::with_peers(PEERS as usize);
-        pair.pass(Duration::from_secs(3));
-        Box::new(move || pair.pass(Duration::from_secs(1))) as Run
-    },
+    prepare: || idle(PEERS),
 };
+
+/// What it costs is hardly to depend on how many peers there are.
+pub(super) const IDLE_FEW: Micro = Micro {
+    name: "a second of idling, for each peer of a tenth as many",
+    operations: PEERS / 10,
+    prepare: || idle(PEERS / 10),
+};
+
+fn acknowledge(count: u32) -> Run {
+    let mut pair = Pair::connected();
+    pair.queue(messages().into_iter().take(count as usize));
+    for datagram in collect(&mut pair.client, pair.now) {
+        pair.server.handle_datagram(pair.now, CLIENT, datagram);
+    }
+    let answers = collect(&mut pair.server, pair.now);
+    Box::new(move || {
+        for datagram in answers {
+            pair.client.handle_datagram(pair.now, SERVER, datagram);
+        }
+        let peer = pair.client.peer(pair.peer).expect("a connected peer");
+        assert_eq!(peer.queued_data(), 0, "all is acknowledged");
+    })
+}
+
+fn idle(peers: u32) -> Run {
+    let mut pair = Pair::with_peers(peers as usize);
+    pair.pass(Duration::from_secs(3));
+    Box::new(move || pair.pass(Duration::from_secs(1)))
+}
 
 const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 2);

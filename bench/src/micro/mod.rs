@@ -29,9 +29,11 @@ pub const ALL: &[Micro] = &[
     hosts::TRANSMIT,
     hosts::RECEIVE,
     hosts::ACKNOWLEDGE,
+    hosts::ACKNOWLEDGE_FEW,
     hosts::REASSEMBLE,
     hosts::BROADCAST,
     hosts::IDLE,
+    hosts::IDLE_FEW,
     codec::COMPRESS,
     codec::DECOMPRESS,
 ];
