@@ -10,6 +10,7 @@ use super::buffers::{Buffers, MAX_READY};
 use super::gathered::Batch;
 use super::offload::Offload;
 
+// More the kernel would not be asked to fill.
 const _: () = assert!(MAX_READY <= BATCH_SIZE);
 
 /// Sends with segmentation offload; receives with `recvmmsg` and receive offload.
@@ -61,10 +62,10 @@ impl Batched {
     }
 
     /// Fills as many buffers as the kernel has datagrams for.
-    pub(super) fn receive(&mut self, socket: &UdpSocket, metas: &mut [RecvMeta; BATCH_SIZE]) -> io::Result<Received> {
+    pub(super) fn receive(&mut self, socket: &UdpSocket, metas: &mut [RecvMeta; MAX_READY]) -> io::Result<Received> {
         let slots = self.buffers.writable();
         let available = slots.len();
-        let mut slices: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+        let mut slices: [IoSliceMut<'_>; MAX_READY] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
         for (slice, slot) in slices.iter_mut().zip(slots) {
             *slice = IoSliceMut::new(slot);
         }

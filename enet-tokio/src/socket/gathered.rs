@@ -40,7 +40,6 @@ struct Place {
     end: usize,
 }
 
-#[cfg_attr(not(any(target_os = "linux", target_os = "android")), allow(dead_code))]
 impl<'a> Batch<'a> {
     /// How many datagrams it has.
     pub(super) fn len(&self) -> usize {
@@ -48,6 +47,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Whether it is several datagrams, and the kernel takes so many as one batch.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn fits(&self, segments: usize) -> bool {
         (2..=segments).contains(&self.len())
     }
@@ -67,17 +67,18 @@ impl<'a> Batch<'a> {
 }
 
 impl Place {
-    fn bytes(&self) -> usize {
-        self.end - self.start
-    }
-
-    fn datagrams(&self) -> usize {
-        self.bytes().div_ceil(self.segment_size)
+    fn batch<'a>(&self, bytes: &'a [u8]) -> Batch<'a> {
+        Batch {
+            destination: self.destination,
+            segment_size: self.segment_size,
+            bytes: &bytes[self.start..self.end],
+        }
     }
 
     /// Whether a datagram of so many bytes can be the next: one that is longer, or comes after a shorter one, cannot.
     fn takes(&self, destination: SocketAddr, bytes: usize) -> bool {
-        self.destination == destination && bytes <= self.segment_size && self.bytes().is_multiple_of(self.segment_size)
+        let is_even = (self.end - self.start).is_multiple_of(self.segment_size);
+        self.destination == destination && bytes <= self.segment_size && is_even
     }
 }
 
@@ -114,11 +115,7 @@ impl Gathered {
 
     /// What is unsent, batch by batch.
     pub(super) fn unsent(&self) -> impl Iterator<Item = Batch<'_>> {
-        self.batches[self.sent..].iter().map(|place| Batch {
-            destination: place.destination,
-            segment_size: place.segment_size,
-            bytes: &self.bytes[place.start..place.end],
-        })
+        self.batches[self.sent..].iter().map(|place| place.batch(&self.bytes))
     }
 
     /// Forgets the first unsent datagrams, at most `count`. Returns how many these are.
@@ -127,7 +124,7 @@ impl Gathered {
         while left > 0
             && let Some(first) = self.batches.get_mut(self.sent)
         {
-            let datagrams = first.datagrams();
+            let datagrams = first.batch(&self.bytes).len();
             if datagrams > left {
                 first.start += left * first.segment_size;
                 return count;

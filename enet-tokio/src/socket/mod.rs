@@ -233,7 +233,7 @@ impl Socket {
             }
             #[cfg(any(target_os = "linux", target_os = "android"))]
             Path::Batched(batched) => {
-                let mut metas = [quinn_udp::RecvMeta::default(); quinn_udp::BATCH_SIZE];
+                let mut metas = [quinn_udp::RecvMeta::default(); buffers::MAX_READY];
                 let io = &self.io;
                 let mut count = 0;
                 let mut call = || {
@@ -271,14 +271,10 @@ impl Socket {
         // So many are tried one by one, as the kernel has refused them together: some paths and drivers cannot do segmentation, and
         // in a crowd somebody may be out of reach.
         let mut alone: usize = 0;
-        // The next datagram is the first of a batch that was refused.
-        let mut was_refused = false;
         while !outgoing.is_empty() {
             let share = if alone > 0 { Share::Single } else { self.share(outgoing) };
             self.statistics.send_calls += 1;
-            let result = self.send_some(outgoing, &share);
-            self.note_offload(&share, std::mem::take(&mut was_refused), result.is_ok());
-            match result {
+            match self.send_some(outgoing, &share) {
                 Ok(sent) => {
                     outgoing.advance(sent);
                     alone = alone.saturating_sub(sent);
@@ -308,7 +304,6 @@ impl Socket {
                             &error,
                         );
                         alone = batch.len();
-                        was_refused = offload::Offload::is_refusal(&error);
                     }
                 },
             }
@@ -335,35 +330,31 @@ impl Socket {
         }
     }
 
-    /// What a system call says about segmentation offload, if its first datagram `was_refused` as part of a batch, or was not.
-    fn note_offload(&mut self, share: &Share, was_refused: bool, has_left: bool) {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let Path::Batched(batched) = &mut self.path {
-            match share {
-                Share::Batch if has_left => batched.offload.accepted(),
-                Share::Single if was_refused && has_left => batched.offload.refused(),
-                _ => batched.offload.pass(),
-            }
-        }
-        let _ = (share, was_refused, has_left);
-    }
-
     /// One system call for a share of `outgoing`. Returns how many datagrams have left.
-    fn send_some(&self, outgoing: &Outgoing, share: &Share) -> io::Result<usize> {
+    fn send_some(&mut self, outgoing: &Outgoing, share: &Share) -> io::Result<usize> {
         let batch = outgoing.batch();
         let to = self.family.for_socket(batch.destination);
-        match (share, &self.path) {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let (Share::Batch, Path::Batched(batched)) = (share, &mut self.path) {
+            let result = batched.send(self.io.socket(), to, &batch);
+            batched.offload.tried_batch(&result);
+            return result.map(|()| batch.len());
+        }
+        let result = match share {
             #[cfg(target_os = "linux")]
-            (Share::Singles(segments), _) => {
+            Share::Singles(segments) => {
                 let datagrams = outgoing.singles(*segments);
                 let addressed = datagrams.map(|(to, datagram)| (self.family.for_socket(to), datagram));
                 multiple::send(self.io.socket(), addressed)
             }
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            (Share::Batch, Path::Batched(batched)) => batched.send(self.io.socket(), to, &batch).map(|()| batch.len()),
             // Without the headers that several need.
             _ => self.io.send(batch.first(), to).map(|()| 1),
+        };
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Path::Batched(batched) = &mut self.path {
+            batched.offload.tried_singles(&result);
         }
+        result
     }
 
     /// Whether the kernel has room again; if not, the task will be woken when it has.

@@ -20,6 +20,8 @@ pub(super) struct Offload {
     next_pause: u32,
     /// For how many system calls they are given up now.
     pause: u32,
+    /// The last call's batch was refused. Its first datagram is sent next.
+    refused: bool,
 }
 
 impl Offload {
@@ -29,6 +31,7 @@ impl Offload {
             segments,
             next_pause: FIRST_PAUSE,
             pause: 0,
+            refused: false,
         }
     }
 
@@ -42,40 +45,49 @@ impl Offload {
         if self.pause > 0 { 1 } else { self.segments }
     }
 
-    /// A system call was made.
-    pub(super) fn pass(&mut self) {
+    /// A system call was made for a batch.
+    pub(super) fn tried_batch<T>(&mut self, result: &io::Result<T>) {
+        match result {
+            Ok(_) => self.next_pause = FIRST_PAUSE,
+            Err(error) => self.refused = is_refusal(error),
+        }
+    }
+
+    /// A system call was made for datagrams one by one. If the first of a refused batch is refused too it is the destination, which says
+    /// nothing about batches.
+    pub(super) fn tried_singles<T>(&mut self, result: &io::Result<T>) {
         self.pause = self.pause.saturating_sub(1);
+        if std::mem::take(&mut self.refused) && result.is_ok() {
+            self.pause = self.next_pause;
+            self.next_pause = (2 * self.next_pause).min(LONGEST_PAUSE);
+        }
     }
+}
 
-    /// A batch has left.
-    pub(super) fn accepted(&mut self) {
-        self.next_pause = FIRST_PAUSE;
-    }
-
-    /// Whether an error can mean that batches are refused as such, by what Linux says then. Where the datagrams are too large for one
-    /// path, it tells that instead today.
-    pub(super) fn is_refusal(error: &io::Error) -> bool {
-        const EIO: i32 = 5;
-        const EINVAL: i32 = 22;
-        matches!(error.raw_os_error(), Some(EIO | EINVAL))
-    }
-
-    /// A batch was refused, and its first datagram has left by itself. If that is refused too it is the destination, and says nothing.
-    pub(super) fn refused(&mut self) {
-        self.pause = self.next_pause;
-        self.next_pause = (2 * self.next_pause).min(LONGEST_PAUSE);
-    }
+/// Whether an error can mean that batches are refused as such, by what Linux says then. Where the datagrams are too large for one path,
+/// it tells that instead today.
+fn is_refusal(error: &io::Error) -> bool {
+    const EIO: i32 = 5;
+    const EINVAL: i32 = 22;
+    matches!(error.raw_os_error(), Some(EIO | EINVAL))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LEFT: io::Result<()> = Ok(());
+
+    fn refuse(offload: &mut Offload) {
+        offload.tried_batch(&Err::<(), _>(io::Error::from_raw_os_error(22)));
+        offload.tried_singles(&LEFT);
+    }
+
     /// After how many system calls a batch is tried again.
     fn pause(offload: &mut Offload) -> u32 {
         let mut calls = 0;
         while offload.segments() == 1 {
-            offload.pass();
+            offload.tried_singles(&LEFT);
             calls += 1;
         }
         calls
@@ -86,7 +98,7 @@ mod tests {
         let mut offload = Offload::new(64);
         let pauses: Vec<u32> = (0..20)
             .map(|_| {
-                offload.refused();
+                refuse(&mut offload);
                 pause(&mut offload)
             })
             .collect();
@@ -99,11 +111,11 @@ mod tests {
     fn one_that_leaves_makes_the_next_pause_short_again() {
         let mut offload = Offload::new(64);
         for _ in 0..5 {
-            offload.refused();
+            refuse(&mut offload);
             pause(&mut offload);
         }
-        offload.accepted();
-        offload.refused();
+        offload.tried_batch(&LEFT);
+        refuse(&mut offload);
         assert_eq!(pause(&mut offload), FIRST_PAUSE);
     }
 }

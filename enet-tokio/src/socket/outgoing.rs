@@ -65,7 +65,7 @@ impl Outgoing {
 
     /// Puts the datagram in the buffer aside. False if it is a batch, or if there is no room.
     pub(crate) fn gather(&mut self) -> bool {
-        if !self.is_single() || !self.has_room(self.end - self.sent) {
+        if self.datagrams() != 1 || !self.has_room(self.end - self.sent) {
             return false;
         }
         self.gathered.push(self.destination, &self.buffer[self.sent..self.end]);
@@ -118,7 +118,7 @@ impl Outgoing {
 
     /// How many datagrams are unsent in the buffer.
     pub(crate) fn datagrams(&self) -> usize {
-        (self.end - self.sent).div_ceil(self.segment_size)
+        self.rest().len()
     }
 
     /// What is left in the buffer.
@@ -128,11 +128,6 @@ impl Outgoing {
             segment_size: self.segment_size,
             bytes: &self.buffer[self.sent..self.end],
         }
-    }
-
-    /// Whether the buffer has one datagram left.
-    fn is_single(&self) -> bool {
-        self.sent < self.end && self.end - self.sent <= self.segment_size
     }
 
     fn pass(&mut self, bytes: usize) {
