@@ -161,7 +161,7 @@ impl Probe {
     /// # Panics
     /// When the host does not let it in.
     pub fn join_slowly(&mut self, address: SocketAddr, connect: Connect, round_trip: Duration) -> Remote {
-        let answers = self.receive(address, &connect_datagram(&connect, self.wire_time()));
+        let answers = self.receive(address, &Datagram::connect(self.wire_time(), connect));
         let (answer, verify) = find_verify(&answers).expect("CONNECT is answered with VERIFY");
         let Body::Verify(accepted) = verify.body else {
             unreachable!("it is one")
@@ -283,13 +283,6 @@ impl Remote {
         }
         reply
     }
-}
-
-/// A datagram with a CONNECT.
-fn connect_datagram(connect: &Connect, sent_time: u16) -> Datagram {
-    Datagram::to(NO_PEER, 0)
-        .sent_at(sent_time)
-        .with(Command::control(1, Body::Connect(*connect)))
 }
 
 /// The first VERIFY among what was sent, and its datagram.

@@ -400,6 +400,14 @@ impl Datagram {
         }
     }
 
+    /// The CONNECT that a client begins with.
+    #[must_use]
+    pub fn connect(sent_time: u16, connect: Connect) -> Datagram {
+        Datagram::to(NO_PEER, 0)
+            .sent_at(sent_time)
+            .with(Command::control(1, Body::Connect(connect)))
+    }
+
     /// Sets the sent time.
     #[must_use]
     pub fn sent_at(mut self, sent_time: u16) -> Datagram {

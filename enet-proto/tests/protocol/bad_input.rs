@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use enet_proto::{DisconnectReason, Event, HostConfig, Packet};
-use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, Fragment, NO_PEER};
+use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, Fragment};
 use enet_sim::{Pair, Probe, Random, Remote};
 
 use crate::common::{acknowledged, address, config, ms, numbers, on_a_bad_link, payload, secs};
@@ -338,9 +338,7 @@ fn replayed_datagrams_change_nothing() {
 #[test]
 fn a_connect_padded_with_zeros_is_answered() {
     let mut probe = Probe::new(HostConfig::default());
-    let connect = Datagram::to(NO_PEER, 0)
-        .sent_at(0)
-        .with(Command::control(1, Body::Connect(Connect::default())));
+    let connect = Datagram::connect(0, Connect::default());
     let mut bytes = connect.encode().to_vec();
     bytes.resize(650, 0);
     assert_eq!(probe.receive_bytes(address(1), bytes).len(), 1);
@@ -349,9 +347,7 @@ fn a_connect_padded_with_zeros_is_answered() {
 #[test]
 fn a_connect_from_port_0_is_dropped_and_counted_as_nobody_can_answer_it() {
     let mut probe = Probe::new(HostConfig::default());
-    let connect = Datagram::to(NO_PEER, 0)
-        .sent_at(0)
-        .with(Command::control(1, Body::Connect(Connect::default())));
+    let connect = Datagram::connect(0, Connect::default());
     let nowhere = SocketAddr::new(address(1).ip(), 0);
     assert!(probe.receive(nowhere, &connect).is_empty());
     assert_eq!(probe.host.statistics().dropped.malformed_datagrams, 1);

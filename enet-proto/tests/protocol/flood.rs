@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use enet_proto::{Event, HostConfig};
-use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, NO_PEER};
+use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram};
 use enet_sim::{Conditions, Network, NodeId, Probe, Random, StockClient};
 
 use crate::common::{address, config, ms};
@@ -13,9 +13,7 @@ fn connect_datagram(connect_id: u32) -> Datagram {
         connect_id,
         ..Connect::default()
     };
-    Datagram::to(NO_PEER, 0)
-        .sent_at(0)
-        .with(Command::control(1, Body::Connect(connect)))
+    Datagram::connect(0, connect)
 }
 
 /// Asks for a connection; returns the datagram that would prove it.

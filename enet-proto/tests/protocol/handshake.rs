@@ -11,9 +11,7 @@ use enet_sim::{Network, Observed, Pair, Probe, Random, Sent, Stage, StockClient,
 use crate::common::{acknowledged, address, commands, config, ms, payload, secs, total_bytes};
 
 fn connect_datagram(probe: &Probe, connect: Connect) -> Datagram {
-    Datagram::to(NO_PEER, 0)
-        .sent_at(probe.wire_time())
-        .with(Command::control(1, Body::Connect(connect)))
+    Datagram::connect(probe.wire_time(), connect)
 }
 
 fn verify_of(sent: &[Sent]) -> Connect {

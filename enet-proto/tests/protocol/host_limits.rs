@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use enet_proto::{DisconnectReason, Event, HostConfig, Packet, SendError};
-use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, Fragment, NO_PEER};
+use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, Fragment};
 use enet_sim::{Network, Probe, Remote, StockClient, StockState};
 
 use crate::common::{acknowledged, address, config, ms, payload, secs};
@@ -259,9 +259,7 @@ fn size_of_event(event: &Event) -> usize {
 
 /// Joins without looking at the events; `None` if the host does not let it in.
 fn join_unpolled(probe: &mut Probe, connect: Connect) -> Option<Remote> {
-    let ask = Datagram::to(NO_PEER, 0)
-        .sent_at(0)
-        .with(Command::control(1, Body::Connect(connect)));
+    let ask = Datagram::connect(0, connect);
     let answer = probe.receive(address(1), &ask).remove(0).datagram;
     let Body::Verify(verify) = answer.commands[0].body else {
         panic!("{answer:?}")

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use enet_proto::{DisconnectReason, Event, Host, HostConfig, Packet, PacketMode, SendError};
-use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, Fragment, NO_PEER};
+use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, Fragment};
 use enet_sim::{Network, Observed, Pair, Probe, Random, Remote, Stage};
 
 use crate::common::{acknowledged, address, bad_link, config, ms, numbers, packet, payload, secs};
@@ -320,9 +320,7 @@ fn a_flood_of_connects_does_not_keep_an_honest_client_out() {
                 connect_id: random.next_u64() as u32,
                 ..Connect::default()
             };
-            let datagram = Datagram::to(NO_PEER, 0)
-                .sent_at(probe.wire_time())
-                .with(Command::control(1, Body::Connect(connect)));
+            let datagram = Datagram::connect(probe.wire_time(), connect);
             let from = address(random.below(1 << 24) as u32);
             inward += datagram.encode().len();
             outward += probe
@@ -359,9 +357,7 @@ fn stock_clients_join_while_connects_pour_in() {
                 connect_id: random.next_u64() as u32,
                 ..Connect::default()
             };
-            let datagram = Datagram::to(NO_PEER, 0)
-                .sent_at(0)
-                .with(Command::control(1, Body::Connect(connect)));
+            let datagram = Datagram::connect(0, connect);
             network.inject(
                 address(0x1000_0000 + random.below(1 << 24) as u32),
                 server,
@@ -386,9 +382,7 @@ fn completed_handshakes_are_limited_per_address() {
         probe.join((ip, port).into(), Connect::default());
     }
     for port in 11..1000 {
-        let datagram = Datagram::to(NO_PEER, 0)
-            .sent_at(0)
-            .with(Command::control(1, Body::Connect(Connect::default())));
+        let datagram = Datagram::connect(0, Connect::default());
         assert!(probe.receive((ip, port).into(), &datagram).is_empty());
     }
     assert_eq!(probe.host.peers().count(), 10);

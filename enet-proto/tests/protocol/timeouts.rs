@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use enet_proto::{DisconnectReason, Event, HostConfig, Packet, PeerState, Time};
-use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, NO_PEER};
+use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram};
 use enet_sim::{Conditions, Network, Pair, Probe, Remote, Sent};
 
 use crate::common::{acknowledged, address, assert_timed_out, commands, config, is_disconnect, ms, payload, secs};
@@ -475,9 +475,7 @@ fn an_outage_is_survived_for_as_long_as_by_stock_hosts() {
 /// how long it stays.
 fn stays(asked: u32, late: u64) -> Duration {
     let mut probe = Probe::new(HostConfig::default());
-    let connect = Datagram::to(NO_PEER, 0)
-        .sent_at(0)
-        .with(Command::control(1, Body::Connect(Connect::default())));
+    let connect = Datagram::connect(0, Connect::default());
     let mut sent = probe.receive(address(1), &connect);
     for _ in 1..asked {
         probe.advance(ms(500));
