@@ -1,13 +1,13 @@
-//! Who came and went, in the log, of which a storm of clients makes no flood.
+//! Who came and went and what they tried, in the log, of which a storm of clients makes no flood.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::future::pending;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
 /// How many lines there may be in a second.
-const LINES: u32 = 100;
+pub(crate) const LINES: u32 = 100;
 
 /// That second.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -18,27 +18,31 @@ pub(crate) struct Journal {
     /// When the second ends that the counts are of.
     until: Option<Instant>,
     lines: u32,
+    untold: Untold,
+}
+
+/// How many got no line of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Untold {
     joined: u32,
     left: u32,
+    calls: u32,
 }
 
 impl Journal {
     /// A client has joined.
     pub(crate) fn joined(&mut self, line: impl Display) {
-        if self.has_room() {
-            tracing::info!("{line}");
-        } else {
-            self.joined += 1;
-        }
+        self.write(line, |untold| &mut untold.joined);
     }
 
     /// A client has left.
     pub(crate) fn left(&mut self, line: impl Display) {
-        if self.has_room() {
-            tracing::info!("{line}");
-        } else {
-            self.left += 1;
-        }
+        self.write(line, |untold| &mut untold.left);
+    }
+
+    /// A client has called a method of the server.
+    pub(crate) fn called(&mut self, line: impl Display) {
+        self.write(line, |untold| &mut untold.calls);
     }
 
     /// Waits until there is something to [sum up](Journal::sum_up); for ever if there is nothing.
@@ -47,27 +51,41 @@ impl Journal {
     /// Cancel safe: it waits for the same moment when called again.
     pub(crate) async fn due(&self) {
         match self.until {
-            Some(until) if self.joined + self.left > 0 => sleep_until(until).await,
+            Some(until) if self.untold != Untold::default() => sleep_until(until).await,
             _ => pending().await,
         }
     }
 
     /// Tells of those who got no line of their own, if there are any.
     pub(crate) fn sum_up(&mut self) {
-        let Journal { joined, left, .. } = std::mem::take(self);
-        if joined + left > 0 {
-            tracing::info!("{joined} more joined and {left} more left, too many for a line each");
+        let Journal { untold, .. } = std::mem::take(self);
+        if untold != Untold::default() {
+            tracing::info!("{untold}, too many for a line each");
         }
     }
 
-    fn has_room(&mut self) -> bool {
+    fn write(&mut self, line: impl Display, counter: fn(&mut Untold) -> &mut u32) {
         let now = Instant::now();
         if self.until.is_none_or(|until| until <= now) {
             self.sum_up();
             self.until = Some(now + PERIOD);
         }
-        self.lines += 1;
-        self.lines <= LINES
+        if self.lines < LINES {
+            self.lines += 1;
+            tracing::info!("{line}");
+        } else {
+            *counter(&mut self.untold) += 1;
+        }
+    }
+}
+
+impl Display for Untold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Untold { joined, left, calls } = self;
+        write!(
+            f,
+            "{joined} more joined, {left} more left, {calls} more calls of the server"
+        )
     }
 }
 
@@ -84,13 +102,18 @@ mod tests {
         for number in 0..5 {
             journal.left(number);
         }
-        assert_eq!((journal.joined, journal.left), (20, 5));
+        for number in 0..3 {
+            journal.called(number);
+        }
+        let [joined, left, calls] = [20, 5, 3];
+        assert_eq!(journal.untold, Untold { joined, left, calls });
         let begun = Instant::now();
         journal.due().await;
         assert_eq!(begun.elapsed(), PERIOD);
         journal.sum_up();
-        assert_eq!((journal.lines, journal.joined, journal.left), (0, 0, 0));
-        assert!(journal.has_room());
+        assert_eq!((journal.lines, journal.untold), (0, Untold::default()));
+        journal.joined(0);
+        assert_eq!((journal.lines, journal.untold), (1, Untold::default()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -102,6 +125,6 @@ mod tests {
             }
             tokio::time::advance(PERIOD).await;
         }
-        assert_eq!(journal.joined, 0);
+        assert_eq!(journal.untold, Untold::default());
     }
 }

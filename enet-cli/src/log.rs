@@ -2,36 +2,106 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::limiter::Limiter;
 
 /// How many lines are kept for the table.
 const KEPT: usize = 50;
 
-/// The latest log lines.
+/// The log of the program.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lines(Arc<Mutex<VecDeque<String>>>);
+pub(crate) struct Log {
+    sink: Sink,
+    limiter: Limiter,
+}
 
-impl Lines {
+/// Takes the lines.
+#[derive(Clone, Debug, Default)]
+struct Sink(Arc<Mutex<Lines>>);
+
+#[derive(Debug, Default)]
+struct Lines {
+    /// The latest ones, and whether standard error has them already.
+    latest: VecDeque<(String, bool)>,
+    /// The table is on the terminal, which standard error goes to as well: lines are shown under the table instead.
+    withheld: bool,
+}
+
+impl Log {
+    /// Begins to log, in colour if that is asked for and standard error is a terminal.
+    pub(crate) fn start(filter: EnvFilter, colour: bool) -> Log {
+        use tracing_subscriber::filter::FilterExt;
+
+        let log = Log::default();
+        let sink = log.sink.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .with_ansi(colour && io::stderr().is_terminal())
+            .with_target(false)
+            .with_writer(move || sink.clone())
+            .with_filter(filter.and(log.limiter.clone()));
+        tracing_subscriber::registry().with(layer).init();
+        log
+    }
+
     /// The last few lines, oldest first.
     pub(crate) fn last(&self, count: usize) -> Vec<String> {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().skip(lines.len().saturating_sub(count)).cloned().collect()
+        let lines = self.sink.lock();
+        let skipped = lines.latest.len().saturating_sub(count);
+        lines
+            .latest
+            .iter()
+            .skip(skipped)
+            .map(|(line, _)| line.clone())
+            .collect()
+    }
+
+    /// From now on the terminal belongs to the table. A file that standard error goes to gets its lines all the same.
+    pub(crate) fn withhold(&self) {
+        self.sink.lock().withheld = io::stderr().is_terminal();
+    }
+
+    /// The terminal is free again. It gets the last few of the lines that it has missed.
+    pub(crate) fn release(&self, count: usize) {
+        let mut lines = self.sink.lock();
+        lines.withheld = false;
+        let skipped = lines.latest.len().saturating_sub(count);
+        for (line, written) in lines.latest.iter_mut().skip(skipped) {
+            if !*written {
+                *written = true;
+                let _ = writeln!(io::stderr(), "{line}");
+            }
+        }
+    }
+
+    /// Says how many records of which kinds there were too many of; to be called every second.
+    pub(crate) fn sum_up(&self) {
+        self.limiter.sum_up();
     }
 }
 
-/// The logger writes each event at once, with its line end.
-impl Write for Lines {
+impl Sink {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The logger writes each record at once, with its line end. A standard error that nobody reads is no reason to stop.
+impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for line in String::from_utf8_lossy(bytes).lines() {
-            lines.push_back(line.to_owned());
+        let mut lines = self.lock();
+        let written = !lines.withheld;
+        if written {
+            let _ = io::stderr().write_all(bytes);
         }
-        while lines.len() > KEPT {
-            lines.pop_front();
-        }
+        let text = String::from_utf8_lossy(bytes);
+        lines.latest.extend(text.lines().map(|line| (line.to_owned(), written)));
+        let excess = lines.latest.len().saturating_sub(KEPT);
+        lines.latest.drain(..excess);
         Ok(bytes.len())
     }
 
@@ -40,41 +110,19 @@ impl Write for Lines {
     }
 }
 
-/// Logs to standard error.
-pub(crate) fn to_stderr(filter: &str) -> Result<(), ParseError> {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(filter)?)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .with_writer(io::stderr)
-        .init();
-    Ok(())
-}
-
-/// Keeps the latest lines.
-pub(crate) fn to_memory(filter: &str) -> Result<Lines, ParseError> {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(filter)?)
-        .with_ansi(false)
-        .with_target(false)
-        .with_writer(move || writer.clone())
-        .init();
-    Ok(lines)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_latest_lines_are_kept() {
-        let mut lines = Lines::default();
+        let mut log = Log::default();
         for number in 0..60 {
-            lines.write_all(format!("line {number}\n").as_bytes()).expect("memory");
+            log.sink
+                .write_all(format!("line {number}\n").as_bytes())
+                .expect("memory");
         }
-        assert_eq!(lines.last(2), ["line 58", "line 59"]);
-        assert_eq!(lines.last(1000).len(), KEPT);
+        assert_eq!(log.last(2), ["line 58", "line 59"]);
+        assert_eq!(log.last(1000).len(), KEPT);
     }
 }

@@ -2,13 +2,20 @@
 #![deny(unsafe_code)]
 
 mod address;
+mod arguments;
+mod calls;
+mod filter;
 mod journal;
+mod limiter;
 mod log;
 mod memory;
 mod screen;
 mod serve;
 mod signals;
+mod size;
 mod status;
+mod table;
+mod turned_away;
 
 use std::process::ExitCode;
 
@@ -24,7 +31,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Arguments),
+    Serve(arguments::Arguments),
 }
 
 fn main() -> ExitCode {

@@ -1,30 +1,32 @@
-//! `enet serve`: a server for games whose players talk to each other through it.
+//! `enet serve`: a relay for games whose players talk to each other through it.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use enet_tokio::BindError;
-use godot_peer::{Compression, GodotServer, ServerEvent, ServerOptions};
+use godot_peer::{GodotServer, ServerEvent};
 use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing_subscriber::filter::ParseError;
 
 use crate::address::{AddressError, Listen};
+use crate::arguments::Arguments;
+use crate::calls::Calls;
+use crate::filter::{self, FilterError};
 use crate::journal::Journal;
-use crate::log;
+use crate::log::Log;
 use crate::memory::{self, Freed};
 use crate::screen::Screen;
 use crate::signals::Signals;
 use crate::status::Sampler;
+use crate::turned_away::TurnedAway;
 
 /// Clients that have nothing to wait for are gone within a round trip; the others are told at the end of it.
 const GRACE: Duration = Duration::from_millis(60);
 
-/// How often the table is drawn anew.
-const TABLE_PERIOD: Duration = Duration::from_secs(1);
+/// How often the table is drawn anew, and the log told what has added up.
+const PERIOD: Duration = Duration::from_secs(1);
 
 /// How often the figures are logged where there is no terminal.
 const LOG_PERIOD: Duration = Duration::from_secs(10);
@@ -32,68 +34,13 @@ const LOG_PERIOD: Duration = Duration::from_secs(10);
 /// What a shell reports of a program ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
-/// Runs a relay server: Godot 4 projects join it with `create_client`, see each other and call each other's methods.
-///
-/// Prints "listening on ADDRESS:PORT" when it is ready. Ctrl-C or SIGTERM: the clients are told and it ends with status 0; a
-/// second one ends it at once.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    /// The address to listen on. Without it all interfaces, IPv4 and IPv6.
-    #[arg(long, value_name = "ADDRESS[:PORT]")]
-    bind: Option<String>,
-
-    /// The UDP port, 7777 by default; 0 takes any that is free.
-    #[arg(long)]
-    port: Option<u16>,
-
-    /// How many clients may be there at a time; more get no answer. 4095 is what a server in Godot can have at most.
-    #[arg(long, value_name = "COUNT", default_value_t = 4095, value_parser = clap::value_parser!(u32).range(1..))]
-    max_clients: u32,
-
-    /// How many transfer channels clients may use besides the default one; 0 for all 253.
-    #[arg(long, value_name = "COUNT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=253))]
-    max_channels: u8,
-
-    /// What the server can receive, in bytes per second; 0 for unlimited.
-    #[arg(long, value_name = "BYTES", default_value_t = 0)]
-    in_bandwidth: u32,
-
-    /// What the server may send, in bytes per second; 0 for unlimited.
-    #[arg(long, value_name = "BYTES", default_value_t = 0)]
-    out_bandwidth: u32,
-
-    /// How many clients may come from one IP address. Many can share one behind a router or a mobile network.
-    #[arg(long, value_name = "COUNT", default_value_t = 4095, value_parser = clap::value_parser!(u32).range(1..))]
-    max_per_address: u32,
-
-    /// How many clients may join in a second; others get in a little later.
-    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
-    max_joins: u32,
-
-    /// How much data the server may hold for all clients together, in MiB, before those with most of it are refused more.
-    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
-    max_memory: u32,
-
-    /// How datagrams are compressed. Clients must do the same: `peer.host.compress(mode)` in Godot, right after `create_client`.
-    #[arg(long, value_name = "KIND", default_value = "none", value_parser = compression())]
-    compression: Compression,
-
-    /// Shows a live table of the clients; where standard output is no terminal, logs their figures every 10 seconds.
-    #[arg(long)]
-    status: bool,
-
-    /// What to log, to standard error: a level, or levels for parts, such as `info,godot_peer=debug`.
-    #[arg(long, value_name = "FILTER", default_value = "info")]
-    log: String,
-}
-
 /// Why the server did not start, or ended by itself.
 #[derive(Debug, Error)]
 pub(crate) enum ServeError {
     #[error(transparent)]
     Address(#[from] AddressError),
-    #[error("\"{0}\" is no log filter: {1}")]
-    Filter(String, #[source] ParseError),
+    #[error("{origin}: {error}")]
+    Filter { origin: &'static str, error: FilterError },
     #[error("port {} is in use by another program, cannot listen on {address}", address.port())]
     PortInUse { address: SocketAddr },
     #[error("{} is not an address of this machine", address.ip())]
@@ -106,80 +53,41 @@ pub(crate) enum ServeError {
     Broken,
 }
 
-/// Takes the names of all kinds, and lists them.
-fn compression() -> impl TypedValueParser<Value = Compression> {
-    let names = Compression::ALL.iter().map(|kind| kind.name());
-    PossibleValuesParser::new(names).try_map(|name| name.parse::<Compression>())
-}
-
 /// Serves until asked to stop.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, ServeError> {
     let listen = Listen::new(arguments.bind.as_deref(), arguments.port)?;
-    let filter_error = |error| ServeError::Filter(arguments.log.clone(), error);
-    let lines = if arguments.status && io::stdout().is_terminal() {
-        Some(log::to_memory(&arguments.log).map_err(filter_error)?)
-    } else {
-        log::to_stderr(&arguments.log).map_err(filter_error)?;
-        None
-    };
+    let log = begin_log(arguments)?;
+    for doubt in arguments.doubts() {
+        tracing::warn!("{doubt}");
+    }
     // One thread: what is relayed at a time then leaves in the same datagrams.
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(ServeError::System)?
-        .block_on(serve(arguments, listen, lines))
+        .block_on(async {
+            let signals = Signals::listen().map_err(ServeError::System)?;
+            let server = bind(arguments, &listen).await?;
+            announce(server.local_addr());
+            Serving::new(arguments, server, log).run(signals).await
+        })
 }
 
-async fn serve(arguments: &Arguments, listen: Listen, lines: Option<log::Lines>) -> Result<ExitCode, ServeError> {
-    let mut signals = Signals::listen().map_err(ServeError::System)?;
-    let server = bind(arguments, listen).await?;
-    announce(server.local_addr());
-
-    let mut screen = lines.map(Screen::open).transpose().map_err(ServeError::System)?;
-    let mut sampler = Sampler::new();
-    let (mut journal, mut freed) = (Journal::default(), Freed::default());
-    let mut ticks = interval(if screen.is_some() { TABLE_PERIOD } else { LOG_PERIOD });
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = signals.next() => break,
-            event = server.next_event() => match event {
-                Some(event) => {
-                    if matches!(event, ServerEvent::PeerDisconnected { .. }) {
-                        freed.note();
-                    }
-                    report(&server, &event, &mut journal);
-                }
-                None => return Err(ServeError::Broken),
-            },
-            () = freed.due() => memory::give_back(),
-            () = journal.due() => journal.sum_up(),
-            _ = ticks.tick(), if arguments.status => {
-                let snapshot = sampler.sample(&server);
-                match &mut screen {
-                    Some(screen) => screen.draw(&snapshot).map_err(ServeError::System)?,
-                    None => snapshot.log(),
-                }
-            }
-        }
-    }
-    drop(screen);
-    journal.sum_up();
-    Ok(stop(&server, &mut signals).await)
+fn begin_log(arguments: &Arguments) -> Result<Log, ServeError> {
+    let variable = std::env::var(filter::VARIABLE).ok();
+    let origin = match arguments.log {
+        Some(_) => "--log",
+        None => filter::VARIABLE,
+    };
+    let filter = filter::filter(arguments.log.as_deref(), variable.as_deref())
+        .map_err(|error| ServeError::Filter { origin, error })?;
+    Ok(Log::start(filter, !arguments.has_table()))
 }
 
-async fn bind(arguments: &Arguments, listen: Listen) -> Result<GodotServer, ServeError> {
-    let options = ServerOptions::default()
-        .with_max_clients(usize::try_from(arguments.max_clients).unwrap_or(usize::MAX))
-        .with_max_channels(arguments.max_channels.into())
-        .with_bandwidth(arguments.in_bandwidth, arguments.out_bandwidth)
-        .with_compression(arguments.compression)
-        .with_endpoint(|endpoint| {
-            endpoint.host.duplicate_peers = usize::try_from(arguments.max_per_address).unwrap_or(usize::MAX);
-            endpoint.host.max_joins_per_second = arguments.max_joins;
-            endpoint.host.max_held_data = (arguments.max_memory as usize).saturating_mul(1024 * 1024);
-        });
-    let mut result = GodotServer::bind(listen.address, options.clone()).await;
+async fn bind(arguments: &Arguments, listen: &Listen) -> Result<GodotServer, ServeError> {
+    let options = arguments.options();
+    let addresses = listen.addresses().await?;
+    let mut result = GodotServer::bind(addresses.as_slice(), options.clone()).await;
     if let (Err(BindError::Bind { source, .. }), Some(ipv4)) = (&result, listen.ipv4_instead())
         && !matches!(
             source.kind(),
@@ -206,37 +114,133 @@ fn announce(address: SocketAddr) {
     let _ = writeln!(stdout, "listening on {address}").and_then(|()| stdout.flush());
 }
 
-fn report(server: &GodotServer, event: &ServerEvent, journal: &mut Journal) {
-    match event {
-        ServerEvent::PeerConnected { id } => match server.peer(*id) {
-            Some(peer) => journal.joined(format_args!(
-                "{id} joined from {}, {} channels",
-                peer.address, peer.channels
-            )),
-            None => journal.joined(format_args!("{id} joined")),
-        },
-        ServerEvent::PeerDisconnected { id, reason } => journal.left(format_args!("{id} left: {reason}")),
-        // A relay has no scene of its own.
-        ServerEvent::Packet(packet) => {
-            tracing::debug!(
-                "{} bytes from {} for the server ignored",
-                packet.data.len(),
-                packet.from
-            );
-        }
-    }
+/// A server that runs, and what is told of it.
+struct Serving {
+    server: GodotServer,
+    log: Log,
+    /// Whether to show how the clients do in a table.
+    table: bool,
+    /// Whether to log it.
+    summaries: bool,
+    sampler: Sampler,
+    journal: Journal,
+    calls: Calls,
+    turned_away: TurnedAway,
+    freed: Freed,
 }
 
-/// Tells the clients, or ends at once if asked again.
-async fn stop(server: &GodotServer, signals: &mut Signals) -> ExitCode {
-    tracing::info!("stopping");
-    let end = async {
-        if timeout(GRACE, server.shutdown()).await.is_err() {
-            server.shutdown_now().await;
+impl Serving {
+    fn new(arguments: &Arguments, server: GodotServer, log: Log) -> Serving {
+        Serving {
+            server,
+            log,
+            table: arguments.has_table(),
+            summaries: arguments.status && !arguments.has_table(),
+            sampler: Sampler::new(arguments.max_clients),
+            journal: Journal::default(),
+            calls: Calls::default(),
+            turned_away: TurnedAway::new(arguments.max_clients),
+            freed: Freed::default(),
         }
-    };
-    tokio::select! {
-        () = end => ExitCode::SUCCESS,
-        () = signals.next() => ExitCode::from(INTERRUPTED),
+    }
+
+    async fn run(mut self, mut signals: Signals) -> Result<ExitCode, ServeError> {
+        let mut screen = match self.table {
+            true => Some(Screen::open(self.log.clone()).map_err(ServeError::System)?),
+            false => None,
+        };
+        let mut ticks = interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut summaries = interval(LOG_PERIOD);
+        summaries.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = signals.next() => break,
+                event = self.server.next_event() => match event {
+                    Some(event) => self.report(&event),
+                    None => return Err(ServeError::Broken),
+                },
+                () = self.freed.due() => memory::give_back(),
+                () = self.journal.due() => self.journal.sum_up(),
+                _ = ticks.tick() => {
+                    self.add_up();
+                    if let Some(shown) = &screen
+                        && !shown.show(self.sampler.sample(&self.server))
+                    {
+                        // Its window was closed: no reason to leave the clients alone.
+                        screen = None;
+                        tracing::info!("the terminal is gone, and the table with it");
+                    }
+                }
+                _ = summaries.tick(), if self.summaries => {
+                    for line in self.sampler.sample(&self.server).log_lines() {
+                        tracing::info!("{line}");
+                    }
+                }
+            }
+        }
+        drop(screen);
+        self.journal.sum_up();
+        Ok(self.stop(&mut signals).await)
+    }
+
+    fn report(&mut self, event: &ServerEvent) {
+        match event {
+            ServerEvent::PeerConnected { id } => match self.server.peer(*id) {
+                Some(peer) => self.journal.joined(format_args!(
+                    "{id} joined from {}, {} channels",
+                    peer.address, peer.channels
+                )),
+                None => self.journal.joined(format_args!("{id} joined")),
+            },
+            ServerEvent::PeerDisconnected { id, reason } => {
+                self.freed.note();
+                self.calls.forget(*id);
+                self.journal.left(format_args!("{id} left: {reason}"));
+            }
+            // A relay has no scene of its own.
+            ServerEvent::Packet(packet) => {
+                if let Some(line) = self.calls.note(packet) {
+                    self.journal.called(line);
+                }
+                tracing::trace!(
+                    "{} bytes from {} for the server ignored",
+                    packet.data.len(),
+                    packet.from
+                );
+            }
+        }
+    }
+
+    /// Tells what has added up in the last second.
+    fn add_up(&mut self) {
+        self.log.sum_up();
+        for line in self.turned_away.news(&self.server.statistics(), Instant::now()) {
+            tracing::info!("{line}");
+        }
+    }
+
+    /// Tells the clients, or ends at once if asked again.
+    async fn stop(&self, signals: &mut Signals) -> ExitCode {
+        let clients = self.server.statistics().clients;
+        tracing::info!("stopping, {clients} clients are told");
+        let end = async {
+            if timeout(GRACE, self.server.shutdown()).await.is_err() {
+                self.server.shutdown_now().await;
+            }
+        };
+        let mut confirmed = 0;
+        let count = async {
+            while let Some(event) = self.server.next_event().await {
+                confirmed += usize::from(matches!(event, ServerEvent::PeerDisconnected { .. }));
+            }
+        };
+        tokio::select! {
+            _ = async { tokio::join!(end, count) } => {
+                tracing::info!("stopped, {confirmed} of {clients} clients have confirmed");
+                ExitCode::SUCCESS
+            }
+            () = signals.next() => ExitCode::from(INTERRUPTED),
+        }
     }
 }

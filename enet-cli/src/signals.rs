@@ -2,13 +2,16 @@
 
 use std::io;
 
-/// Ctrl-C, and SIGTERM where there is such a thing.
+/// Ctrl-C, and where there is such a thing SIGTERM, and SIGHUP: the terminal is closed.
 #[derive(Debug)]
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    /// None under `nohup`.
+    #[cfg(unix)]
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 impl Signals {
@@ -17,9 +20,14 @@ impl Signals {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
+            let hang_up = match ignores_hang_up() {
+                true => None,
+                false => Some(signal(SignalKind::hangup())?),
+            };
             Ok(Signals {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
+                hang_up,
             })
         }
         #[cfg(not(unix))]
@@ -29,13 +37,34 @@ impl Signals {
     /// The next one.
     pub(crate) async fn next(&mut self) {
         #[cfg(unix)]
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+        {
+            let hang_up = async {
+                match &mut self.hang_up {
+                    Some(signal) => signal.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+                _ = hang_up => {}
+            }
         }
         #[cfg(not(unix))]
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Whether whoever started the process wants it to outlive the terminal.
+#[cfg(unix)]
+fn ignores_hang_up() -> bool {
+    #[expect(unsafe_code, reason = "POSIX has this question only in C")]
+    // SAFETY: without a new action sigaction changes nothing and writes the present one into the place it is given, which is
+    // large enough for it; all zeros are a valid value of that plain structure.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
     }
 }

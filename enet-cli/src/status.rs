@@ -1,7 +1,8 @@
-//! How the server and its clients do, as a table or for the log.
+//! How the server and its clients do, at one moment.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use godot_peer::{GodotServer, PeerId, PeerInfo, ServerStatistics};
@@ -9,32 +10,39 @@ use godot_peer::{GodotServer, PeerId, PeerInfo, ServerStatistics};
 /// ENet gives loss in parts of this.
 const LOSS_SCALE: f64 = 65536.0;
 
+/// How many clients the log tells of.
+const LOGGED: usize = 10;
+
 /// What there is to show at one moment.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    address: String,
-    clients: usize,
-    incoming: f64,
-    outgoing: f64,
-    relayed: u64,
-    dropped: u64,
+    pub(crate) address: String,
+    pub(crate) uptime: Duration,
+    pub(crate) clients: usize,
+    pub(crate) max_clients: u32,
+    pub(crate) incoming: f64,
+    pub(crate) outgoing: f64,
+    pub(crate) relayed: u64,
+    /// Bad, stray and forged input.
+    pub(crate) dropped: u64,
     /// Connections in the making.
-    joining: usize,
+    pub(crate) joining: usize,
     /// How often limits of the configuration struck.
-    limited: u64,
-    rows: Vec<Row>,
+    pub(crate) limited: u64,
+    /// By rising id.
+    pub(crate) rows: Vec<Row>,
 }
 
 /// A client. Rates are in bytes per second.
 #[derive(Debug)]
-struct Row {
-    id: PeerId,
-    address: String,
-    round_trip_time: u32,
-    loss: f64,
-    incoming: f64,
-    outgoing: f64,
-    channels: usize,
+pub(crate) struct Row {
+    pub(crate) id: PeerId,
+    pub(crate) address: String,
+    pub(crate) round_trip_time: u32,
+    pub(crate) loss: f64,
+    pub(crate) incoming: f64,
+    pub(crate) outgoing: f64,
+    pub(crate) channels: usize,
 }
 
 /// Bytes received and sent.
@@ -43,15 +51,20 @@ type Counts = (u64, u64);
 /// Makes rates of counters.
 #[derive(Debug)]
 pub(crate) struct Sampler {
+    max_clients: u32,
+    start: Instant,
     at: Instant,
     total: Counts,
     peers: HashMap<PeerId, Counts>,
 }
 
 impl Sampler {
-    pub(crate) fn new() -> Sampler {
+    pub(crate) fn new(max_clients: u32) -> Sampler {
+        let now = Instant::now();
         Sampler {
-            at: Instant::now(),
+            max_clients,
+            start: now,
+            at: now,
             total: (0, 0),
             peers: HashMap::new(),
         }
@@ -94,13 +107,19 @@ impl Sampler {
             });
         }
         self.peers = counts;
+        // A connection that a limit refuses counts as dropped, too: it is one attempt all the same.
+        let refused = host.limits.peers + host.limits.duplicate_peers;
         Snapshot {
             address,
+            uptime: self.at - self.start,
             clients: statistics.clients,
+            max_clients: self.max_clients,
             incoming,
             outgoing,
             relayed: statistics.scene.relayed_out,
-            dropped: host.dropped.total() + statistics.scene.malformed + statistics.scene.unknown_targets,
+            dropped: host.dropped.total().saturating_sub(refused)
+                + statistics.scene.malformed
+                + statistics.scene.unknown_targets,
             joining: statistics.endpoint.half_open,
             limited: host.limits.total() + statistics.too_slow + statistics.too_fast,
             rows,
@@ -118,20 +137,33 @@ fn rates(before: Counts, now: Counts, elapsed: Duration) -> (f64, f64) {
 }
 
 impl Snapshot {
-    /// Writes it to the log.
-    pub(crate) fn log(&self) {
-        tracing::info!(
-            "{} clients, {} joining, in {}, out {}, {} packets relayed, {} dropped, {} limited",
+    /// That many rows, by rising id: those with most traffic if there are more.
+    pub(crate) fn busiest(&self, count: usize) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        if rows.len() > count {
+            rows.sort_by_key(|row| Reverse((row.incoming + row.outgoing) as u64));
+            rows.truncate(count);
+            rows.sort_by_key(|row| row.id);
+        }
+        rows
+    }
+
+    /// What to write to the log: a line of the server, and some of the clients that have most traffic.
+    pub(crate) fn log_lines(&self) -> Vec<String> {
+        let mut lines = vec![format!(
+            "{} clients of {}, {} joining, in {}, out {}, {} packets relayed, {} dropped, {} limited",
             self.clients,
+            self.max_clients,
             self.joining,
             Rate(self.incoming),
             Rate(self.outgoing),
             self.relayed,
             self.dropped,
             self.limited
-        );
-        for row in &self.rows {
-            tracing::info!(
+        )];
+        let shown = self.busiest(LOGGED);
+        lines.extend(shown.iter().map(|row| {
+            format!(
                 "{} at {}: RTT {} ms, loss {:.1} %, in {}, out {}, {} channels",
                 row.id,
                 row.address,
@@ -140,64 +172,20 @@ impl Snapshot {
                 Rate(row.incoming),
                 Rate(row.outgoing),
                 row.channels
-            );
-        }
-    }
-
-    /// The table, in that many lines at most. With IPv4 addresses it is 80 characters wide, which every terminal has.
-    pub(crate) fn lines(&self, height: usize) -> Vec<String> {
-        let width = self.rows.iter().map(|row| row.address.len()).fold(21, usize::max);
-        let mut lines = vec![
-            format!(
-                "{}  {} clients  in {}  out {}",
-                self.address,
-                self.clients,
-                Rate(self.incoming),
-                Rate(self.outgoing)
-            ),
-            format!(
-                "joining {}  relayed {}  dropped {}  limited {}",
-                self.joining, self.relayed, self.dropped, self.limited
-            ),
-            format!(
-                "{:>10} {:<width$} {:>7} {:>6} {:>11} {:>11} {:>8}",
-                "ID", "ADDRESS", "RTT", "LOSS", "IN", "OUT", "CHANNELS"
-            ),
-        ];
-        let room = height.saturating_sub(lines.len()).max(1);
-        let shown = if self.rows.len() > room {
-            room - 1
-        } else {
-            self.rows.len()
-        };
-        for row in &self.rows[..shown] {
-            let mut line = String::new();
-            // Writing to a String does not fail.
-            let _ = write!(
-                line,
-                "{:>10} {:<width$} {:>4} ms {:>5.1}% {:>11} {:>11} {:>8}",
-                row.id.number(),
-                row.address,
-                row.round_trip_time,
-                row.loss * 100.0,
-                Rate(row.incoming).to_string(),
-                Rate(row.outgoing).to_string(),
-                row.channels
-            );
-            lines.push(line);
-        }
-        if shown < self.rows.len() {
-            lines.push(format!("{:>10} and {} more", "…", self.rows.len() - shown));
+            )
+        }));
+        if shown.len() < self.rows.len() {
+            lines.push(format!("and {} more with less traffic", self.rows.len() - shown.len()));
         }
         lines
     }
 }
 
 /// Bytes per second, for people.
-struct Rate(f64);
+pub(crate) struct Rate(pub(crate) f64);
 
-impl std::fmt::Display for Rate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [&str; 3] = ["KiB/s", "MiB/s", "GiB/s"];
         if self.0 < 1000.0 {
             return write!(f, "{:.0} B/s", self.0);
@@ -212,81 +200,49 @@ impl std::fmt::Display for Rate {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn snapshot(clients: i32) -> Snapshot {
-        let row = |number| Row {
-            id: PeerId::new(number).expect("an id"),
+    /// A server with that many clients, of which those with higher ids have more traffic.
+    pub(crate) fn snapshot(clients: usize) -> Snapshot {
+        let rows = (0..clients).map(|number| Row {
+            id: PeerId::new(i32::try_from(number).expect("few") + 2).expect("an id"),
             address: "[2001:db8::1]:50000".to_owned(),
             round_trip_time: 23,
             loss: 0.015,
-            incoming: 10.0,
+            incoming: 10.0 + number as f64,
             outgoing: 3000.0,
             channels: 255,
-        };
+        });
         Snapshot {
             address: "[::]:7777".to_owned(),
-            clients: usize::try_from(clients).expect("not negative"),
+            uptime: Duration::from_secs(3 * 3600 + 2 * 60 + 1),
+            clients,
+            max_clients: 4095,
             incoming: 0.0,
-            outgoing: 5e6,
+            outgoing: 5_000_000.0,
             relayed: 7,
             dropped: 1,
             joining: 3,
             limited: 2,
-            rows: (2..2 + clients).map(row).collect(),
+            rows: rows.collect(),
         }
     }
 
     #[test]
-    fn a_row_tells_all_of_a_client() {
-        let lines = snapshot(1).lines(20);
-        assert_eq!(lines.len(), 4);
-        assert_eq!(lines[1], "joining 3  relayed 7  dropped 1  limited 2");
+    fn the_log_tells_of_the_busiest_few() {
+        assert_eq!(snapshot(0).log_lines().len(), 1);
+        assert_eq!(snapshot(LOGGED).log_lines().len(), 1 + LOGGED);
+        let lines = snapshot(4095).log_lines();
+        assert_eq!(lines.len(), 1 + LOGGED + 1);
         assert!(
-            lines[0].starts_with("[::]:7777  1 clients  in 0 B/s  out 4.8 MiB/s"),
+            lines[0].starts_with("4095 clients of 4095, 3 joining, in "),
             "{}",
             lines[0]
         );
-        let words: Vec<&str> = lines[3].split_whitespace().collect();
-        let expected = [
-            "2",
-            "[2001:db8::1]:50000",
-            "23",
-            "ms",
-            "1.5%",
-            "10",
-            "B/s",
-            "2.9",
-            "KiB/s",
-            "255",
-        ];
-        assert_eq!(words, expected);
-    }
-
-    #[test]
-    fn a_table_of_ipv4_clients_fits_every_terminal() {
-        let mut snapshot = snapshot(1);
-        snapshot.rows[0] = Row {
-            id: PeerId::new(i32::MAX).expect("an id"),
-            address: "255.255.255.255:65535".to_owned(),
-            round_trip_time: 9999,
-            loss: 1.0,
-            incoming: 999.9 * 1024.0,
-            outgoing: 999.9 * 1024.0,
-            channels: 255,
-        };
-        for line in snapshot.lines(20) {
-            assert!(line.len() <= 80, "{line}");
-        }
-        assert!(snapshot.lines(20)[3].ends_with(" 255"));
-    }
-
-    #[test]
-    fn a_table_that_does_not_fit_says_how_many_are_left_out() {
-        let lines = snapshot(100).lines(10);
-        assert_eq!(lines.len(), 10);
-        assert!(lines[9].ends_with("and 94 more"), "{}", lines[9]);
+        assert!(lines[1].starts_with("4087 at "), "{}", lines[1]);
+        assert!(lines[LOGGED].starts_with("4096 at "), "{}", lines[LOGGED]);
+        assert_eq!(lines[LOGGED + 1], "and 4085 more with less traffic");
     }
 
     #[test]

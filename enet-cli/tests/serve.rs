@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 
 use godot_peer::{
     ClientEvent, ClientOptions, Compression, Departure, GodotClient, PeerId, Target, TransferChannel, TransferMode,
-    scene::Message,
+    scene::{Arguments, Message, MethodId, Rpc},
 };
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{timeout, timeout_at};
@@ -32,7 +34,11 @@ struct Serve {
 
 impl Serve {
     fn start(arguments: &[&str]) -> Serve {
-        let mut child = enet(arguments).spawn().expect("the binary was built");
+        Serve::run(enet(arguments))
+    }
+
+    fn run(mut command: Command) -> Serve {
+        let mut child = command.spawn().expect("the binary was built");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let line = lines.next().expect("a line").expect("UTF-8");
         let log = lines_of(child.stderr.take().expect("a pipe"));
@@ -91,12 +97,13 @@ impl Serve {
     /// Waits for a line of the log while clients on this thread go on.
     async fn logs(&self, part: &str) {
         let end = Instant::now() + LONG;
+        let mut others = Vec::new();
         loop {
             match self.log.try_recv() {
                 Ok(line) if line.contains(part) => return,
-                Ok(_) => {}
+                Ok(line) => others.push(line),
                 Err(_) => {
-                    assert!(Instant::now() < end, "no log line with {part}");
+                    assert!(Instant::now() < end, "no log line with {part}, but {others:?}");
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             }
@@ -180,15 +187,39 @@ fn a_port_in_use_is_one_clear_line() {
 #[test]
 fn bad_addresses_are_one_clear_line() {
     for (address, part) in [
-        ("nonsense", "\"nonsense\" is no address"),
         ("127.0.0.1:99999", "\"127.0.0.1:99999\" is no address"),
+        ("1.2.3", "\"1.2.3\" is no address"),
+        (
+            "no-such-host.invalid",
+            "\"no-such-host.invalid\" is no address, and no name that is known here",
+        ),
         ("203.0.113.77:0", "203.0.113.77 is not an address of this machine"),
     ] {
         let line = refused(&["serve", "--bind", address]);
         assert!(line.contains(part), "{line}");
     }
-    let line = refused(&["serve", "--log", "enet=loud"]);
-    assert!(line.contains("\"enet=loud\" is no log filter"), "{line}");
+}
+
+#[test]
+fn a_host_name_is_an_address_to_listen_on() {
+    let serve = Serve::start(&["serve", "--bind", "localhost:0"]);
+    assert!(serve.address.ip().is_loopback());
+    runtime().block_on(async { drop(join(serve.address).await) });
+}
+
+#[test]
+fn bad_log_filters_are_one_clear_line() {
+    for (filter, part) in [
+        ("enet=loud", "--log: \"enet=loud\" is no log filter"),
+        (
+            "blah",
+            "--log: \"blah\" is no log level: there are off, error, warn, info, debug, trace",
+        ),
+        ("godot-peer=debug", "--log: nothing in here is called \"godot-peer\""),
+    ] {
+        let line = refused(&["serve", "--log", filter]);
+        assert!(line.contains(part), "{line}");
+    }
 }
 
 /// Within this of a signal all clients are told.
@@ -246,6 +277,57 @@ fn clients_are_told_when_it_is_interrupted() {
 #[test]
 fn clients_are_told_when_it_is_terminated() {
     ends_well_by(Signal::TERM);
+}
+
+#[test]
+fn clients_are_told_when_its_terminal_hangs_up() {
+    ends_well_by(Signal::HUP);
+}
+
+#[test]
+fn with_nohup_it_stays() {
+    let mut child = Command::new("nohup")
+        .args([env!("CARGO_BIN_EXE_enet"), "serve", "--bind", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("there is a nohup");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let address = address_in(&lines.next().expect("a line").expect("UTF-8"));
+    let log = lines_of(child.stderr.take().expect("a pipe"));
+    let mut serve = Serve { child, address, log };
+    runtime().block_on(async {
+        let _first = join(serve.address).await;
+        serve.signal(Signal::HUP);
+        // Whoever stops does not let anybody in.
+        let _second = join(serve.address).await;
+        for _ in 0..2 {
+            serve.logs("joined").await;
+        }
+        serve.signal(Signal::TERM);
+        serve.logs("stopping, 2 clients are told").await;
+    });
+    assert_eq!(serve.wait().code(), Some(0));
+}
+
+#[test]
+fn it_says_how_many_were_told_that_it_stops() {
+    let mut serve = Serve::local();
+    runtime().block_on(async {
+        let clients = [
+            join(serve.address).await,
+            join(serve.address).await,
+            join(serve.address).await,
+        ];
+        for _ in &clients {
+            serve.logs("joined").await;
+        }
+        serve.signal(Signal::INT);
+        serve.logs("stopping, 3 clients are told").await;
+        serve.logs("of 3 clients have confirmed").await;
+    });
+    assert_eq!(serve.wait().code(), Some(0));
 }
 
 #[test]
@@ -341,6 +423,55 @@ fn limits_are_kept() {
 }
 
 #[test]
+fn a_full_server_says_so() {
+    let serve = Serve::start(&["serve", "--bind", "127.0.0.1:0", "--max-clients", "1", "--status"]);
+    runtime().block_on(async {
+        let _client = join(serve.address).await;
+        serve.logs("joined").await;
+        let other = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        for _ in 0..3 {
+            other.send_to(&CONNECT, serve.address).expect("sent");
+        }
+        serve
+            .logs("full, 1 clients of 1: 3 requests to join got no answer")
+            .await;
+        // An attempt that was refused is not a bad datagram as well.
+        serve.logs(" 0 dropped, 3 limited").await;
+    });
+}
+
+#[test]
+fn calls_of_the_server_are_told_once_for_each_client_and_method() {
+    let serve = Serve::local();
+    runtime().block_on(async {
+        let client = join(serve.address).await;
+        let call = |path: &str, method| {
+            let rpc = Rpc::new(path, MethodId(method), Arguments::None).to_bytes();
+            client
+                .send(Target::SERVER, TransferChannel::ZERO, TransferMode::Reliable, rpc)
+                .expect("sent");
+        };
+        for _ in 0..3 {
+            call("Main", 3);
+        }
+        call("Main/Chat", 0);
+        let said = |what: &str| format!("client {} called method {what} on the server", client.id());
+        serve.logs(&said("3 of Main")).await;
+        // Nothing in between.
+        let next = timeout(LONG, async {
+            loop {
+                match serve.log.try_recv() {
+                    Ok(line) => return line,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+                }
+            }
+        });
+        let next = next.await.expect("in time");
+        assert!(next.contains(&said("0 of Main/Chat")), "{next}");
+    });
+}
+
+#[test]
 fn clients_of_one_address_are_limited() {
     let serve = Serve::start(&["serve", "--bind", "127.0.0.1:0", "--max-per-address", "1"]);
     runtime().block_on(async {
@@ -365,6 +496,58 @@ fn limits_of_nothing_are_refused() {
         let stderr = String::from_utf8(stderr).expect("UTF-8");
         assert!(stderr.contains(option) && stderr.contains("1.."), "{stderr}");
     }
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_refused_by_the_option_s_own_error() {
+    for (option, value, part) in [
+        ("--port", "-1", "-1 is not in 0..=65535"),
+        ("--max-clients", "-1", "-1 is not in 1.."),
+        ("--max-channels", "254", "254 is not in 0..=253"),
+        ("--max-memory", "-1", "-1 is no size"),
+        ("--in-bandwidth", "-1", "-1 is no size"),
+        ("--out-bandwidth", "4G", "4G is not in 0..=4294967295"),
+        ("--out-bandwidth", "fast", "fast is no size"),
+    ] {
+        let Output { status, stderr, .. } = enet(&["serve", option, value]).output().expect("it was built");
+        assert_eq!(status.code(), Some(2));
+        let stderr = String::from_utf8(stderr).expect("UTF-8");
+        assert!(
+            stderr.contains(&format!("invalid value '{value}' for '{option} ")) && stderr.contains(part),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn what_can_be_meant_but_hardly_is_gets_a_warning() {
+    let mut serve = Serve::start(&[
+        "serve",
+        "--bind",
+        "127.0.0.1:0",
+        "--out-bandwidth",
+        "1",
+        "--max-memory",
+        "4000000G",
+    ]);
+    serve.logged("--out-bandwidth 1 is in bytes per second");
+    if cfg!(target_os = "linux") {
+        serve.logged("--max-memory 4000000 GiB is more than this machine has");
+    }
+    serve.signal(Signal::INT);
+    assert_eq!(serve.wait().code(), Some(0));
+    let mut sane = Serve::start(&[
+        "serve",
+        "--bind",
+        "127.0.0.1:0",
+        "--out-bandwidth",
+        "10M",
+        "--max-memory",
+        "64M",
+    ]);
+    sane.signal(Signal::INT);
+    assert_eq!(sane.wait().code(), Some(0));
+    assert!(sane.log.iter().all(|line| !line.contains("WARN")));
 }
 
 /// A stock client's first CONNECT, with 2 channels and no limits.
@@ -396,6 +579,57 @@ fn the_log_is_as_asked_for() {
     quiet.signal(Signal::INT);
     assert_eq!(quiet.wait().code(), Some(0));
     assert_eq!(quiet.log.iter().count(), 0);
+}
+
+#[test]
+fn the_log_is_as_the_environment_asks_for_unless_the_option_does() {
+    let start = |arguments: &[&str]| {
+        let arguments = [&["serve", "--bind", "127.0.0.1:0"], arguments].concat();
+        let mut command = enet(&arguments);
+        command.env("RUST_LOG", "enet_tokio=debug");
+        Serve::run(command)
+    };
+    start(&[]).logged("socket bound");
+    let mut quiet = start(&["--log", "error"]);
+    quiet.signal(Signal::INT);
+    assert_eq!(quiet.wait().code(), Some(0));
+    assert_eq!(quiet.log.iter().count(), 0);
+}
+
+#[test]
+fn strangers_cannot_flood_a_debugging_log() {
+    let mut serve = Serve::start(&["serve", "--bind", "127.0.0.1:0", "--log", "trace"]);
+    let sent = runtime().block_on(async {
+        let client = join(serve.address).await;
+        // Each is worth a record of its own.
+        let nonsense = b"\x07\x09nothing";
+        for _ in 0..5000 {
+            while client
+                .send(
+                    Target::SERVER,
+                    TransferChannel::ZERO,
+                    TransferMode::Reliable,
+                    nonsense.as_slice(),
+                )
+                .is_err()
+            {
+                tokio::task::yield_now().await;
+            }
+        }
+        for _ in 0..5000 {
+            client
+                .send_bytes(Target::SERVER, TransferChannel::ZERO, TransferMode::Reliable, b"x")
+                .expect("sent");
+            tokio::task::yield_now().await;
+        }
+        client.close().await;
+        serve.logs("left: closed by the other side").await;
+        10_000
+    });
+    serve.signal(Signal::INT);
+    assert_eq!(serve.wait().code(), Some(0));
+    let lines = serve.log.iter().count();
+    assert!(lines < sent / 10, "{lines}");
 }
 
 #[test]
@@ -438,32 +672,44 @@ fn an_unknown_compression_is_answered_with_those_there_are() {
 #[test]
 fn without_a_terminal_figures_are_logged() {
     let serve = Serve::start(&["serve", "--bind", "127.0.0.1:0", "--status"]);
-    let line = serve.logged("0 clients, 0 joining, in ");
+    let line = serve.logged("0 clients of 4095, 0 joining, in ");
     assert!(line.ends_with("0 packets relayed, 0 dropped, 0 limited"), "{line}");
 }
 
-#[test]
-fn on_a_terminal_there_is_a_table() {
+/// A terminal: what a person sees, and what a program has as its output.
+fn terminal() -> (OwnedFd, File) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&master).expect("it is ours");
     unlockpt(&master).expect("it is ours");
+    // The server must not have this end as well, or it would never be closed.
+    fcntl_setfd(&master, FdFlags::CLOEXEC).expect("it is ours");
     let name = ptsname(&master, Vec::new())
         .expect("a name")
         .into_string()
         .expect("UTF-8");
-    let terminal = File::options()
+    let output = File::options()
         .read(true)
         .write(true)
         .open(name)
         .expect("the other end");
+    (master, output)
+}
 
-    let child = enet(&["serve", "--bind", "127.0.0.1:0", "--status"])
-        .stdout(terminal)
+/// Starts a server with a table on a terminal, and its log in a pipe.
+fn with_a_table(master: OwnedFd, output: File) -> (Serve, Shown) {
+    let mut child = enet(&["serve", "--bind", "127.0.0.1:0", "--status"])
+        .stdout(output)
         .spawn()
         .expect("the binary was built");
-    let (mut shown, address) = Shown::begin(master);
-    let (_, log) = mpsc::channel();
-    let mut serve = Serve { child, address, log };
+    let log = lines_of(child.stderr.take().expect("a pipe"));
+    let (shown, address) = Shown::begin(master);
+    (Serve { child, address, log }, shown)
+}
+
+#[test]
+fn on_a_terminal_there_is_a_table() {
+    let (master, output) = terminal();
+    let (mut serve, mut shown) = with_a_table(master, output);
     let runtime = runtime();
     let client = runtime.block_on(join(serve.address));
     let id = client.id().to_string();
@@ -479,6 +725,89 @@ fn on_a_terminal_there_is_a_table() {
     serve.signal(Signal::INT);
     // The way back to the ordinary screen.
     runtime.block_on(shown.until("\x1b[?1049l"));
+    assert_eq!(serve.wait().code(), Some(0));
+    // Standard error goes elsewhere, and has all lines as well.
+    let log: Vec<String> = serve.log.iter().collect();
+    for part in [
+        "joined from 127.0.0.1",
+        "left",
+        "stopping, 0 clients",
+        "stopped, 0 of 0",
+    ] {
+        assert!(log.iter().any(|line| line.contains(part)), "{part} in {log:?}");
+    }
+}
+
+#[test]
+fn what_is_logged_beside_the_table_is_on_the_terminal_in_the_end() {
+    let (master, output) = terminal();
+    let log = output.try_clone().expect("a copy");
+    let child = enet(&["serve", "--bind", "127.0.0.1:0", "--status"])
+        .stdout(output)
+        .stderr(log)
+        .spawn()
+        .expect("the binary was built");
+    let (mut shown, address) = Shown::begin(master);
+    let (_, log) = mpsc::channel();
+    let mut serve = Serve { child, address, log };
+    runtime().block_on(async {
+        let client = join(serve.address).await;
+        shown.until("CHANNELS").await;
+        shown.until(&format!("{} joined", client.id())).await;
+        serve.signal(Signal::TERM);
+        shown.until("of 1 clients have confirmed").await;
+    });
+    assert_eq!(serve.wait().code(), Some(0));
+    let (table, after) = shown.text.split_once("\x1b[?1049l").expect("it has left the table");
+    assert!(
+        after.contains("joined from") && after.contains("stopping, 1 clients"),
+        "{after}"
+    );
+    assert!(!table.contains("\n") || !table.rsplit("\x1b[?1049h").next().unwrap_or_default().contains("\r\n"));
+}
+
+#[test]
+fn a_small_terminal_shows_a_client() {
+    let (master, output) = terminal();
+    let size = Winsize {
+        ws_row: 8,
+        ws_col: 80,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&output, size).expect("a size");
+    let (serve, mut shown) = with_a_table(master, output);
+    runtime().block_on(async {
+        let client = join(serve.address).await;
+        shown.until(&format!("{:>10} 127.0.0.1:", client.id().number())).await;
+        shown.until("1 of 4095 clients, 0 joining  up 0:00:0").await;
+    });
+}
+
+#[test]
+fn when_its_terminal_is_closed_the_clients_are_told() {
+    let (master, output) = terminal();
+    let mut child = enet(&["serve", "--bind", "127.0.0.1:0", "--status"])
+        .stdout(output)
+        .spawn()
+        .expect("the binary was built");
+    let log = lines_of(child.stderr.take().expect("a pipe"));
+    let mut terminal = File::from(master);
+    let mut first = [0; 100];
+    let count = terminal.read(&mut first).expect("a line");
+    let first = String::from_utf8_lossy(&first[..count]).into_owned();
+    let address = address_in(first.lines().next().expect("a line"));
+    let mut serve = Serve { child, address, log };
+    runtime().block_on(async {
+        let client = join(serve.address).await;
+        // From now on it cannot draw any more.
+        drop(terminal);
+        serve.logs("the terminal is gone").await;
+        // As whoever closes it sees to; this one is not the controlling terminal of the test.
+        serve.signal(Signal::HUP);
+        let reason = Departure::Remote { data: 0 };
+        assert_eq!(next(&client).await, ClientEvent::Disconnected { reason });
+    });
     assert_eq!(serve.wait().code(), Some(0));
 }
 
