@@ -58,7 +58,15 @@ pub fn addon() -> &'static Path {
 pub fn lay_out(into: &Path) {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["xtask", "addon", "--debug-only", "--debug-profile", "test", "--into"])
+        .args([
+            "xtask",
+            "addon",
+            "--debug-only",
+            "--debug-profile",
+            "test",
+            "--no-project",
+            "--into",
+        ])
         .arg(into)
         .current_dir(workspace())
         .stdin(Stdio::null())

@@ -9,17 +9,22 @@ use std::process;
 use clap::Args;
 
 use crate::step::{Context, Failure, Step};
+use crate::workspace::{self, NAME_FILES};
 
 /// Where the addon is to be and for what system.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The folder to put `addons/rust_enet/` into, for example that of a Godot project.
-    #[arg(long, default_value = ".")]
-    into: PathBuf,
+    /// The folder of the Godot project to put `addons/rust_enet/` into. Without it the present folder, a project or not.
+    #[arg(long, value_name = "PROJECT")]
+    into: Option<PathBuf>,
+
+    /// The folder need not be that of a project; it is made if need be.
+    #[arg(long)]
+    no_project: bool,
 
     /// The target to build for, as `rustc` names it; this machine's if left out. Libraries for other targets that are there
     /// already stay.
-    #[arg(long)]
+    #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
 
     /// Leaves out the release library, which exported games use.
@@ -27,9 +32,11 @@ pub(crate) struct Options {
     debug_only: bool,
 
     /// The profile of cargo's that the debug library is built with.
-    #[arg(long, default_value = "dev")]
+    #[arg(long, value_name = "PROFILE", default_value = "dev")]
     debug_profile: String,
 }
+
+const ENTRIES: &str = "peer-ext/addon/rust_enet.gdextension has those for Linux, Windows and macOS.";
 
 /// A system that the .gdextension file has entries for.
 struct System {
@@ -38,43 +45,124 @@ struct System {
     suffix: &'static str,
 }
 
+/// A library to build and where to put it.
+struct Library<'a> {
+    step: &'static str,
+    kind: &'static str,
+    what_for: &'static str,
+    profile: &'a str,
+}
+
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+    let into = options.into.as_deref().unwrap_or(Path::new("."));
+    let addon = into.join("addons/rust_enet");
+    if options.into.is_some() && !options.no_project {
+        expect_project(into)?;
+    }
+    expect_writable(&addon).map_err(|error| cannot("write to", &addon, &error))?;
+
     let target = match &options.target {
         Some(target) => target.clone(),
         None => host(context)?,
     };
-    let system = system(&target).ok_or_else(|| failure(format!("there is no entry for {target}")))?;
-    let addon = options.into.join("addons/rust_enet");
+    let system = system(&target).ok_or_else(|| failure(format!("there is no entry for {target}"), ENTRIES))?;
+    let libraries = libraries(options);
+    announce(&libraries, &target);
     let mut files = Vec::new();
-    let release = (!options.debug_only).then_some(("release", "release"));
-    for (kind, profile) in [("debug", options.debug_profile.as_str())].into_iter().chain(release) {
-        let mut command = vec!["build", "--package", "peer-ext", "--profile", profile];
-        command.extend(options.target.iter().flat_map(|target| ["--target", target.as_str()]));
-        Step::cargo("library", &command)
-            // A quarter of the size; the debug library keeps its symbols, for backtraces.
-            .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
-            .minutes(20)
-            .advice("Its messages above say why. It needs the Rust that peer-ext/Cargo.toml names, and the target installed.")
-            .run(context)?;
-        let built = built_in(options.target.as_deref())
-            .join(folder(profile))
-            .join(format!("{}rust_enet.{}", system.prefix, system.suffix));
-        let name = format!("{}rust_enet.{kind}.{}", system.prefix, system.suffix);
+    for library in &libraries {
+        let name = format!("{}rust_enet.{}.{}", system.prefix, library.kind, system.suffix);
+        let built = build(library, options.target.as_deref(), &system, context)?;
         files.push((built, addon.join("bin").join(system.folder).join(name)));
     }
-    let source = Path::new("peer-ext/addon");
-    for entry in fs::read_dir(source).map_err(|error| at(source, &error))? {
-        let entry = entry.map_err(|error| at(source, &error))?;
+    let workspace = workspace::folder();
+    let source = workspace.join("peer-ext/addon");
+    for entry in fs::read_dir(&source).map_err(|error| cannot("read", &source, &error))? {
+        let entry = entry.map_err(|error| cannot("read", &source, &error))?;
         files.push((entry.path(), addon.join(entry.file_name())));
     }
     for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
-        files.push((licence.into(), addon.join(licence)));
+        files.push((workspace.join(licence), addon.join(licence)));
     }
     for (from, to) in &files {
-        copy(from, to).map_err(|error| at(from, &error))?;
+        copy(from, to).map_err(|error| cannot("copy to", to, &error))?;
     }
     println!("\n{} files in {}", files.len(), addon.display());
     Ok(())
+}
+
+/// Somebody who mistypes a path should know before minutes have passed.
+fn expect_project(into: &Path) -> Result<(), Failure> {
+    let has_project = |folder: &Path| folder.join("project.godot").is_file();
+    if has_project(into) {
+        return Ok(());
+    }
+    let reason = match into.is_dir() {
+        true => format!("there is no project.godot in {}", into.display()),
+        false => format!("{} is no folder", into.display()),
+    };
+    let absolute = std::path::absolute(into).unwrap_or_else(|_| into.to_owned());
+    let advice = match absolute.ancestors().skip(1).find(|folder| has_project(folder)) {
+        Some(project) => format!("There is one in {}: is that meant?", project.display()),
+        None => "Name the folder of a Godot project; with --no-project any other will do.".to_owned(),
+    };
+    Err(failure(reason, &advice))
+}
+
+/// Makes the folder, and sees whether files can be put there.
+fn expect_writable(addon: &Path) -> io::Result<()> {
+    fs::create_dir_all(addon)?;
+    let probe = addon.join(format!(".{}", process::id()));
+    fs::write(&probe, [])?;
+    fs::remove_file(&probe)
+}
+
+fn libraries(options: &Options) -> Vec<Library<'_>> {
+    let debug = Library {
+        step: "debug library",
+        kind: "debug",
+        what_for: "the editor",
+        profile: &options.debug_profile,
+    };
+    let release = Library {
+        step: "release library",
+        kind: "release",
+        what_for: "exported games",
+        profile: "release",
+    };
+    let mut libraries = vec![debug];
+    libraries.extend((!options.debug_only).then_some(release));
+    libraries
+}
+
+fn announce(libraries: &[Library<'_>], target: &str) {
+    println!("Builds for {target}:");
+    for library in libraries {
+        println!("  the {} library, for {}", library.kind, library.what_for);
+    }
+    println!("The first time each takes some minutes, later only as long as what has changed.");
+}
+
+/// Has cargo build a library, and returns where it is.
+fn build(library: &Library<'_>, target: Option<&str>, system: &System, context: &Context) -> Result<PathBuf, Failure> {
+    let mut command = vec![
+        "build",
+        "--package",
+        "peer-ext",
+        "--profile",
+        library.profile,
+        NAME_FILES,
+    ];
+    command.extend(target.iter().flat_map(|target| ["--target", target]));
+    let output = Step::cargo(library.step, &command)
+        // A quarter of the size; the debug library keeps its symbols, for backtraces.
+        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
+        .minutes(20)
+        .advice(
+            "Its messages above say why. It needs the Rust that peer-ext/Cargo.toml names, and the target installed.",
+        )
+        .read(context)?;
+    let name = format!("{}rust_enet.{}", system.prefix, system.suffix);
+    workspace::built(&output, &name).ok_or_else(|| failure(format!("cargo does not say where it put {name}"), ""))
 }
 
 /// The target of this machine.
@@ -82,8 +170,12 @@ fn host(context: &Context) -> Result<String, Failure> {
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let version = Step::new("target", &[&rustc, "-vV"]).read(context)?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned)
-        .ok_or_else(|| failure("rustc does not name this machine's target".to_owned()))
+    host.map(str::to_owned).ok_or_else(|| {
+        failure(
+            "rustc does not name this machine's target".to_owned(),
+            "Name one by --target.",
+        )
+    })
 }
 
 fn system(target: &str) -> Option<System> {
@@ -95,21 +187,6 @@ fn system(target: &str) -> Option<System> {
         _ => return None,
     };
     Some(System { folder, prefix, suffix })
-}
-
-/// Cargo's target folder, and the one of a named target in it.
-fn built_in(target: Option<&str>) -> PathBuf {
-    let folder = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    target.map_or_else(|| folder.clone(), |target| folder.join(target))
-}
-
-/// Where cargo puts what it builds with a profile.
-fn folder(profile: &str) -> &str {
-    match profile {
-        "dev" | "test" => "debug",
-        "bench" => "release",
-        other => other,
-    }
 }
 
 /// Copies a file unless that has been done; in one step, as a Godot may be reading the old one.
@@ -133,21 +210,47 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     copied
 }
 
-fn at(path: &Path, error: &io::Error) -> Failure {
-    failure(format!("{}: {error}", path.display()))
+fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
+    failure(format!("cannot {what} {}: {error}", path.display()), "")
 }
 
-fn failure(reason: String) -> Failure {
+fn failure(reason: String, advice: &str) -> Failure {
     Failure {
         step: "addon",
         reason,
-        advice: "To be run in the folder of the workspace.".to_owned(),
+        advice: advice.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_without_a_project_is_refused_at_once_and_the_right_one_is_named() {
+        let place = tempfile::tempdir().expect("a folder");
+        let project = place.path().join("game");
+        let addons = project.join("addons");
+        fs::create_dir_all(&addons).expect("a folder");
+        let refused = |folder: &Path| expect_project(folder).expect_err("no project").to_string();
+        assert!(refused(&place.path().join("gone")).contains("gone is no folder"));
+        assert!(refused(&project).contains("there is no project.godot in"));
+        fs::write(project.join("project.godot"), "").expect("a file");
+        assert!(expect_project(&project).is_ok());
+        let hint = format!("There is one in {}: is that meant?", project.display());
+        assert!(refused(&addons).contains(&hint), "{}", refused(&addons));
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_to_is_found_out_and_no_trace_is_left() {
+        let place = tempfile::tempdir().expect("a folder");
+        let addon = place.path().join("addons/rust_enet");
+        expect_writable(&addon).expect("it can be written to");
+        assert_eq!(fs::read_dir(&addon).expect("the folder").count(), 0);
+        let file = place.path().join("file");
+        fs::write(&file, "").expect("a file");
+        assert!(expect_writable(&file.join("addons/rust_enet")).is_err());
+    }
 
     #[test]
     fn every_library_has_an_entry_in_the_gdextension_file() {

@@ -8,10 +8,11 @@ mod setup;
 mod step;
 mod tally;
 mod test;
+mod workspace;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::step::{Context, Failure};
 
@@ -21,9 +22,12 @@ use crate::step::{Context, Failure};
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+}
 
+#[derive(Debug, Args)]
+struct TestOptions {
     /// Leaves out the tests that need a Godot 4, as `GODOT_INTEROP=skip` in the environment does.
-    #[arg(long, global = true)]
+    #[arg(long)]
     without_godot: bool,
 }
 
@@ -32,21 +36,21 @@ enum Command {
     /// Sets up what the tests need, then runs all of them, with cargo-nextest if it is installed.
     ///
     /// The set-up is ENet's C library and a stock Godot 4. What is there already is used: a second run sets nothing up.
-    Test,
+    Test(TestOptions),
     /// Checks format, clippy and documentation; any warning is an error.
     Lint,
     /// What continuous integration runs: lint, then test.
     ///
     /// With CI in the environment every step has a time limit.
-    Ci,
-    /// Builds the extension for Godot and lays out `addons/rust_enet/`, ready to be copied into a project.
+    Ci(TestOptions),
+    /// Builds the extension for Godot and puts it into a project as `addons/rust_enet/`.
+    ///
+    /// The first time it takes some minutes, for all that the extension is made of; later only what has changed is built.
     Addon(addon::Options),
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let context = Context::new(arguments.without_godot);
-    match run(&arguments.command, &context) {
+    match run(&Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("\n{failure}");
@@ -55,18 +59,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command, context: &Context) -> Result<(), Failure> {
+fn run(command: &Command) -> Result<(), Failure> {
+    let without_godot = match command {
+        Command::Test(options) | Command::Ci(options) => options.without_godot,
+        Command::Lint | Command::Addon(_) => false,
+    };
+    let context = Context::new(without_godot);
     if let Command::Addon(options) = command {
-        return addon::run(options, context);
+        return addon::run(options, &context);
     }
-    setup::c_enet(context)?;
+    setup::c_enet(&context)?;
     match command {
         Command::Addon(_) => Ok(()),
-        Command::Test => test::run(context),
-        Command::Lint => lint::run(context),
-        Command::Ci => {
-            lint::run(context)?;
-            test::run(context)
+        Command::Test(_) => test::run(&context),
+        Command::Lint => lint::run(&context),
+        Command::Ci(_) => {
+            lint::run(&context)?;
+            test::run(&context)
         }
     }
 }

@@ -42,7 +42,7 @@ impl Context {
 pub(crate) struct Step {
     name: &'static str,
     command: Vec<String>,
-    environment: Vec<(&'static str, &'static str)>,
+    environment: Vec<(&'static str, String)>,
     limit: Duration,
     advice: &'static str,
 }
@@ -64,8 +64,8 @@ impl Step {
         Step::new(name, &[&[cargo.as_str()], arguments].concat())
     }
 
-    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Step {
-        self.environment.push((name, value));
+    pub(crate) fn env(mut self, name: &'static str, value: &str) -> Step {
+        self.environment.push((name, value.to_owned()));
         self
     }
 

@@ -1,15 +1,29 @@
 //! All tests, with their set-up before and a table after.
 
+use std::env::{self, consts::EXE_SUFFIX};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::setup;
 use crate::step::{Context, Failure, Step, succeeds};
 use crate::tally::Tally;
+use crate::workspace::{self, NAME_FILES};
+
+/// What names the `enet` command to the tests.
+const ENET_BIN: &str = "ENET_BIN";
 
 pub(crate) fn run(context: &Context) -> Result<(), Failure> {
-    Step::cargo("build", &["test", "--workspace", "--no-run"])
+    let built = Step::cargo("build", &["test", "--workspace", "--no-run", NAME_FILES])
         .minutes(25)
         .advice("The compiler's messages above say why. Crates that are not here yet need a network.")
+        .read(context)?;
+    let programs = Programs {
+        enet: workspace::built(&built, &format!("enet{EXE_SUFFIX}")),
+    };
+    // The tests lay it out, each in a place of its own, and would have it built first.
+    Step::cargo("extension", &["build", "--package", "peer-ext", "--profile", "test"])
+        .minutes(20)
+        .advice("The compiler's messages above say why. It needs the Rust that peer-ext/Cargo.toml names.")
         .run(context)?;
     let godot = if context.without_godot {
         None
@@ -19,22 +33,39 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
 
     let start = Instant::now();
     let mut tally = Tally::default();
-    let result = all(context, &mut tally);
+    let result = all(context, &programs, &mut tally);
     println!("\n{tally}");
     report(godot.as_deref(), start.elapsed());
     result
 }
 
+/// What the tests run and have no need to build themselves.
+struct Programs {
+    enet: Option<PathBuf>,
+}
+
+impl Programs {
+    /// Tells the tests, unless somebody has chosen others for them.
+    fn tell(&self, step: Step) -> Step {
+        match &self.enet {
+            Some(enet) if env::var_os(ENET_BIN).is_none() => step.env(ENET_BIN, &enet.to_string_lossy()),
+            _ => step,
+        }
+    }
+}
+
 /// Runs on after a failure, so that one run shows all of them.
-fn all(context: &Context, tally: &mut Tally) -> Result<(), Failure> {
+fn all(context: &Context, programs: &Programs, tally: &mut Tally) -> Result<(), Failure> {
     if !succeeds("cargo", &["nextest", "--version"]) {
-        return Step::cargo("tests", &["test", "--workspace", "--no-fail-fast"])
+        return programs
+            .tell(Step::cargo("tests", &["test", "--workspace", "--no-fail-fast"]))
             .minutes(30)
             .advice("\"failures:\" above names them. One by itself: `cargo test -p CRATE NAME`.")
             .watch(context, |line| tally.see_libtest(line));
     }
     let nextest = ["nextest", "run", "--workspace", "--no-fail-fast", "--status-level=all"];
-    let tests = Step::cargo("tests", &nextest)
+    let tests = programs
+        .tell(Step::cargo("tests", &nextest))
         .minutes(30)
         .advice("The lines with FAIL above name them. One by itself: `cargo test -p CRATE NAME`.")
         .watch(context, |line| tally.see_nextest(line));
