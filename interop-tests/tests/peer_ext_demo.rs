@@ -1,5 +1,6 @@
 //! The demo project, without a window: one side stock, the other ours.
 
+use interop_tests::enet::Serve;
 use interop_tests::godot::GodotRun;
 use interop_tests::peer_ext;
 use serde_json::Value;
@@ -70,5 +71,28 @@ fn the_demo_is_played_rust_against_stock() {
                 .iter()
                 .all(|row| event["graph"][row] == 0.0)
         });
+    }
+}
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn the_demo_is_played_over_a_relay_that_plays_no_part() {
+    let serve = Serve::start(&[]);
+    let port = serve.port().to_string();
+    let join = |name: &str, rust: bool| demo(name, rust, &[("join", "127.0.0.1"), ("port", &port), ("say", name)]);
+    let mut clients = [join("stock", false), join("ours", true)];
+    for (at, other) in [(0, "ours"), (1, "stock")] {
+        let player = &mut clients[at];
+        player.expect("what the other one says", |event| {
+            event["event"] == "heard" && event["text"] == other
+        });
+        let before = second(player, "two players", |event| players(event).len() == 2);
+        assert!(!players(&before).contains(&"1".to_owned()), "the relay is no player");
+        for who in players(&before) {
+            second(player, "move", |event| {
+                !event["places"][&who].is_null() && event["places"][&who] != before["places"][&who]
+            });
+        }
+        assert_eq!(player.errors(), [] as [String; 0]);
     }
 }

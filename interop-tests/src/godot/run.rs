@@ -134,6 +134,17 @@ impl GodotRun {
         &self.name
     }
 
+    /// The errors that Godot has printed so far, its own and those of scripts.
+    #[must_use]
+    pub fn errors(&self) -> Vec<String> {
+        let is_error = |line: &&String| {
+            ["ERROR:", "SCRIPT ERROR:", "USER ERROR:"]
+                .iter()
+                .any(|mark| line.contains(mark))
+        };
+        self.output.state().log.iter().filter(is_error).cloned().collect()
+    }
+
     /// The copy of the project that it runs.
     #[must_use]
     pub fn folder(&self) -> &Path {
