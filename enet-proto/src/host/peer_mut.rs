@@ -73,9 +73,9 @@ impl<'a> PeerMut<'a> {
     }
 
     /// Ends the connection as [`disconnect`](Self::disconnect) does, but only when everything queued has arrived. Until then
-    /// nothing more can be sent, and what is received is dropped.
+    /// nothing more can be sent, and what is received is dropped. Asked for again it is the same, with the new `data`.
     pub fn disconnect_later(mut self, data: u32) {
-        if self.state() == PeerState::Connected {
+        if self.is_live() {
             self.peer().disconnect_later(data);
             self.host.touch(self.handle);
         } else {
@@ -179,10 +179,10 @@ impl<'a> PeerMut<'a> {
         if peer.state() == PeerState::Disconnected {
             return;
         }
-        let address = peer.address();
+        let path = peer.path();
         let mut datagram = Vec::new();
         peer.notice(&mut self.host.sender(), data, &mut datagram);
-        self.host.loose.push_back((address, datagram.into()));
+        self.host.loose.push_back((path, datagram.into()));
     }
 }
 

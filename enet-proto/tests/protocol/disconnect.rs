@@ -372,6 +372,29 @@ fn disconnect_later_delivers_what_is_queued_first() {
 }
 
 #[test]
+fn disconnect_later_asked_for_twice_delivers_what_is_queued_too() {
+    let mut pair = Pair::new(5);
+    let peer = pair.to_server;
+    for number in 0..20 {
+        pair.client_sends(0, Packet::reliable(payload(number, 5000))).unwrap();
+    }
+    for data in [8, 9] {
+        pair.network
+            .with_host(pair.client, |host| host.peer_mut(peer).unwrap().disconnect_later(data));
+    }
+    pair.run_for(secs(10));
+    let mut events = pair.network.take_events(pair.server);
+    assert_eq!(
+        events.pop(),
+        Some(Event::Disconnected {
+            peer: pair.to_client,
+            reason: DisconnectReason::Remote { data: 9 }
+        })
+    );
+    assert_eq!(events.len(), 20);
+}
+
+#[test]
 fn disconnect_later_with_nothing_queued_is_disconnect() {
     let (mut probe, remote) = joined();
     let sent = act(&mut probe, &remote, |peer| peer.disconnect_later(8));
