@@ -48,6 +48,11 @@ pub enum DisconnectReason {
     /// The other side did not answer for too long.
     #[error("the other side does not answer")]
     TimedOut,
+    /// Something came back while connecting, and was no answer.
+    #[error(
+        "what came back was not understood: the other side may use another compression or checksum, or not be ENet"
+    )]
+    NotUnderstood,
     /// The other side's answer to our CONNECT did not fit what was asked.
     #[error("the other side's answer did not fit what was asked")]
     Refused,
@@ -59,7 +64,10 @@ impl DisconnectReason {
     pub fn data(&self) -> u32 {
         match self {
             DisconnectReason::Remote { data } => *data,
-            DisconnectReason::Local | DisconnectReason::TimedOut | DisconnectReason::Refused => 0,
+            DisconnectReason::Local
+            | DisconnectReason::TimedOut
+            | DisconnectReason::NotUnderstood
+            | DisconnectReason::Refused => 0,
         }
     }
 }

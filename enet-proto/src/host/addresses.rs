@@ -50,8 +50,6 @@ pub(super) struct Addresses {
     /// By the hash of the endpoint, which the peer itself has.
     peers: HashTable<PeerHandle>,
     per_ip: HashMap<IpAddr, u32, KeyedHash>,
-    /// Peers that were dialled at the broadcast address and take that of the first who answers.
-    broadcast: Vec<(PeerId, PeerHandle)>,
     hash: KeyedHash,
 }
 
@@ -60,7 +58,6 @@ impl Addresses {
         Addresses {
             peers: HashTable::new(),
             per_ip: HashMap::with_hasher(hash),
-            broadcast: Vec::new(),
             hash,
         }
     }
@@ -74,14 +71,6 @@ impl Addresses {
         self.peers.find(self.hash.number(endpoint), is_at).copied()
     }
 
-    /// The peer dialled at the broadcast address that has this id.
-    pub(super) fn find_broadcast(&self, id: PeerId) -> Option<PeerHandle> {
-        self.broadcast
-            .iter()
-            .find(|(broadcast_id, _)| *broadcast_id == id)
-            .map(|(_, peer)| *peer)
-    }
-
     pub(super) fn count_at(&self, ip: IpAddr) -> usize {
         self.per_ip.get(&site(ip)).map_or(0, |count| *count as usize)
     }
@@ -89,9 +78,6 @@ impl Addresses {
     /// Adds a peer of `peers`.
     pub(super) fn insert(&mut self, peer: PeerHandle, peers: &Peers) {
         let endpoint = peers[peer].identity.endpoint();
-        if is_broadcast(endpoint.0) {
-            self.broadcast.push((endpoint.1, peer));
-        }
         let hash = self.hash;
         self.peers
             .insert_unique(hash.number(endpoint), peer, |peer| hash_of(*peer, peers, hash));
@@ -105,7 +91,6 @@ impl Addresses {
             return;
         };
         entry.remove();
-        self.broadcast.retain(|(_, broadcast)| *broadcast != peer);
         let site = site(endpoint.0.ip());
         if let Some(count) = self.per_ip.get_mut(&site) {
             *count -= 1;
@@ -131,11 +116,6 @@ fn site(ip: IpAddr) -> IpAddr {
         IpAddr::V6(ip) => Ipv6Addr::from(u128::from(ip) >> 64 << 64).into(),
         ip => ip,
     }
-}
-
-/// 255.255.255.255, for finding servers on a LAN.
-pub(super) fn is_broadcast(address: SocketAddr) -> bool {
-    matches!(address.ip(), IpAddr::V4(ip) if ip.is_broadcast())
 }
 
 /// Gives back memory once a map holds much less than it did.

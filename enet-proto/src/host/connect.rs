@@ -9,12 +9,14 @@ use rand::Rng;
 use tracing::debug;
 
 use super::addresses::{Endpoint, KeyedHash};
+use super::dials::ATTEMPT_DELAY;
 use super::half_open::{Granted, HalfOpen};
 use super::receive::Arrived;
 use super::{Host, PeerHandle};
 use crate::checksum;
 use crate::error::ConnectError;
 use crate::event::Event;
+use crate::path::Path;
 use crate::peer::{
     Agreement, Control, Identity, Peer, PeerState, answered_window, largest_header, seal, sending_window, window_for,
 };
@@ -35,12 +37,32 @@ const LARGEST_UNADDRESSED: usize = 64;
 const NO_SESSION: u8 = 0xFF;
 
 impl Host {
+    /// How long one address of several has to answer before the next one is asked as well
+    /// ([`connect_any`](Self::connect_any)): 250 ms, as RFC 8305 section 5 recommends.
+    pub const ATTEMPT_DELAY: Duration = ATTEMPT_DELAY;
+
     /// Begins to connect to a host. [`Event::Connected`] follows, or [`Event::Disconnected`] if it does not answer for too
     /// long. `data` is passed to the other side.
     ///
     /// # Errors
     /// See [`ConnectError`].
     pub fn connect(&mut self, to: SocketAddr, channels: usize, data: u32) -> Result<PeerHandle, ConnectError> {
+        self.connect_any(to, &[], channels, data)
+    }
+
+    /// As [`connect`](Self::connect), to a host that may be at any of several addresses, as a name can have them. The others are
+    /// asked as well, one after the other and each [`ATTEMPT_DELAY`](Self::ATTEMPT_DELAY) after the one before, as long as none has
+    /// answered (RFC 8305). The first that answers is the peer's address from then on, and until then it is `first`.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn connect_any(
+        &mut self,
+        first: SocketAddr,
+        others: &[SocketAddr],
+        channels: usize,
+        data: u32,
+    ) -> Result<PeerHandle, ConnectError> {
         if !(wire::MINIMUM_CHANNELS..=wire::MAXIMUM_CHANNELS).contains(&channels) {
             return Err(ConnectError::InvalidChannelCount(channels));
         }
@@ -48,13 +70,14 @@ impl Host {
             return Err(ConnectError::NoFreeSlot);
         }
         let attempt = self.random.next_u64();
-        let incoming_id = self.free_id(to, attempt).ok_or(ConnectError::NoFreeSlot)?;
+        let addresses: Box<[SocketAddr]> = [&[first], others].concat().into();
+        let incoming_id = self.free_id(&addresses, attempt).ok_or(ConnectError::NoFreeSlot)?;
         // With an id that it had before, the other side needs to know the sessions of then, so as to choose others.
-        let former = self.departed.find(&(to, incoming_id)).map(|former| former.identity);
+        let former = self.departed.find(&(first, incoming_id)).map(|former| former.identity);
         let session_of =
             |session: fn(&Identity) -> SessionId| former.as_ref().map_or(NO_SESSION, |it| session(it).value());
         let identity = Identity {
-            address: to,
+            address: first,
             incoming_id,
             outgoing_id: PeerId::NONE,
             incoming_session: SessionId::default(),
@@ -88,19 +111,23 @@ impl Host {
         };
         peer.queue_control(Control::Connect(Box::new(connect)));
         let handle = self.add(peer);
+        self.dials.insert(handle, incoming_id, addresses);
         self.touch(handle);
         Ok(handle)
     }
 
-    /// A wire id that no connection with `address` has; if it can be one that none had lately.
-    fn free_id(&self, address: SocketAddr, attempt: u64) -> Option<PeerId> {
+    /// A wire id that no connection with any of the addresses has; if it can be one that none had lately.
+    fn free_id(&self, addresses: &[SocketAddr], attempt: u64) -> Option<PeerId> {
         let mut left = None;
         for id in candidates(self.id_hash, attempt) {
-            let endpoint = (address, id);
-            if self.addresses.find(&endpoint, &self.peers).is_some() || self.half_open.contains(&endpoint) {
+            let mut endpoints = addresses.iter().map(|address| (*address, id));
+            let mut rest = endpoints.clone();
+            if endpoints.any(|endpoint| {
+                self.addresses.find(&endpoint, &self.peers).is_some() || self.half_open.contains(&endpoint)
+            }) {
                 continue;
             }
-            if self.departed.find(&endpoint).is_none() {
+            if rest.all(|endpoint| self.departed.find(&endpoint).is_none()) {
                 return Some(id);
             }
             left.get_or_insert(id);
@@ -147,7 +174,7 @@ impl Host {
             } else if let Some(entry) = self.half_open.get_mut(&endpoint) {
                 if entry.connect_id == connect.connect_id {
                     entry.pay(arrived.datagram.len());
-                    return self.answer(endpoint);
+                    return self.answer(endpoint, arrived.path());
                 }
                 attempts += 1;
                 if self.random.next_u32().is_multiple_of(attempts) {
@@ -180,7 +207,7 @@ impl Host {
             self.statistics.dropped.evicted_half_open += 1;
             self.log_drop(from, "made room for: another connection in the making");
         }
-        self.answer(endpoint);
+        self.answer(endpoint, arrived.path());
     }
 
     /// Whether the limits allow another connection from an address; counted if not.
@@ -260,20 +287,20 @@ impl Host {
     }
 
     /// Sends the answer to an attempt, if the attempt has paid for it.
-    pub(super) fn answer(&mut self, endpoint: Endpoint) {
-        self.challenge(endpoint, |datagram, sequence, verify| {
+    fn answer(&mut self, endpoint: Endpoint, back: Path) {
+        self.challenge(endpoint, back, |datagram, sequence, verify| {
             emit::verify_connect(datagram, sequence, verify);
         });
     }
 
     /// Asks for the secret again, with less bytes than the answer has: a dialling side that has its `VERIFY_CONNECT` takes this
     /// for a ping and acknowledges it with the same numbers.
-    pub(super) fn remind(&mut self, endpoint: Endpoint) {
-        self.challenge(endpoint, |datagram, sequence, _| emit::ping(datagram, sequence));
+    pub(super) fn remind(&mut self, endpoint: Endpoint, back: Path) {
+        self.challenge(endpoint, back, |datagram, sequence, _| emit::ping(datagram, sequence));
     }
 
     /// Sends a command whose acknowledgement returns the secret, if the attempt has paid for it.
-    fn challenge(&mut self, endpoint: Endpoint, command: impl FnOnce(&mut Vec<u8>, u16, &VerifyConnect)) {
+    fn challenge(&mut self, endpoint: Endpoint, back: Path, command: impl FnOnce(&mut Vec<u8>, u16, &VerifyConnect)) {
         let Some(entry) = self.half_open.get(&endpoint) else {
             return;
         };
@@ -293,7 +320,7 @@ impl Host {
             .get_mut(&endpoint)
             .is_some_and(|entry| entry.spend(size, now))
         {
-            self.reply(endpoint.0, datagram.into());
+            self.reply(back, datagram.into());
         }
     }
 
@@ -337,7 +364,7 @@ impl Host {
             self.statistics.dropped.refused_connects += 1;
             let mut datagram = Vec::new();
             peer.notice(&mut self.sender(), 0, &mut datagram);
-            self.reply(endpoint.0, datagram.into());
+            self.reply(arrived.path(), datagram.into());
             return;
         }
         peer.handshake_done(self.now, measured(&entry, self.now));
@@ -350,7 +377,7 @@ impl Host {
         });
         self.handle_commands(handle, arrived, block, next);
         if let Some(early) = entry.early
-            && let Some(early) = Arrived::parse(endpoint.0, early.into())
+            && let Some(early) = Arrived::parse(arrived.path(), early.into())
             && self.peers.contains_key(handle)
         {
             self.handle_for_peer(handle, &early);

@@ -4,6 +4,7 @@ mod addresses;
 mod bandwidth;
 mod connect;
 mod departed;
+mod dials;
 mod drop_log;
 mod half_open;
 mod joins;
@@ -20,6 +21,7 @@ use addresses::{Addresses, KeyedHash};
 use bandwidth::BandwidthRounds;
 use bytes::Bytes;
 use departed::Departed;
+use dials::Dials;
 use drop_log::DropLog;
 use half_open::HalfOpenTable;
 use joins::Joins;
@@ -35,6 +37,7 @@ use crate::compress::Compressor;
 use crate::config::HostConfig;
 use crate::event::{DisconnectReason, Event};
 use crate::packet::Packet;
+use crate::path::Path;
 use crate::peer::{Peer, SpareParts};
 use crate::queue;
 use crate::statistics::HostStatistics;
@@ -65,6 +68,7 @@ pub struct Host {
     addresses: Addresses,
     half_open: HalfOpenTable,
     departed: Departed,
+    dials: Dials,
     /// Draws the ids that this host gives to those who connect to it.
     id_hash: KeyedHash,
     timers: Timers,
@@ -73,7 +77,7 @@ pub struct Host {
     /// The peers that may have something to send, each once.
     ready: VecDeque<PeerHandle>,
     /// Datagrams that belong to no peer, or not any more.
-    loose: VecDeque<(SocketAddr, Bytes)>,
+    loose: VecDeque<(Path, Bytes)>,
     events: VecDeque<Event>,
     /// The peers that have the room the program asked for.
     room: VecDeque<PeerHandle>,
@@ -130,6 +134,7 @@ impl Host {
             spare_parts: SpareParts::default(),
             addresses: Addresses::new(hash),
             departed: Departed::new(hash),
+            dials: Dials::default(),
             id_hash,
             timers: Timers::default(),
             due: Vec::new(),
@@ -173,6 +178,7 @@ impl Host {
             self.timers.next(&mut self.peers),
             self.half_open.deadline(),
             self.departed.deadline(),
+            self.dials.deadline(),
             self.next_bandwidth_round(),
         ]
         .into_iter()
@@ -200,6 +206,9 @@ impl Host {
         }
         self.half_open.expire(self.now);
         self.departed.expire(self.now);
+        let loose = &mut self.loose;
+        self.dials
+            .handle_timeout(self.now, |to, connect| loose.push_back((to.into(), connect)));
         if self.next_bandwidth_round().is_some_and(|due| due <= self.now) {
             self.bandwidth_round(self.now);
         }
@@ -220,7 +229,7 @@ impl Host {
 
     /// Sends a bare datagram from this host's socket, for example to open a way through a NAT.
     pub fn send_raw(&mut self, to: SocketAddr, datagram: Bytes) {
-        self.loose.push_back((to, datagram));
+        self.loose.push_back((to.into(), datagram));
     }
 
     /// Takes leave of all peers at once: each is sent one notice, and is gone without an event.
@@ -284,6 +293,13 @@ impl Host {
         self.config.max_waiting_data = bytes;
     }
 
+    /// Whether something came from where a peer is being dialled, and was no answer: the other side may use another compression or
+    /// checksum, or not be ENet. If the attempt fails, [`DisconnectReason::NotUnderstood`] says so.
+    #[must_use]
+    pub fn has_misunderstood(&self, peer: PeerHandle) -> bool {
+        self.dials.was_misunderstood(peer)
+    }
+
     /// A peer, to look at; `None` once it is gone.
     #[must_use]
     pub fn peer(&self, peer: PeerHandle) -> Option<&Peer> {
@@ -332,6 +348,10 @@ impl Host {
             self.statistics.limits.slow_peers += u64::from(peer.too_slow);
             // What came before it left is the program's, which only was not ready for it.
             peer.busy.inbox.set_receiving(true, handle, &mut self.events);
+            let reason = match reason {
+                DisconnectReason::TimedOut if self.dials.was_misunderstood(handle) => DisconnectReason::NotUnderstood,
+                reason => reason,
+            };
             self.remove(handle);
             self.events.push_back(Event::Disconnected { peer: handle, reason });
             return;
@@ -375,6 +395,7 @@ impl Host {
     fn remove(&mut self, handle: PeerHandle) -> Option<Box<Peer>> {
         let peer = self.peers.remove(handle)?;
         self.addresses.remove(&peer.identity.endpoint(), handle, &self.peers);
+        self.dials.remove(handle);
         self.timers.tidy(&self.peers);
         self.spare_parts.shrink(self.peers.len());
         if peer.identity.outgoing_id != wire::PeerId::NONE {

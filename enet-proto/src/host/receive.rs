@@ -1,6 +1,6 @@
 //! Datagrams that arrive.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use tracing::debug;
@@ -8,6 +8,7 @@ use tracing::debug;
 use super::addresses::Endpoint;
 use super::{Host, PeerHandle};
 use crate::checksum;
+use crate::path::Path;
 use crate::peer::{Context, largest_header, seal};
 use crate::time::Time;
 use crate::token_bucket::TokenBucket;
@@ -20,9 +21,11 @@ const MAXIMUM_REPLIES: usize = 4096;
 const ORDINARY_INFLATION: usize = 16;
 
 impl Host {
-    /// Takes a datagram that came from `from`. Whatever is wrong with it, it is dropped and counted, and no peer but its
-    /// sender can notice.
-    pub fn handle_datagram(&mut self, now: Time, from: SocketAddr, datagram: Bytes) {
+    /// Takes a datagram that came on a path: from an address and, if the socket tells, to one of this host's. Whatever is wrong
+    /// with it, it is dropped and counted, and no peer but its sender can notice.
+    pub fn handle_datagram(&mut self, now: Time, path: impl Into<Path>, datagram: Bytes) {
+        let path = path.into();
+        let from = path.remote;
         self.advance(now);
         self.statistics.datagrams_received += 1;
         self.statistics.bytes_received += datagram.len() as u64;
@@ -33,8 +36,9 @@ impl Host {
             self.log_drop(from, "from port 0");
             return;
         }
-        let Some(arrived) = Arrived::parse(from, datagram) else {
+        let Some(arrived) = Arrived::parse(path, datagram) else {
             self.statistics.dropped.malformed_datagrams += 1;
+            self.dials.not_understood_from(from);
             if self.drop_log.admits(self.now) {
                 debug!(%from, length, "dropped: no header");
             }
@@ -51,18 +55,20 @@ impl Host {
             self.handle_half_open(endpoint, &arrived);
         } else if self.departed.find(&endpoint).is_some() {
             self.handle_departed(endpoint, &arrived);
-        } else if let Some(peer) = self.addresses.find_broadcast(header.peer_id) {
-            self.handle_broadcast_answer(peer, endpoint, &arrived);
+        } else if let Some(peer) = self.dials.find(from, header.peer_id) {
+            self.handle_answer_from_elsewhere(peer, endpoint, &arrived);
         } else {
+            self.dials.not_understood_from(from);
             self.statistics.dropped.unknown_peer += 1;
             self.log_drop(from, "for no peer");
         }
     }
 
-    /// Sends a datagram to someone who is no peer, unless more of them wait already than the socket takes.
-    pub(super) fn reply(&mut self, to: SocketAddr, datagram: Bytes) {
+    /// Answers a datagram of someone who is no peer with a bare one, on the same path. Anybody can ask, in anybody's name: so it is
+    /// left out while 4096 such answers wait to be sent, and it should be no longer than what it answers.
+    pub fn reply(&mut self, path: Path, datagram: Bytes) {
         if self.loose.len() < MAXIMUM_REPLIES {
-            self.loose.push_back((to, datagram));
+            self.loose.push_back((path, datagram));
         }
     }
 
@@ -73,8 +79,9 @@ impl Host {
         }
     }
 
-    /// For a peer that was dialled at the broadcast address: who answers it with a `VERIFY_CONNECT` is its other side.
-    fn handle_broadcast_answer(&mut self, handle: PeerHandle, endpoint: Endpoint, arrived: &Arrived) {
+    /// For a peer that was dialled at several addresses, or at that of everyone: who answers it with a `VERIFY_CONNECT` is its other
+    /// side.
+    fn handle_answer_from_elsewhere(&mut self, handle: PeerHandle, endpoint: Endpoint, arrived: &Arrived) {
         let mut identity = self.peers[handle].identity;
         let seed = identity.connect_id.to_bytes();
         let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM, None) else {
@@ -84,6 +91,7 @@ impl Host {
             |(command, _)| matches!(command.body, Body::VerifyConnect(verify) if verify.connect_id == identity.connect_id),
         );
         if !answers {
+            self.dials.not_understood_from(arrived.from);
             self.statistics.dropped.unknown_peer += 1;
             return self.log_drop(arrived.from, "for someone who answers, and no answer");
         }
@@ -91,7 +99,11 @@ impl Host {
         identity.address = endpoint.0;
         self.peers[handle].identity = identity;
         self.addresses.insert(handle, &self.peers);
+        let asked_at = self.dials.asked_at(handle, endpoint.0);
         let peer = &mut self.peers[handle];
+        if let Some(at) = asked_at {
+            peer.connect_left_again(at);
+        }
         peer.count_received(arrived.datagram.len());
         self.handle_commands(handle, arrived, &block, 0);
     }
@@ -105,7 +117,7 @@ impl Host {
         }
         let seed = identity.connect_id.to_bytes();
         let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM, Some(handle)) else {
-            return;
+            return self.dials.not_understood(handle);
         };
         self.peers[handle].count_received(arrived.datagram.len());
         self.handle_commands(handle, arrived, &block, 0);
@@ -122,6 +134,7 @@ impl Host {
             events,
             statistics,
             drop_log,
+            dials,
             ..
         } = &mut *self;
         let Some(peer) = peers.get_mut(handle) else { return };
@@ -168,7 +181,13 @@ impl Host {
             }
             offset = next;
         }
+        peer.arrived_at(arrived.local);
         let connected = cx.connected;
+        if connected {
+            dials.remove(handle);
+        } else if offset < block.len() {
+            dials.not_understood(handle);
+        }
         if config.fast_retransmit {
             peer.detect_losses();
         }
@@ -304,7 +323,7 @@ impl Host {
         self.statistics.dropped.failed_proofs += 1;
         // Its acknowledgement may have been lost.
         self.half_open.keep_early(&endpoint, &arrived.datagram);
-        self.remind(endpoint);
+        self.remind(endpoint, arrived.path());
         self.log_drop(arrived.from, "not connected yet");
     }
 
@@ -348,7 +367,7 @@ impl Host {
         );
         let gap = wire::HEADER_SIZE_WITH_TIME - header.len();
         seal(&mut header, seed, &mut self.sender(), 0, gap, &mut datagram);
-        self.reply(endpoint.0, datagram.into());
+        self.reply(arrived.path(), datagram.into());
     }
 }
 
@@ -356,6 +375,8 @@ impl Host {
 #[derive(Debug)]
 pub(super) struct Arrived {
     pub(super) from: SocketAddr,
+    /// The address of this host that it came to, if the socket tells.
+    pub(super) local: Option<IpAddr>,
     pub(super) header: Header,
     pub(super) header_size: usize,
     pub(super) datagram: Bytes,
@@ -363,13 +384,22 @@ pub(super) struct Arrived {
 
 impl Arrived {
     /// `None` if it is too short for its header or too long for ENet.
-    pub(super) fn parse(from: SocketAddr, datagram: Bytes) -> Option<Arrived> {
+    pub(super) fn parse(path: Path, datagram: Bytes) -> Option<Arrived> {
         let (header, header_size) = Header::parse(&datagram).filter(|_| datagram.len() <= wire::MAXIMUM_DATAGRAM)?;
         Some(Arrived {
-            from,
+            from: path.remote,
+            local: path.local,
             header,
             header_size,
             datagram,
         })
+    }
+
+    /// The way back.
+    pub(super) fn path(&self) -> Path {
+        Path {
+            remote: self.from,
+            local: self.local,
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Handing out datagrams.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::Host;
+use crate::path::Path;
 use crate::peer::Sender;
 use crate::queue;
 use crate::time::Time;
@@ -12,6 +13,8 @@ use crate::time::Time;
 pub struct Transmit {
     /// Where they go.
     pub destination: SocketAddr,
+    /// The address of this host that they are to come from; `None` for the one that the system chooses.
+    pub source: Option<IpAddr>,
     /// The size of each in bytes; the last may be shorter.
     pub segment_size: usize,
     /// The size of all of them in bytes.
@@ -24,9 +27,9 @@ impl Host {
     pub fn poll_transmit(&mut self, now: Time, max_datagrams: usize, buffer: &mut Vec<u8>) -> Option<Transmit> {
         self.advance(now);
         buffer.clear();
-        if let Some((destination, datagram)) = self.loose.pop_front() {
+        if let Some((path, datagram)) = self.loose.pop_front() {
             buffer.extend_from_slice(&datagram);
-            return Some(self.count_sent(destination, datagram.len(), datagram.len()));
+            return Some(self.count_sent(path, datagram.len(), datagram.len()));
         }
         while let Some(handle) = self.ready.pop_front() {
             let Host {
@@ -47,7 +50,7 @@ impl Host {
                 compressor: compressor.as_deref_mut(),
                 scratch,
             };
-            let destination = peer.address();
+            let path = peer.path();
             let segment_size = peer.transmit(&mut sender, max_datagrams, buffer);
             peer.ready = peer.ended().is_none() && peer.has_sendable(now);
             if peer.ready {
@@ -55,7 +58,10 @@ impl Host {
             }
             self.touch(handle);
             if segment_size > 0 {
-                return Some(self.count_sent(destination, segment_size, buffer.len()));
+                let loose = &mut self.loose;
+                self.dials
+                    .sent(handle, buffer, now, |to, connect| loose.push_back((to.into(), connect)));
+                return Some(self.count_sent(path, segment_size, buffer.len()));
             }
         }
         queue::shrink(&mut self.ready, queue::CROWD);
@@ -78,11 +84,12 @@ impl Host {
         }
     }
 
-    fn count_sent(&mut self, destination: SocketAddr, segment_size: usize, size: usize) -> Transmit {
+    fn count_sent(&mut self, path: Path, segment_size: usize, size: usize) -> Transmit {
         self.statistics.datagrams_sent += size.div_ceil(segment_size.max(1)).max(1) as u64;
         self.statistics.bytes_sent += size as u64;
         Transmit {
-            destination,
+            destination: path.remote,
+            source: path.local,
             segment_size: segment_size.max(1),
             size,
         }

@@ -130,6 +130,13 @@ impl Peer {
         }
     }
 
+    /// The CONNECT left at `at` for the address that is about to answer it, after it had left for others.
+    pub(crate) fn connect_left_again(&mut self, at: Time) {
+        if let Some(connect) = self.busy.control.in_flight_mut(Position::START + 1) {
+            connect.sent = at;
+        }
+    }
+
     /// After the acknowledgements of a datagram: commands that later ones have overtaken are sent again.
     pub(crate) fn detect_losses(&mut self) {
         while let Some(id) = self.busy.retransmission.next_overtaken() {

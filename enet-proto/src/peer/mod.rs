@@ -12,7 +12,7 @@ mod throttle;
 mod transmit;
 mod window;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 pub(crate) use busy::SpareParts;
@@ -29,6 +29,7 @@ use window::WindowShare;
 use crate::channel::{Channels, Outgoing, UnsequencedWindow};
 use crate::config::HostConfig;
 use crate::event::DisconnectReason;
+use crate::path::Path;
 use crate::statistics::PeerStatistics;
 use crate::time::Time;
 use crate::token_bucket::TokenBucket;
@@ -137,6 +138,8 @@ pub(crate) struct Agreement {
 #[derive(Debug)]
 pub struct Peer {
     pub(crate) identity: Identity,
+    /// The address of this host that the connection was made with, if the socket tells.
+    local: Option<IpAddr>,
     pub(crate) agreement: Agreement,
     state: PeerState,
     connect_data: u32,
@@ -233,6 +236,7 @@ impl Peer {
     ) -> Peer {
         Peer {
             identity,
+            local: None,
             agreement,
             state,
             connect_data,
@@ -272,6 +276,13 @@ impl Peer {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.identity.address
+    }
+
+    /// The address of this host that the other side speaks with; `None` until it has answered, and where the socket does not tell:
+    /// it tells where it is bound to all addresses of the machine.
+    #[must_use]
+    pub fn local_address(&self) -> Option<IpAddr> {
+        self.local
     }
 
     /// The state of the connection.
@@ -370,6 +381,22 @@ impl Peer {
             bytes_in_flight: self.busy.in_flight,
             bytes_queued: self.busy.outbox.held(),
             bytes_waiting: self.busy.inbox.waiting(),
+        }
+    }
+
+    /// The way of datagrams to the other side.
+    pub(crate) fn path(&self) -> Path {
+        Path {
+            remote: self.identity.address,
+            local: self.local,
+        }
+    }
+
+    /// A datagram of the connection has come to the address `local` of this host. The first one counts: the other side knows no other
+    /// address, and nobody who forges a datagram can say otherwise.
+    pub(crate) fn arrived_at(&mut self, local: Option<IpAddr>) {
+        if self.local.is_none() && self.identity.outgoing_id != PeerId::NONE {
+            self.local = local;
         }
     }
 

@@ -245,6 +245,118 @@ fn who_answers_everyone_s_call_with_anything_but_a_verify_is_not_taken_for_the_s
     assert!(matches!(probe.events()[..], [Event::Connected { .. }]));
 }
 
+/// A host that dials three addresses, as those of one name, and its CONNECT.
+fn dialling_several() -> (Probe, Connect) {
+    let mut probe = Probe::new(HostConfig::default());
+    let sent = probe.act(|host: &mut Host| {
+        host.connect_any(address(1), &[address(2), address(3)], 2, 0).unwrap();
+    });
+    assert_eq!(sent.iter().map(|sent| sent.to).collect::<Vec<_>>(), [address(1)]);
+    let Body::Connect(connect) = sent[0].datagram.commands[0].body else {
+        panic!("{sent:?}")
+    };
+    (probe, connect)
+}
+
+#[test]
+fn the_addresses_of_a_name_are_asked_a_quarter_of_a_second_apart_and_each_again_in_its_time() {
+    let (mut probe, connect) = dialling_several();
+    let began = probe.now();
+    let sent = probe.advance(ms(1600));
+    let asked: Vec<_> = sent
+        .iter()
+        .map(|sent| {
+            let Body::Connect(again) = sent.datagram.commands[0].body else {
+                panic!("{sent:?}")
+            };
+            assert_eq!(again.connect_id, connect.connect_id);
+            (sent.at.saturating_since(began), sent.to)
+        })
+        .collect();
+    let all_at = |at| [1, 2, 3].map(|last| (ms(at), address(last)));
+    let first = [
+        (ms(250), address(2)),
+        (ms(500), address(1)),
+        (ms(500), address(2)),
+        (ms(500), address(3)),
+    ];
+    let mut early = asked[..4].to_vec();
+    early.sort();
+    let mut expected = first.to_vec();
+    expected.sort();
+    assert_eq!(early, expected);
+    let mut late = asked[4..].to_vec();
+    late.sort();
+    assert_eq!(late, all_at(1500));
+}
+
+#[test]
+fn the_first_address_that_answers_is_the_peers_and_the_others_are_not_asked_again() {
+    let (mut probe, connect) = dialling_several();
+    probe.advance(ms(300));
+    let datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id);
+    assert!(probe.receive(address(4), &datagram).is_empty(), "who was not asked");
+    let answers = probe.receive(address(2), &datagram);
+    assert!(answers.iter().all(|answer| answer.to == address(2)) && !answers.is_empty());
+    let events = probe.events();
+    let [Event::Connected { peer, .. }] = events[..] else {
+        panic!("{events:?}")
+    };
+    let connected = probe.host.peer(peer).unwrap();
+    assert_eq!(connected.address(), address(2));
+    // Measured from when this one was asked.
+    assert_eq!(connected.round_trip_time(), ms(50));
+    let late = verify_datagram(&probe, accepting(&connect), connect.peer_id);
+    assert!(probe.receive(address(1), &late).is_empty());
+    let sent = probe.advance(ms(900));
+    assert!(sent.iter().all(|sent| sent.to == address(2)), "{sent:?}");
+}
+
+#[test]
+fn an_attempt_that_is_given_up_asks_nobody_any_more() {
+    let (mut probe, _) = dialling_several();
+    probe.act(|host| {
+        let (peer, _) = host.peers().next().unwrap();
+        host.peer_mut(peer).unwrap().disconnect(0);
+    });
+    assert!(probe.advance(secs(2)).is_empty());
+    assert_eq!(probe.host.poll_timeout(), None);
+}
+
+#[test]
+fn what_comes_back_and_is_no_answer_is_told_from_silence() {
+    let garbage: [&[u8]; 3] = [b"HTTP/1.1 400 Bad Request", b"x", &[0; 60]];
+    for bytes in garbage {
+        let (mut probe, _, _) = dialling(2, 0, HostConfig::default());
+        let (peer, _) = probe.host.peers().next().unwrap();
+        probe.receive_bytes(address(2), bytes.to_vec());
+        assert!(!probe.host.has_misunderstood(peer), "from someone else");
+        probe.receive_bytes(address(1), bytes.to_vec());
+        assert!(probe.host.has_misunderstood(peer), "{bytes:?}");
+        probe.advance(secs(40));
+        let reason = DisconnectReason::NotUnderstood;
+        assert_eq!(probe.events(), [Event::Disconnected { peer, reason }]);
+    }
+}
+
+#[test]
+fn an_answer_that_is_compressed_in_another_way_is_told_from_silence() {
+    let (mut probe, _, connect) = dialling(2, 0, HostConfig::default());
+    let (peer, _) = probe.host.peers().next().unwrap();
+    let mut datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id)
+        .encode()
+        .to_vec();
+    // The bit that says that it is compressed.
+    datagram[0] |= 0x40;
+    probe.receive_bytes(address(1), datagram);
+    assert!(probe.host.has_misunderstood(peer));
+    // Should the right answer come after all, it is one.
+    let datagram = verify_datagram(&probe, accepting(&connect), connect.peer_id);
+    probe.receive(address(1), &datagram);
+    assert!(matches!(probe.events()[..], [Event::Connected { .. }]));
+    assert!(!probe.host.has_misunderstood(peer));
+}
+
 #[test]
 fn a_verify_of_another_attempt_is_ignored() {
     let (mut probe, _, connect) = dialling(2, 0, HostConfig::default());

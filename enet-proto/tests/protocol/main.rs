@@ -15,6 +15,7 @@ mod fragments;
 mod handshake;
 mod host_limits;
 mod limits;
+mod paths;
 mod properties;
 mod retransmission;
 mod reuse;
