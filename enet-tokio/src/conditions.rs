@@ -1,10 +1,9 @@
 //! A bad network on purpose, for testing on one machine.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use enet_proto::Time;
+use enet_proto::{Path, Time};
 use netem::{Conditions, DelayQueue, Link, Random};
 
 /// How much may be under way in each direction, in bytes of payload. Beyond it datagrams are lost: a delay of an hour must not
@@ -90,11 +89,11 @@ struct Lines {
     outgoing: Line,
 }
 
-/// One direction, and what is under way in it. The address is where a datagram comes from, or goes to.
+/// One direction, and what is under way in it.
 #[derive(Debug)]
 struct Line {
     link: Link,
-    under_way: DelayQueue<(SocketAddr, Bytes)>,
+    under_way: DelayQueue<(Path, Bytes)>,
     bytes: usize,
 }
 
@@ -126,35 +125,35 @@ impl Impairment {
     }
 
     /// A datagram has come, unless it has further to go.
-    pub(crate) fn arrive(&mut self, now: Time, from: SocketAddr, datagram: Bytes) -> Option<Bytes> {
+    pub(crate) fn arrive(&mut self, now: Time, path: Path, datagram: Bytes) -> Option<Bytes> {
         let Some(lines) = &mut self.0 else {
             return Some(datagram);
         };
-        lines.incoming.enter(now, from, datagram);
+        lines.incoming.enter(now, path, datagram);
         None
     }
 
     /// The next datagram to receive now.
-    pub(crate) fn next_incoming(&mut self, now: Time) -> Option<(SocketAddr, Bytes)> {
+    pub(crate) fn next_incoming(&mut self, now: Time) -> Option<(Path, Bytes)> {
         let arrived = self.0.as_mut()?.incoming.leave(now);
         self.dissolve();
         arrived
     }
 
     /// A datagram sets out.
-    pub(crate) fn depart(&mut self, now: Time, to: SocketAddr, datagram: Bytes) {
+    pub(crate) fn depart(&mut self, now: Time, path: Path, datagram: Bytes) {
         if let Some(lines) = &mut self.0 {
-            lines.outgoing.enter(now, to, datagram);
+            lines.outgoing.enter(now, path, datagram);
         }
     }
 
     /// The next datagram to put on the socket now.
-    pub(crate) fn next_outgoing(&mut self, now: Time) -> Option<(SocketAddr, Bytes)> {
+    pub(crate) fn next_outgoing(&mut self, now: Time) -> Option<(Path, Bytes)> {
         self.0.as_mut()?.outgoing.leave(now)
     }
 
     /// The next one however far it has to go, for the end of the endpoint.
-    pub(crate) fn hurry_outgoing(&mut self) -> Option<(SocketAddr, Bytes)> {
+    pub(crate) fn hurry_outgoing(&mut self) -> Option<(Path, Bytes)> {
         self.0.as_mut()?.outgoing.leave(Time::from_micros(u64::MAX))
     }
 
@@ -218,20 +217,20 @@ impl Line {
         }
     }
 
-    fn enter(&mut self, now: Time, address: SocketAddr, datagram: Bytes) {
+    fn enter(&mut self, now: Time, path: Path, datagram: Bytes) {
         for delivery in self.link.transmit(since_epoch(now), datagram) {
             if self.bytes + delivery.datagram.len() > MAX_UNDER_WAY {
                 continue;
             }
             self.bytes += delivery.datagram.len();
-            self.under_way.push(delivery.at, (address, delivery.datagram));
+            self.under_way.push(delivery.at, (path, delivery.datagram));
         }
     }
 
-    fn leave(&mut self, now: Time) -> Option<(SocketAddr, Bytes)> {
-        let (address, datagram) = self.under_way.pop_due(since_epoch(now))?;
+    fn leave(&mut self, now: Time) -> Option<(Path, Bytes)> {
+        let (path, datagram) = self.under_way.pop_due(since_epoch(now))?;
         self.bytes -= datagram.len();
-        Some((address, datagram))
+        Some((path, datagram))
     }
 }
 
@@ -241,12 +240,14 @@ fn since_epoch(time: Time) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn somewhere() -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], 9))
+    fn somewhere() -> Path {
+        SocketAddr::from(([127, 0, 0, 1], 9)).into()
     }
 
     fn at(millis: u64) -> Time {

@@ -63,9 +63,10 @@ pub struct Config {
     /// socket and is woken for each datagram all the same, so that looking for it would be for nothing.
     pub busy_poll: Duration,
     /// How long an endpoint that is shut down or dropped goes on to deliver what is queued and to wait for its peers to confirm
-    /// that they have left. Default 3 s.
+    /// that they have left. It needs its runtime for that: a runtime that ends does not wait. Default 3 s.
     pub linger: Duration,
-    /// How long [`Endpoint::connect`](crate::Endpoint::connect) waits for an answer from one address. Default 10 s.
+    /// How long [`Endpoint::connect`](crate::Endpoint::connect) waits for an answer, from when it asks the last of the addresses that
+    /// a name has. Default 10 s.
     pub connect_timeout: Duration,
     /// Whether the endpoint sends and receives nothing until it is released
     /// ([`EventEndpoint::release`](crate::EventEndpoint::release)), so that what is set before holds for its first datagram.

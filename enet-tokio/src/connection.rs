@@ -18,8 +18,10 @@ use crate::error::TrySendError;
 /// A connection to one peer.
 ///
 /// Clones are handles to the same connection, so that one task can receive while another sends. When the last one is dropped the
-/// connection ends gracefully in the background: what was queued is delivered first. [`disconnect`](Connection::disconnect) does
-/// the same and waits for it; [`abort`](Connection::abort) ends it at once.
+/// connection ends gracefully in the background: what was queued is delivered first, if the runtime lives that long. One that ends,
+/// as when `main` returns, sends what is queued once, as far as the window and the socket have room, and tells the other side once:
+/// most often all of it arrives, and nothing makes sure of it. [`disconnect`](Connection::disconnect) does, as it waits until the
+/// other side has confirmed; [`abort`](Connection::abort) ends it at once.
 #[derive(Clone, Debug)]
 pub struct Connection(Arc<Inner>);
 
@@ -50,8 +52,8 @@ impl Connection {
     /// Sends a packet on a channel: queues it, after waiting for room in the queue if need be
     /// ([`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data)).
     ///
-    /// It leaves as soon as the endpoint's task runs, so packets that are sent one after the other share datagrams. That it was
-    /// queued does not mean that it has arrived; to be sure of that before the connection ends,
+    /// It leaves as soon as the endpoint's task runs, so packets that are sent one after the other share datagrams; at the latest when
+    /// the runtime ends. That it was queued does not mean that it has arrived; to be sure of that before the connection ends, wait for
     /// [`disconnect`](Connection::disconnect).
     ///
     /// # Errors
@@ -194,8 +196,9 @@ impl Connection {
         }
     }
 
-    /// Waits until the other side has taken the connection.
-    pub(crate) async fn established(&self) -> Result<(), DisconnectReason> {
+    /// Waits until the other side has taken the connection, and notes which of its addresses it has. To be called before there are
+    /// clones.
+    pub(crate) async fn established(&mut self) -> Result<(), DisconnectReason> {
         poll_fn(|cx| {
             self.poll_stage(cx, |stage| match stage {
                 Stage::Connecting => None,
@@ -203,7 +206,13 @@ impl Connection {
                 Stage::Closed(reason) => Some(Err(reason)),
             })
         })
-        .await
+        .await?;
+        if let Some(address) = self.inspect(Peer::address)
+            && let Some(inner) = Arc::get_mut(&mut self.0)
+        {
+            inner.identity.address = address;
+        }
+        Ok(())
     }
 
     fn poll_stage<R>(&self, cx: &Context<'_>, look: impl FnOnce(Stage) -> Option<R>) -> Poll<R> {

@@ -1,13 +1,12 @@
 //! The connection style.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::task::{Poll, ready};
 
-use tokio::net::{ToSocketAddrs, lookup_host};
 use tokio::task::coop;
 use tokio::time::timeout;
 
+use crate::address::ToAddress;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::driver::connections::Connections;
@@ -18,7 +17,9 @@ use crate::handle::{Handle, common_methods};
 /// An ENet host whose connections are objects: accept or make them, send and receive on them.
 ///
 /// Clones are handles to the same endpoint. **When the last one is dropped the endpoint closes**: as with
-/// [`shutdown`](Endpoint::shutdown), in the background, so keep it for as long as its connections are to live.
+/// [`shutdown`](Endpoint::shutdown), in the background, so keep it for as long as its connections are to live. Wait for `shutdown`
+/// before `main` returns: a runtime that ends does not wait for what is in the background. It sends what is queued once, as far as the
+/// window and the socket have room, and tells every peer once.
 ///
 /// ```
 /// use enet_tokio::{Config, Endpoint, Packet};
@@ -52,17 +53,18 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Binds to `address` and takes connections there. Port 0 lets the system pick one. `[::]` takes IPv4 as well as IPv6.
+    /// Binds to `address` and takes connections there. Port 0 lets the system pick one. `[::]` takes IPv4 as well as IPv6, and where
+    /// there is no IPv6, IPv4 alone; who asks at one of several addresses of the machine is answered from that one.
     ///
     /// # Errors
     ///
-    /// If the name cannot be resolved, none of its addresses can be bound to, or the system has no randomness.
+    /// If the address is none, the name cannot be resolved, none of its addresses can be bound to, or the system has no randomness.
     ///
     /// # Panics
     ///
     /// Outside the context of a tokio runtime with I/O and time enabled, as everything in tokio does.
-    pub async fn bind(address: impl ToSocketAddrs, config: Config) -> Result<Endpoint, BindError> {
-        let handle = Handle::bind(address, config, sink).await?;
+    pub async fn bind(address: impl ToAddress, config: Config) -> Result<Endpoint, BindError> {
+        let handle = Handle::bind(&address.to_address()?, config, sink).await?;
         Ok(Endpoint { handle })
     }
 
@@ -95,49 +97,39 @@ impl Endpoint {
     }
 
     /// Connects to `address`, with `channels` channels (1 to 255; the server may grant fewer) and a number for the server to
-    /// see. A name is resolved and its addresses are tried in turn, each for
-    /// [`Config::connect_timeout`](crate::Config::connect_timeout).
+    /// see. A name is resolved, and its addresses are tried one a quarter of a second after the other until one answers (RFC 8305);
+    /// the last of them has [`Config::connect_timeout`](crate::Config::connect_timeout) to do so.
     ///
     /// # Errors
     ///
-    /// The error of the last address, if none answers.
+    /// At once if the address is none that one can connect to; if the name has no address; if none answers in time.
     ///
     /// # Cancel safety
     ///
     /// When dropped, the attempt is given up and the server, should it have answered, is told.
     pub async fn connect(
         &self,
-        address: impl ToSocketAddrs,
+        address: impl ToAddress,
         channels: usize,
         data: u32,
     ) -> Result<Connection, ConnectError> {
-        let mut result = Err(ConnectError::NoAddress);
-        for address in lookup_host(address).await.map_err(ConnectError::Resolve)? {
-            result = self.connect_to(address, channels, data).await;
-            if result.is_ok() {
-                break;
-            }
-        }
-        result
-    }
-
-    async fn connect_to(&self, address: SocketAddr, channels: usize, data: u32) -> Result<Connection, ConnectError> {
-        let address = self.handle.reachable(address)?;
-        let connection = self.handle.act(|state| {
-            if !state.is_running() {
-                return Err(ConnectError::Closed);
-            }
-            let peer = state.host.connect(address, channels, data)?;
-            let identity = connections(state).dial(peer, address, data);
-            Ok(Connection::new(self.handle.shared().clone(), identity))
+        let address = address.to_address()?;
+        let addresses = address.resolve().await?;
+        let mut identity = None;
+        let peer = self.handle.dial(&addresses, channels, data, |state, peer| {
+            identity = Some(connections(state).dial(peer, addresses[0], data));
         })?;
-        let after = self.handle.config().connect_timeout;
-        match timeout(after, connection.established()).await {
-            Ok(Ok(())) => Ok(connection),
-            Ok(Err(_)) if !self.handle.look(|state| state.is_running()) => Err(ConnectError::Closed),
-            Ok(Err(enet_proto::DisconnectReason::TimedOut)) | Err(_) => Err(ConnectError::TimedOut { address, after }),
-            Ok(Err(reason)) => Err(ConnectError::Refused { address, reason }),
-        }
+        let Some(identity) = identity else {
+            return Err(ConnectError::Closed);
+        };
+        let mut connection = Connection::new(self.handle.shared().clone(), identity);
+        let after = self.handle.connect_timeout(addresses.len());
+        let reason = match timeout(after, connection.established()).await {
+            Ok(Ok(())) => return Ok(connection),
+            Ok(Err(reason)) => Some(reason),
+            Err(_) => None,
+        };
+        Err(self.handle.failure(peer, address.describe(&addresses), after, reason))
     }
 
     /// The next connection that somebody made to this endpoint, or `None` when the endpoint is closing.

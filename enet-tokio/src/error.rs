@@ -7,16 +7,18 @@ use std::time::Duration;
 use enet_proto::{DisconnectReason, Packet, SendError};
 use thiserror::Error;
 
+use crate::address::{AddressError, ResolveError};
+
 /// Why an endpoint could not be made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// The address to bind to could not be resolved.
-    #[error("cannot resolve the address to bind to: {0}")]
-    Resolve(#[source] io::Error),
-    /// The name of the address to bind to has no address.
-    #[error("the name to bind to has no address")]
-    NoAddress,
+    /// The address to bind to is none.
+    #[error("cannot bind: {0}")]
+    Address(#[from] AddressError),
+    /// The name to bind to led to no address.
+    #[error("cannot bind: {0}")]
+    Resolve(#[from] ResolveError),
     /// The system did not give the socket: the port is in use, the address is not of this machine, it is not permitted.
     #[error("cannot bind to {address}: {source}")]
     Bind {
@@ -38,12 +40,12 @@ pub enum BindError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The address could not be resolved.
-    #[error("cannot resolve the address: {0}")]
-    Resolve(#[source] io::Error),
-    /// The name has no address.
-    #[error("the name has no address")]
-    NoAddress,
+    /// The address is none that one can connect to.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The name led to no address.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
     /// The endpoint is bound to an address of the other family.
     #[error("{address} cannot be reached from an endpoint bound to {local}")]
     WrongFamily {
@@ -53,18 +55,26 @@ pub enum ConnectError {
         local: SocketAddr,
     },
     /// Nothing came back: nobody is there, or the server is full or does not answer strangers.
-    #[error("{address} did not answer within {} s", after.as_secs_f32())]
+    #[error("{to} did not answer within {} s", after.as_secs_f32())]
     TimedOut {
-        /// The address asked.
-        address: SocketAddr,
-        /// How long it was given.
+        /// What was asked for, with its addresses.
+        to: String,
+        /// How long it was given, from the last of its addresses on.
         after: Duration,
     },
+    /// Something came back from there, and was no answer to this side's CONNECT.
+    #[error(
+        "{to} sent back what was not understood: it may use another compression or checksum than this side, or not be ENet"
+    )]
+    NotUnderstood {
+        /// What was asked for, with its addresses.
+        to: String,
+    },
     /// The other side ended the attempt.
-    #[error("{address} refused the connection ({reason:?})")]
+    #[error("{to} refused the connection ({reason:?})")]
     Refused {
-        /// The address asked.
-        address: SocketAddr,
+        /// What was asked for, with its addresses.
+        to: String,
         /// How it did so.
         reason: DisconnectReason,
     },

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use enet_proto::{Event, Packet, Peer, PeerHandle, PeerMut, SendError};
-use tokio::net::ToSocketAddrs;
+use enet_proto::{DisconnectReason, Event, Packet, Peer, PeerHandle, PeerMut, SendError};
 use tokio::task::coop;
 
+use crate::address::ToAddress;
 use crate::config::Config;
 use crate::driver::events::Events;
 use crate::driver::shared::Sink;
@@ -19,7 +19,9 @@ use crate::handle::{Handle, common_methods};
 /// An ENet host that tells what happens as a stream of events, as game servers like it.
 ///
 /// Clones are handles to the same endpoint. When the last one is dropped the endpoint closes, as with
-/// [`shutdown`](EventEndpoint::shutdown), in the background.
+/// [`shutdown`](EventEndpoint::shutdown), in the background. Wait for `shutdown` before `main` returns: a runtime that ends does not
+/// wait for what is in the background. It sends what is queued once, as far as the window and the socket have room, and tells every
+/// peer once.
 ///
 /// No method but the `async` ones waits, and all can be called from any thread.
 ///
@@ -47,18 +49,19 @@ pub struct EventEndpoint {
 }
 
 impl EventEndpoint {
-    /// Binds to `address` and takes connections there. Port 0 lets the system pick one. `[::]` takes IPv4 as well as IPv6.
+    /// Binds to `address` and takes connections there. Port 0 lets the system pick one. `[::]` takes IPv4 as well as IPv6, and where
+    /// there is no IPv6, IPv4 alone; who asks at one of several addresses of the machine is answered from that one.
     ///
     /// # Errors
     ///
-    /// If the name cannot be resolved, none of its addresses can be bound to, or the system has no randomness.
+    /// If the address is none, the name cannot be resolved, none of its addresses can be bound to, or the system has no randomness.
     ///
     /// # Panics
     ///
     /// Outside the context of a tokio runtime with I/O and time enabled, as everything in tokio does.
-    pub async fn bind(address: impl ToSocketAddrs, config: Config) -> Result<EventEndpoint, BindError> {
+    pub async fn bind(address: impl ToAddress, config: Config) -> Result<EventEndpoint, BindError> {
         Ok(EventEndpoint {
-            handle: Handle::bind(address, config, sink).await?,
+            handle: Handle::bind(&address.to_address()?, config, sink).await?,
         })
     }
 
@@ -134,17 +137,51 @@ impl EventEndpoint {
     ///
     /// # Errors
     ///
-    /// If the endpoint is closed or cannot reach addresses of this family, `channels` is out of range, or there is no room.
+    /// If nobody can be at the address, the endpoint is closed or cannot reach addresses of this family, `channels` is out of range,
+    /// or there is no room.
     pub fn connect(&self, address: SocketAddr, channels: usize, data: u32) -> Result<PeerHandle, ConnectError> {
-        let address = self.handle.reachable(address)?;
-        self.handle.act(|state| match state.is_running() {
-            true => Ok(state.host.connect(address, channels, data)?),
-            false => Err(ConnectError::Closed),
-        })
+        self.connect_any(&[address], channels, data)
+    }
+
+    /// As [`connect`](EventEndpoint::connect), to a host that may be at any of several addresses, as those of one name
+    /// ([`Address::resolve`](crate::Address::resolve)): they are tried one a quarter of a second after the other, the families by
+    /// turns, until one answers (RFC 8305). There is one event, whichever it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](EventEndpoint::connect), if no address is any good.
+    pub fn connect_any(
+        &self,
+        addresses: &[SocketAddr],
+        channels: usize,
+        data: u32,
+    ) -> Result<PeerHandle, ConnectError> {
+        self.handle.dial(addresses, channels, data, |_, _| {})
+    }
+
+    /// How long [`Endpoint::connect`](crate::Endpoint::connect) would wait for an answer from one of so many addresses:
+    /// [`Config::connect_timeout`](crate::Config::connect_timeout) from when it asks the last of them.
+    #[must_use]
+    pub fn connect_timeout(&self, addresses: usize) -> Duration {
+        self.handle.connect_timeout(addresses)
+    }
+
+    /// What to say of an attempt to connect that has failed, as [`Endpoint::connect`](crate::Endpoint::connect) would: with the
+    /// `reason` of [`Event::Disconnected`], or without if the program gives up by itself, `after` so long, and has not ended the
+    /// attempt yet. `to` is what was asked for: [`Address::describe`](crate::Address::describe).
+    #[must_use]
+    pub fn connect_failure(
+        &self,
+        peer: PeerHandle,
+        to: String,
+        after: Duration,
+        reason: Option<DisconnectReason>,
+    ) -> ConnectError {
+        self.handle.failure(peer, to, after, reason)
     }
 
     /// Queues a packet for a peer. It leaves as soon as the endpoint's task runs, so packets that are sent one after the other
-    /// share datagrams.
+    /// share datagrams; at the latest when the runtime ends.
     ///
     /// # Errors
     ///

@@ -4,17 +4,20 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
-use enet_proto::Host;
-use tokio::net::{ToSocketAddrs, lookup_host};
-
+use crate::address::{Address, AddressError, check_destination, check_unicast};
 use crate::config::Config;
 use crate::driver::Driver;
 use crate::driver::clock::Clock;
 use crate::driver::shared::{Shared, Sink, State};
 use crate::error::{BindError, ConnectError};
 use crate::socket::Socket;
-use crate::socket::address::{Family, destination};
+use crate::socket::address::{Family, destination, interleave};
+use enet_proto::{DisconnectReason, Host, PeerHandle};
+
+/// How long after one address of a name the next one is tried: as the protocol does it.
+const ATTEMPT_DELAY: Duration = Host::ATTEMPT_DELAY;
 
 /// Makes what events go to, which is what tells the styles apart.
 type MakeSink = fn(&Config) -> Sink;
@@ -38,15 +41,17 @@ impl Drop for Inner {
 }
 
 impl Handle {
-    pub(crate) async fn bind(address: impl ToSocketAddrs, config: Config, sink: MakeSink) -> Result<Handle, BindError> {
-        let mut result = Err(BindError::NoAddress);
-        for address in lookup_host(address).await.map_err(BindError::Resolve)? {
+    pub(crate) async fn bind(address: &Address, config: Config, sink: MakeSink) -> Result<Handle, BindError> {
+        let addresses = address.resolve().await?;
+        let mut failure = None;
+        for address in addresses {
+            check_unicast(address)?;
             match Socket::bind(address, &config) {
                 Ok(socket) => return Handle::start(socket, config, sink),
-                Err(source) => result = Err(BindError::Bind { address, source }),
+                Err(source) => failure = Some(BindError::Bind { address, source }),
             }
         }
-        result
+        Err(failure.unwrap_or(BindError::Address(AddressError::Empty)))
     }
 
     pub(crate) fn client(mut config: Config, sink: MakeSink) -> Result<Handle, BindError> {
@@ -84,10 +89,6 @@ impl Handle {
         &self.0.shared
     }
 
-    pub(crate) fn config(&self) -> &Config {
-        &self.0.config
-    }
-
     pub(crate) fn local_address(&self) -> SocketAddr {
         self.0.local_address
     }
@@ -106,8 +107,45 @@ impl Handle {
         self.0.shared.with(look)
     }
 
-    /// Where to send for `address`.
-    pub(crate) fn reachable(&self, address: SocketAddr) -> Result<SocketAddr, ConnectError> {
+    /// Begins to connect to the one host that is at all of `addresses`.
+    pub(crate) fn dial(
+        &self,
+        addresses: &[SocketAddr],
+        channels: usize,
+        data: u32,
+        then: impl FnOnce(&mut State, PeerHandle),
+    ) -> Result<PeerHandle, ConnectError> {
+        let destinations = self.destinations(addresses)?;
+        let (first, others) = destinations.split_first().ok_or(AddressError::Empty)?;
+        self.act(|state| {
+            if !state.is_running() {
+                return Err(ConnectError::Closed);
+            }
+            let peer = state.host.connect_any(*first, others, channels, data)?;
+            then(state, peer);
+            Ok(peer)
+        })
+    }
+
+    /// Where to send for a host at `addresses`, in the order in which to try it.
+    fn destinations(&self, addresses: &[SocketAddr]) -> Result<Vec<SocketAddr>, ConnectError> {
+        let mut failure = None;
+        let usable = addresses.iter().filter_map(|address| match self.destination(*address) {
+            Ok(destination) => Some(destination),
+            Err(error) => {
+                failure.get_or_insert(error);
+                None
+            }
+        });
+        let usable = interleave(usable);
+        match failure {
+            Some(failure) if usable.is_empty() => Err(failure),
+            _ => Ok(usable),
+        }
+    }
+
+    fn destination(&self, address: SocketAddr) -> Result<SocketAddr, ConnectError> {
+        check_destination(address)?;
         if self.0.family.reaches(address) {
             Ok(destination(address))
         } else {
@@ -116,6 +154,29 @@ impl Handle {
                 local: self.local_address(),
             })
         }
+    }
+
+    /// Why an attempt failed that was given so long, by what the protocol says of it, if it has said anything.
+    pub(crate) fn failure(
+        &self,
+        peer: PeerHandle,
+        to: String,
+        after: Duration,
+        reason: Option<DisconnectReason>,
+    ) -> ConnectError {
+        self.look(|state| match reason {
+            _ if !state.is_running() => ConnectError::Closed,
+            None if state.host.has_misunderstood(peer) => ConnectError::NotUnderstood { to },
+            Some(DisconnectReason::NotUnderstood) => ConnectError::NotUnderstood { to },
+            None | Some(DisconnectReason::TimedOut) => ConnectError::TimedOut { to, after },
+            Some(reason) => ConnectError::Refused { to, reason },
+        })
+    }
+
+    /// How long an attempt at so many addresses may take: the last of them has the whole time-out.
+    pub(crate) fn connect_timeout(&self, addresses: usize) -> Duration {
+        let others = u32::try_from(addresses).unwrap_or(u32::MAX).saturating_sub(1);
+        self.0.config.connect_timeout.saturating_add(ATTEMPT_DELAY * others)
     }
 
     /// Sends what is queued from the calling thread.
@@ -159,7 +220,8 @@ macro_rules! common_methods {
             self.handle.act(|state| state.host.broadcast(channel, packet))
         }
 
-        /// Sends a bare datagram that is no part of the protocol, to open a path through a NAT for example. It may get lost.
+        /// Sends a bare datagram that is no part of the protocol, to open a path through a NAT for example. It may get lost. To answer
+        /// one there is [`Verdict::Reply`](crate::Verdict::Reply).
         pub fn send_raw(&self, to: std::net::SocketAddr, datagram: impl Into<bytes::Bytes>) {
             let (to, datagram) = (crate::socket::address::destination(to), datagram.into());
             self.handle.act(|state| state.host.send_raw(to, datagram));

@@ -9,6 +9,23 @@
 //! belongs to the runtime in whose context the endpoint is bound. An endpoint survives whatever its network does: an interface
 //! that is down or a destination that is unreachable is loss, counted in the [statistics](EndpointStatistics).
 //!
+//! # What is delivered at the end
+//!
+//! A packet that was taken for sending is queued, and that is all its `Ok` says. What becomes of it at the end of a program:
+//!
+//! | End | What is queued | Who is told |
+//! | --- | --- | --- |
+//! | [`Endpoint::shutdown`], [`EventEndpoint::shutdown`], waited for | reliable packets arrive, within [`Config::linger`] | all |
+//! | [`Connection::disconnect`], waited for | reliable packets arrive, however long it takes | its peer |
+//! | the last handle of a connection or an endpoint is dropped | the same, in the background, as long as the runtime lives | the same |
+//! | the runtime ends, as when `main` returns | is sent once, as far as the window and the socket have room | all, once |
+//! | `shutdown_now`, [`Connection::abort`], [`EventEndpoint::disconnect`], `disconnect_now` | is lost | all, or the peer, once |
+//! | the process is killed, or ends by `std::process::exit` | is lost | nobody: they find out by a time-out |
+//!
+//! What is sent once is lost if its datagram is. So a program that must know waits for `shutdown` or `disconnect` before it returns.
+//!
+//! # How it works
+//!
 //! An answer that is sent by the task that received the question leaves in one datagram together with the acknowledgement, when
 //! the task waits for more. A task that does something else meanwhile, for more than a millisecond or two, does not hold up the
 //! acknowledgement, nor what it has sent; `flush` sends at once.
@@ -17,6 +34,7 @@
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
+mod address;
 mod conditions;
 mod config;
 mod connection;
@@ -37,6 +55,7 @@ pub use enet_proto::{
 };
 pub use netem::{Bandwidth, BurstLoss, Conditions};
 
+pub use crate::address::{Address, AddressError, ResolveError, ToAddress};
 pub use crate::conditions::NetworkConditions;
 pub use crate::config::{Batching, Config};
 pub use crate::connection::Connection;

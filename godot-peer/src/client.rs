@@ -7,8 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use enet_proto::compress::Compressor;
 use enet_proto::{DisconnectReason, Event, PeerHandle, PeerStatistics};
-use enet_tokio::{ConnectError, EventEndpoint, Peer};
-use tokio::net::{ToSocketAddrs, lookup_host};
+use enet_tokio::{Address, ConnectError, EventEndpoint, Peer, ToAddress};
 use tokio::time::timeout;
 
 use crate::event::ClientEvent;
@@ -53,14 +52,16 @@ struct State {
 }
 
 impl GodotClient {
-    /// Joins the session at `address`, under an id drawn at random. A name is resolved and its addresses are tried in turn, each
-    /// for [`Config::connect_timeout`](enet_tokio::Config::connect_timeout).
+    /// Joins the session at `address`, under an id drawn at random. A name is resolved, and its addresses are tried one a quarter of
+    /// a second after the other until one answers (RFC 8305); the last of them has
+    /// [`Config::connect_timeout`](enet_tokio::Config::connect_timeout) to do so.
     ///
     /// As with Godot, a server that refuses new connections is joined at first, and falls silent then.
     ///
     /// # Errors
     ///
-    /// If no address is found or none answers (a full server does not), or the own socket cannot be had.
+    /// At once if nobody can be at the address; if the name has no address, or none answers (a full server does not), or the own
+    /// socket cannot be had.
     ///
     /// # Cancel safety
     ///
@@ -69,14 +70,14 @@ impl GodotClient {
     /// # Panics
     ///
     /// Outside the context of a tokio runtime with I/O and time enabled, as everything in tokio does.
-    pub async fn connect(address: impl ToSocketAddrs, options: ClientOptions) -> Result<GodotClient, JoinError> {
+    pub async fn connect(address: impl ToAddress, options: ClientOptions) -> Result<GodotClient, JoinError> {
         GodotClient::begin(address, options, None).await
     }
 
     /// As [`connect`](GodotClient::connect), with a compressor of one's own, which the server must have as well. For those of
     /// Godot there is [`ClientOptions::with_compression`].
     pub async fn connect_compressed(
-        address: impl ToSocketAddrs,
+        address: impl ToAddress,
         options: ClientOptions,
         compressor: Box<dyn Compressor>,
     ) -> Result<GodotClient, JoinError> {
@@ -84,10 +85,11 @@ impl GodotClient {
     }
 
     async fn begin(
-        address: impl ToSocketAddrs,
+        address: impl ToAddress,
         options: ClientOptions,
         compressor: Option<Box<dyn Compressor>>,
     ) -> Result<GodotClient, JoinError> {
+        let address = address.to_address().map_err(ConnectError::Address)?;
         let id = PeerId::draw(getrandom::u32).map_err(|error| JoinError::Randomness(error.into()))?;
         let config = options.config();
         let endpoint = match options.bind_address {
@@ -97,19 +99,13 @@ impl GodotClient {
         if compressor.is_some() {
             endpoint.set_compressor(compressor);
         }
-        let mut result = Err(ConnectError::NoAddress);
-        for address in lookup_host(address).await.map_err(ConnectError::Resolve)? {
-            result = attempt(&endpoint, address, &options, id).await;
-            if result.is_ok() {
-                break;
-            }
-        }
+        let server = attempt(&endpoint, &address, &options, id).await?;
         let state = State {
             scene: SceneClient::new(),
             over: false,
         };
         Ok(GodotClient {
-            server: result?,
+            server,
             endpoint,
             id,
             state: Mutex::new(state),
@@ -265,14 +261,15 @@ impl GodotClient {
     }
 }
 
-/// Connects to one address.
+/// Connects to an address, or whichever of those that a name has.
 async fn attempt(
     endpoint: &EventEndpoint,
-    address: SocketAddr,
+    address: &Address,
     options: &ClientOptions,
     id: PeerId,
 ) -> Result<PeerHandle, ConnectError> {
-    let server = endpoint.connect(address, options.enet_channels(), id.connect_data())?;
+    let addresses = address.resolve().await?;
+    let server = endpoint.connect_any(&addresses, options.enet_channels(), id.connect_data())?;
     let answer = async {
         loop {
             match endpoint.next_event().await {
@@ -283,16 +280,16 @@ async fn attempt(
             }
         }
     };
-    let after = options.endpoint.connect_timeout;
+    let after = endpoint.connect_timeout(addresses.len());
+    let to = address.describe(&addresses);
     match timeout(after, answer).await {
         Ok(Ok(())) => Ok(server),
-        Ok(Err(None)) => Err(ConnectError::Closed),
-        Ok(Err(Some(DisconnectReason::TimedOut))) => Err(ConnectError::TimedOut { address, after }),
-        Ok(Err(Some(reason))) => Err(ConnectError::Refused { address, reason }),
+        Ok(Err(reason)) => Err(endpoint.connect_failure(server, to, after, reason)),
         Err(_) => {
+            let error = endpoint.connect_failure(server, to, after, None);
             // In case the server answers later.
             endpoint.disconnect_now(server, 0);
-            Err(ConnectError::TimedOut { address, after })
+            Err(error)
         }
     }
 }

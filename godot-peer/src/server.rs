@@ -9,8 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use enet_proto::compress::Compressor;
 use enet_proto::{Event, PacketMode, Peer, PeerHandle, PeerStatistics, SendError as ConnectionError, Time};
-use enet_tokio::{BindError, EndpointStatistics, EventEndpoint};
-use tokio::net::ToSocketAddrs;
+use enet_tokio::{BindError, EndpointStatistics, EventEndpoint, ToAddress};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -116,16 +115,16 @@ pub struct ServerStatistics {
 }
 
 impl GodotServer {
-    /// Opens a server. Port 0 lets the system pick one; `[::]` takes IPv4 as well as IPv6.
+    /// Opens a server. Port 0 lets the system pick one; `[::]` takes IPv4 as well as IPv6, and where there is no IPv6, IPv4 alone.
     ///
     /// # Errors
     ///
-    /// If the name cannot be resolved, none of its addresses can be bound to, or the system has no randomness.
+    /// If the address is none, the name cannot be resolved, none of its addresses can be bound to, or the system has no randomness.
     ///
     /// # Panics
     ///
     /// Outside the context of a tokio runtime with I/O and time enabled, as everything in tokio does.
-    pub async fn bind(address: impl ToSocketAddrs, options: ServerOptions) -> Result<GodotServer, BindError> {
+    pub async fn bind(address: impl ToAddress, options: ServerOptions) -> Result<GodotServer, BindError> {
         let relay = options.relay;
         let limits = QueueLimits {
             size: options.endpoint.host.max_queued_data,

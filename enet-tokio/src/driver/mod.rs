@@ -177,7 +177,8 @@ impl Future for Driver {
 }
 
 impl Drop for Driver {
-    /// The task was finished, or the runtime is going down: then peers are told as well as it can be done at once.
+    /// The task was finished, or the runtime is going down: then what is queued leaves, and peers are told, as far as it can be done
+    /// at once.
     fn drop(&mut self) {
         self.shared.with(|state| {
             if state.has_ended() {
@@ -186,10 +187,7 @@ impl Drop for Driver {
             if std::thread::panicking() {
                 state.abandon();
             } else {
-                state.host.disconnect_all_now(0);
-                let now = state.clock.now();
-                state.transmit(now, usize::MAX);
-                state.end(None);
+                state.finish(0);
             }
         });
     }

@@ -1,14 +1,14 @@
 //! Receiving, by the driver or by the task that waits for events.
 
 use std::io;
-use std::net::SocketAddr;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use enet_proto::{Event, Time};
+use enet_proto::{Event, Path, Time};
 
 use super::ANSWER_TIME;
 use super::shared::{Sink, State};
+use crate::intercept::Verdict;
 use crate::socket::Socket;
 
 /// About how many datagrams are received before what came of them is handed out and answered. One batch of a stream is about as
@@ -64,7 +64,7 @@ impl State {
     fn take_in<R>(
         &mut self,
         now: Time,
-        receive: impl FnOnce(&mut Socket, &Waker, &mut dyn FnMut(SocketAddr, Bytes)) -> io::Result<R>,
+        receive: impl FnOnce(&mut Socket, &Waker, &mut dyn FnMut(Path, Bytes)) -> io::Result<R>,
     ) -> Option<R> {
         let State {
             host,
@@ -75,22 +75,26 @@ impl State {
             dialogue,
             ..
         } = self;
-        let mut handle = |from, datagram: Bytes| {
-            if !intercept
+        let mut handle = |path: Path, datagram: Bytes| {
+            let verdict = intercept
                 .as_ref()
-                .is_some_and(|intercept| intercept.takes(from, &datagram))
-            {
-                dialogue.heard(from);
-                host.handle_datagram(now, from, datagram);
+                .map_or(Verdict::Pass, |intercept| intercept.judge(path.remote, &datagram));
+            match verdict {
+                Verdict::Pass => {
+                    dialogue.heard(path.remote);
+                    host.handle_datagram(now, path, datagram);
+                }
+                Verdict::Taken => {}
+                Verdict::Reply(answer) => host.reply(path, answer),
             }
         };
-        let received = receive(socket.as_mut()?, ready_waker, &mut |from, datagram| {
-            if let Some(datagram) = impairment.arrive(now, from, datagram) {
-                handle(from, datagram);
+        let received = receive(socket.as_mut()?, ready_waker, &mut |path, datagram| {
+            if let Some(datagram) = impairment.arrive(now, path, datagram) {
+                handle(path, datagram);
             }
         });
-        while let Some((from, datagram)) = impairment.next_incoming(now) {
-            handle(from, datagram);
+        while let Some((path, datagram)) = impairment.next_incoming(now) {
+            handle(path, datagram);
         }
         match received {
             Ok(received) => Some(received),

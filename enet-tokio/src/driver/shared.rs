@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use enet_proto::{DisconnectReason, Event, Host, PeerHandle, Time};
+use enet_proto::{DisconnectReason, Event, Host, PeerHandle, PeerState, Time};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::clock::Clock;
@@ -263,7 +263,7 @@ impl State {
                         break;
                     }
                     match impairment.next_outgoing(now) {
-                        Some((to, datagram)) => outgoing.load(to, &datagram),
+                        Some((path, datagram)) => outgoing.load(path, &datagram),
                         None => return Outflow::Idle,
                     }
                     taken += 1;
@@ -274,7 +274,7 @@ impl State {
                 dialogue.said(transmit.destination, datagrams);
                 taken += datagrams;
                 if impairment.is_on() {
-                    outgoing.drain(|to, datagram| impairment.depart(now, to, datagram));
+                    outgoing.drain(|path, datagram| impairment.depart(now, path, datagram));
                     continue;
                 }
                 let more = taken < budget && host.may_transmit();
@@ -342,7 +342,10 @@ impl State {
         for peer in peers {
             if let Some(mut peer) = self.host.peer_mut(peer) {
                 peer.set_receiving(true);
-                peer.disconnect_later(data);
+                // Who is leaving already goes on, with what was said then.
+                if peer.state() != PeerState::DisconnectLater {
+                    peer.disconnect_later(data);
+                }
             }
         }
         self.touch();
@@ -424,9 +427,9 @@ impl State {
             return;
         };
         while let Sent::Done = socket.send(outgoing)
-            && let Some((to, datagram)) = impairment.hurry_outgoing()
+            && let Some((path, datagram)) = impairment.hurry_outgoing()
         {
-            outgoing.load(to, &datagram);
+            outgoing.load(path, &datagram);
         }
     }
 

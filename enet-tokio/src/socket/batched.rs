@@ -1,13 +1,14 @@
 //! Many datagrams in one system call, on Linux and Android.
 
 use std::io::{self, IoSliceMut};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 
 use super::buffers::{Buffers, MAX_READY};
 use super::gathered::Batch;
+use super::local::kernel;
 use super::offload::Offload;
 
 // More the kernel would not be asked to fill.
@@ -32,11 +33,7 @@ pub(super) struct Received {
 impl Batched {
     /// Finds out what the kernel can do, and prepares the socket for it.
     pub(super) fn new(socket: &UdpSocket) -> io::Result<Batched> {
-        // The state describes the kernel, not the socket it was made for. Making it sets options that QUIC wants and ENet must
-        // not have: forbidden fragmentation above all, as ENet does not look for the MTU of a path and trusts in IP there. So
-        // it is made for a socket that is thrown away, and ours keeps the system's defaults.
-        let scratch = UdpSocket::bind((socket.local_addr()?.ip(), 0))?;
-        let state = UdpSocketState::new((&scratch).into())?;
+        let state = kernel(socket)?;
         if state.gro_segments() > 1 {
             setsockopt(socket, sockopt::UdpGroSegment, &true)?;
         }
@@ -49,14 +46,20 @@ impl Batched {
         })
     }
 
-    /// Sends a batch to `to`, which is its destination as the socket has it.
-    pub(super) fn send(&self, socket: &UdpSocket, to: SocketAddr, batch: &Batch<'_>) -> io::Result<()> {
+    /// Sends a batch to `to`, which is its destination as the socket has it, from the address `from` of this machine.
+    pub(super) fn send(
+        &self,
+        socket: &UdpSocket,
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        batch: &Batch<'_>,
+    ) -> io::Result<()> {
         let transmit = Transmit {
             destination: to,
             ecn: None,
             contents: batch.bytes,
             segment_size: Some(batch.segment_size),
-            src_ip: None,
+            src_ip: from,
         };
         self.state.try_send(socket.into(), &transmit)
     }

@@ -1,6 +1,6 @@
 //! Single datagrams for many destinations, gathered to leave in few system calls.
 
-use std::net::SocketAddr;
+use enet_proto::Path;
 
 /// How many are gathered at most.
 pub(super) const MAX_GATHERED: usize = 32;
@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 8 * 1024;
 
 /// Datagrams in the order in which they are to leave.
 ///
-/// Those in a row that go to one address and are equally long make up a batch: behind the address of a proxy, or of a host with many
+/// Those in a row that go to one address, from one of this host, and are equally long make up a batch: behind the address of a proxy, or of a host with many
 /// connections to this one, there are many peers.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
@@ -23,10 +23,10 @@ pub(super) struct Gathered {
     datagrams: usize,
 }
 
-/// Datagrams for one destination, each of `segment_size` bytes but the last, which may be shorter.
+/// Datagrams for one path, each of `segment_size` bytes but the last, which may be shorter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Batch<'a> {
-    pub(super) destination: SocketAddr,
+    pub(super) path: Path,
     pub(super) segment_size: usize,
     pub(super) bytes: &'a [u8],
 }
@@ -34,7 +34,7 @@ pub(super) struct Batch<'a> {
 /// The unsent part of a batch, by where its bytes are.
 #[derive(Debug)]
 struct Place {
-    destination: SocketAddr,
+    path: Path,
     segment_size: usize,
     start: usize,
     end: usize,
@@ -57,28 +57,28 @@ impl<'a> Batch<'a> {
         &self.bytes[..self.bytes.len().min(self.segment_size)]
     }
 
-    /// Each of them and where it goes.
+    /// Each of them and its path.
     #[cfg(any(target_os = "linux", test))]
-    pub(super) fn singles(self) -> impl Iterator<Item = (SocketAddr, &'a [u8])> {
+    pub(super) fn singles(self) -> impl Iterator<Item = (Path, &'a [u8])> {
         self.bytes
             .chunks(self.segment_size)
-            .map(move |datagram| (self.destination, datagram))
+            .map(move |datagram| (self.path, datagram))
     }
 }
 
 impl Place {
     fn batch<'a>(&self, bytes: &'a [u8]) -> Batch<'a> {
         Batch {
-            destination: self.destination,
+            path: self.path,
             segment_size: self.segment_size,
             bytes: &bytes[self.start..self.end],
         }
     }
 
     /// Whether a datagram of so many bytes can be the next: one that is longer, or comes after a shorter one, cannot.
-    fn takes(&self, destination: SocketAddr, bytes: usize) -> bool {
+    fn takes(&self, path: Path, bytes: usize) -> bool {
         let is_even = (self.end - self.start).is_multiple_of(self.segment_size);
-        self.destination == destination && bytes <= self.segment_size && is_even
+        self.path == path && bytes <= self.segment_size && is_even
     }
 }
 
@@ -93,7 +93,7 @@ impl Gathered {
     }
 
     /// Adds a datagram, which has at least a byte and for which there must be room.
-    pub(super) fn push(&mut self, destination: SocketAddr, datagram: &[u8]) {
+    pub(super) fn push(&mut self, path: Path, datagram: &[u8]) {
         if self.batches.capacity() == 0 {
             self.batches.reserve_exact(MAX_GATHERED);
             self.bytes.reserve_exact(MAX_BYTES);
@@ -103,13 +103,24 @@ impl Gathered {
         let end = self.bytes.len();
         self.datagrams += 1;
         match self.batches.last_mut() {
-            Some(last) if last.takes(destination, datagram.len()) => last.end = end,
+            Some(last) if last.takes(path, datagram.len()) => last.end = end,
             _ => self.batches.push(Place {
-                destination,
+                path,
                 segment_size: datagram.len(),
                 start,
                 end,
             }),
+        }
+    }
+
+    /// Leaves it to the system where the first unsent datagrams are to come from. False if there are none.
+    pub(super) fn forget_source(&mut self) -> bool {
+        match self.batches.get_mut(self.sent) {
+            Some(first) => {
+                first.path.local = None;
+                true
+            }
+            None => false,
         }
     }
 
@@ -144,10 +155,12 @@ impl Gathered {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
-    fn somewhere(port: u16) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], port))
+    fn somewhere(port: u16) -> Path {
+        SocketAddr::from(([127, 0, 0, 1], port)).into()
     }
 
     /// The unsent ones: the port that each batch goes to, and its datagrams.
@@ -156,7 +169,7 @@ mod tests {
             .unsent()
             .map(|batch| {
                 let datagrams = batch.singles().map(|(_, datagram)| datagram).collect();
-                (batch.destination.port(), datagrams)
+                (batch.path.remote.port(), datagrams)
             })
             .collect()
     }
@@ -206,6 +219,25 @@ mod tests {
         assert_eq!(unsent(&gathered)[0], (1, vec![&b"cd"[..], b"e"]));
         assert_eq!(gathered.advance(3), 3);
         assert_eq!(unsent(&gathered), batches[2..]);
+    }
+
+    #[test]
+    fn a_batch_leaves_from_one_address() {
+        let mut gathered = Gathered::default();
+        let from = |last| Path {
+            local: Some([127, 0, 0, last].into()),
+            ..somewhere(1)
+        };
+        for path in [from(1), from(1), from(2), somewhere(1)] {
+            gathered.push(path, b"ab");
+        }
+        let paths = |gathered: &Gathered| {
+            let batches = gathered.unsent();
+            batches.map(|batch| (batch.path, batch.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(paths(&gathered), [(from(1), 2), (from(2), 1), (somewhere(1), 1)]);
+        assert!(gathered.forget_source());
+        assert_eq!(paths(&gathered)[..2], [(somewhere(1), 2), (from(2), 1)]);
     }
 
     #[test]

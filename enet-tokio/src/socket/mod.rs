@@ -10,6 +10,8 @@ mod batched;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod buffers;
 mod gathered;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod local;
 mod log;
 #[cfg(target_os = "linux")]
 mod multiple;
@@ -24,9 +26,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use enet_proto::Path;
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use self::address::{Family, canonical};
+use self::address::{Family, path};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use self::local::Local;
 use self::log::ErrorLog;
 pub(crate) use self::outgoing::Outgoing;
 use self::plain::Plain;
@@ -44,15 +49,19 @@ const MAX_RECEIVE_ERRORS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Socket {
     io: Io,
-    path: Path,
+    method: Method,
+    /// Where the socket has several addresses.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    local: Option<Local>,
     family: Family,
     local_address: SocketAddr,
     statistics: SocketStatistics,
     log: ErrorLog,
 }
 
+/// How datagrams pass to and from the kernel.
 #[derive(Debug)]
-enum Path {
+enum Method {
     Plain(Plain),
     #[cfg(any(target_os = "linux", target_os = "android"))]
     Batched(batched::Batched),
@@ -83,20 +92,15 @@ enum Share {
 }
 
 impl Socket {
-    /// Binds to `address`. The unspecified IPv6 address takes IPv4 as well.
+    /// Binds to `address`. The unspecified IPv6 address takes IPv4 as well, and where there is no IPv6 IPv4 alone.
     pub(crate) fn bind(address: SocketAddr, config: &Config) -> io::Result<Socket> {
-        let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        if address.is_ipv6() {
-            socket.set_only_v6(!address.ip().is_unspecified())?;
-        }
-        socket.bind(&address.into())?;
+        let socket = or_ipv4_alone(address, open)?;
         Socket::from_std(socket.into(), config)
     }
 
     /// Binds to a port that the system picks, for IPv6 and IPv4 if it can be had, else for what there is.
     pub(crate) fn bind_any(config: &Config) -> io::Result<Socket> {
         Socket::bind((Ipv6Addr::UNSPECIFIED, 0).into(), config)
-            .or_else(|_| Socket::bind((Ipv4Addr::UNSPECIFIED, 0).into(), config))
     }
 
     /// Takes over a socket that is bound. Needs the context of a tokio runtime.
@@ -125,12 +129,16 @@ impl Socket {
             send_buffer = options.send_buffer_size().unwrap_or_default(),
             "socket bound",
         );
-        let path = Path::choose(&socket, config.batching);
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let local = Local::new(&socket)?;
+        let method = Method::choose(&socket, config.batching);
         let io = Io::new(socket)?;
         let statistics = SocketStatistics::default();
         Ok(Socket {
             io,
-            path,
+            method,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            local,
             family,
             local_address,
             statistics,
@@ -152,10 +160,10 @@ impl Socket {
 
     /// How many datagrams of up to `mtu` bytes to put into one [`Outgoing`].
     pub(crate) fn max_datagrams(&self, mtu: usize) -> usize {
-        match &self.path {
-            Path::Plain(_) => 1,
+        match &self.method {
+            Method::Plain(_) => 1,
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            Path::Batched(batched) => batched.offload.max_segments().min(MAX_BATCH_BYTES / mtu.max(1)).max(1),
+            Method::Batched(batched) => batched.offload.max_segments().min(MAX_BATCH_BYTES / mtu.max(1)).max(1),
         }
     }
 
@@ -168,7 +176,7 @@ impl Socket {
         cx: &mut Context<'_>,
         ask: bool,
         budget: usize,
-        mut each: impl FnMut(SocketAddr, Bytes),
+        mut each: impl FnMut(Path, Bytes),
     ) -> io::Result<bool> {
         let mut datagrams = 0;
         let mut errors = 0;
@@ -180,9 +188,9 @@ impl Socket {
             if datagrams >= budget {
                 return Ok(true);
             }
-            let result = self.receive(ask, |from, datagram| {
+            let result = self.receive(ask, |path, datagram| {
                 datagrams += 1;
-                each(canonical(from), datagram);
+                each(path, datagram);
             });
             ask = false;
             match result {
@@ -200,11 +208,11 @@ impl Socket {
     }
 
     /// Passes what is there now to `each`, without asking the reactor; whether there was something.
-    pub(crate) fn try_receive(&mut self, mut each: impl FnMut(SocketAddr, Bytes)) -> io::Result<bool> {
+    pub(crate) fn try_receive(&mut self, mut each: impl FnMut(Path, Bytes)) -> io::Result<bool> {
         let mut came = false;
-        let result = self.receive(true, |from, datagram| {
+        let result = self.receive(true, |path, datagram| {
             came = true;
-            each(canonical(from), datagram);
+            each(path, datagram);
         });
         match result {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.note_receive_error(error)?,
@@ -224,15 +232,26 @@ impl Socket {
     }
 
     /// One system call. `ask` makes it whatever the reactor has reported.
-    fn receive(&mut self, ask: bool, mut each: impl FnMut(SocketAddr, Bytes)) -> io::Result<()> {
+    fn receive(&mut self, ask: bool, mut each: impl FnMut(Path, Bytes)) -> io::Result<()> {
         self.statistics.receive_calls += 1;
-        match &mut self.path {
-            Path::Plain(plain) => {
-                let (from, datagram) = plain.receive(&self.io, ask)?;
-                each(from, datagram);
+        match &mut self.method {
+            Method::Plain(plain) => {
+                let io = &self.io;
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                let local = &self.local;
+                let (from, to, datagram) = plain.receive(|buffer| {
+                    #[cfg(any(target_os = "linux", target_os = "android"))]
+                    if let Some(local) = local {
+                        let mut call = || local.receive(io.socket(), buffer);
+                        return if ask { call() } else { io.read(call) };
+                    }
+                    let (length, from) = io.receive(buffer, ask)?;
+                    Ok((length, from, None))
+                })?;
+                each(path(from, to), datagram);
             }
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            Path::Batched(batched) => {
+            Method::Batched(batched) => {
                 let mut metas = [quinn_udp::RecvMeta::default(); buffers::MAX_READY];
                 let io = &self.io;
                 let mut count = 0;
@@ -248,7 +267,8 @@ impl Socket {
                 };
                 let result = if ask { call() } else { io.read(call) };
                 for (index, meta) in metas[..count].iter().enumerate() {
-                    batched.take(index, meta, |datagram| each(meta.addr, datagram));
+                    let path = path(meta.addr, meta.dst_ip);
+                    batched.take(index, meta, |datagram| each(path, datagram));
                 }
                 result?;
             }
@@ -263,7 +283,7 @@ impl Socket {
 
     /// Whether single datagrams to several destinations can leave in one system call.
     pub(crate) fn gathers(&self) -> bool {
-        cfg!(target_os = "linux") && !matches!(self.path, Path::Plain(_))
+        cfg!(target_os = "linux") && !matches!(self.method, Method::Plain(_))
     }
 
     /// Sends what is left of `outgoing`.
@@ -285,10 +305,19 @@ impl Socket {
                 }
                 Err(error) if is_fatal(&error) => return Sent::Broken(error),
                 Err(error) => match share {
+                    // The address may have gone from this machine. Whether the datagram is of use without is for its receiver to say.
+                    Share::Single if outgoing.batch().path.local.is_some() && is_about_source(&error) => {
+                        self.log.note(
+                            "cannot send from the address that was asked",
+                            Some(outgoing.batch().path.remote),
+                            &error,
+                        );
+                        outgoing.forget_source();
+                    }
                     Share::Single => {
                         self.statistics.send_errors += 1;
                         self.log
-                            .note("sending failed", Some(outgoing.batch().destination), &error);
+                            .note("sending failed", Some(outgoing.batch().path.remote), &error);
                         outgoing.advance(1);
                         alone = alone.saturating_sub(1);
                     }
@@ -300,7 +329,7 @@ impl Socket {
                         let batch = outgoing.batch();
                         self.log.note(
                             "a batch was refused and goes out one by one",
-                            Some(batch.destination),
+                            Some(batch.path.remote),
                             &error,
                         );
                         alone = batch.len();
@@ -313,10 +342,10 @@ impl Socket {
 
     /// What of `outgoing` is best sent next in one system call.
     fn share(&self, outgoing: &Outgoing) -> Share {
-        match &self.path {
-            Path::Plain(_) => Share::Single,
+        match &self.method {
+            Method::Plain(_) => Share::Single,
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            Path::Batched(batched) => {
+            Method::Batched(batched) => {
                 let segments = batched.offload.segments();
                 if outgoing.batch().fits(segments) {
                     return Share::Batch;
@@ -333,10 +362,10 @@ impl Socket {
     /// One system call for a share of `outgoing`. Returns how many datagrams have left.
     fn send_some(&mut self, outgoing: &Outgoing, share: &Share) -> io::Result<usize> {
         let batch = outgoing.batch();
-        let to = self.family.for_socket(batch.destination);
+        let (to, from) = (self.family.for_socket(batch.path.remote), batch.path.local);
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let (Share::Batch, Path::Batched(batched)) = (share, &mut self.path) {
-            let result = batched.send(self.io.socket(), to, &batch);
+        if let (Share::Batch, Method::Batched(batched)) = (share, &mut self.method) {
+            let result = batched.send(self.io.socket(), to, from, &batch);
             batched.offload.tried_batch(&result);
             return result.map(|()| batch.len());
         }
@@ -344,17 +373,31 @@ impl Socket {
             #[cfg(target_os = "linux")]
             Share::Singles(segments) => {
                 let datagrams = outgoing.singles(*segments);
-                let addressed = datagrams.map(|(to, datagram)| (self.family.for_socket(to), datagram));
+                let addressed = datagrams.map(|(path, content)| multiple::Datagram {
+                    to: self.family.for_socket(path.remote),
+                    from: path.local,
+                    content,
+                });
                 multiple::send(self.io.socket(), addressed)
             }
             // Without the headers that several need.
-            _ => self.io.send(batch.first(), to).map(|()| 1),
+            _ => self.send_one(batch.first(), to, from).map(|()| 1),
         };
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let Path::Batched(batched) = &mut self.path {
+        if let Method::Batched(batched) = &mut self.method {
             batched.offload.tried_singles(&result);
         }
         result
+    }
+
+    /// One system call for one datagram.
+    fn send_one(&self, datagram: &[u8], to: SocketAddr, from: Option<IpAddr>) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let (Some(local), Some(from)) = (&self.local, from) {
+            return local.send(self.io.socket(), datagram, to, from);
+        }
+        let _ = from;
+        self.io.send(datagram, to)
     }
 
     /// Whether the kernel has room again; if not, the task will be woken when it has.
@@ -363,18 +406,50 @@ impl Socket {
     }
 }
 
-impl Path {
-    fn choose(socket: &std::net::UdpSocket, batching: Batching) -> Path {
+impl Method {
+    fn choose(socket: &std::net::UdpSocket, batching: Batching) -> Method {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if batching == Batching::Auto {
             match batched::Batched::new(socket) {
-                Ok(batched) => return Path::Batched(batched),
+                Ok(batched) => return Method::Batched(batched),
                 Err(error) => tracing::debug!(%error, "no batched I/O"),
             }
         }
         let _ = (socket, batching);
-        Path::Plain(Plain::new())
+        Method::Plain(Plain::new())
     }
+}
+
+/// A socket that is bound to `address`.
+fn open(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// What `open` makes of `address`. If that is all of IPv6 and IPv4, and there is no IPv6, then what it makes of all of IPv4.
+fn or_ipv4_alone<S>(address: SocketAddr, open: impl Fn(SocketAddr) -> io::Result<S>) -> io::Result<S> {
+    let is_all = address.is_ipv6() && address.ip().is_unspecified();
+    match open(address) {
+        // IPv4 alone would not be what was asked for if the port is taken, or forbidden.
+        Err(error) if is_all && !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
+            let socket = open((Ipv4Addr::UNSPECIFIED, address.port()).into())?;
+            tracing::debug!(%error, "no IPv6 here, bound to IPv4 alone");
+            Ok(socket)
+        }
+        result => result,
+    }
+}
+
+/// Whether an error can mean that the address is not one of this machine that a datagram was to come from, by what systems say then.
+fn is_about_source(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::AddrNotAvailable | io::ErrorKind::NetworkUnreachable
+    )
 }
 
 /// Whether an error says that there is no socket any more.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use enet_proto::Transmit;
+use enet_proto::{Path, Transmit};
 
 use super::gathered::{Batch, Gathered};
 
@@ -13,7 +13,7 @@ use super::gathered::{Batch, Gathered};
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) buffer: Vec<u8>,
-    destination: SocketAddr,
+    path: Path,
     segment_size: usize,
     /// Bytes that the kernel has taken, or refused for good.
     sent: usize,
@@ -26,7 +26,7 @@ impl Default for Outgoing {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         Outgoing {
             buffer: Vec::new(),
-            destination: nowhere,
+            path: nowhere.into(),
             segment_size: 1,
             sent: 0,
             end: 0,
@@ -38,27 +38,31 @@ impl Default for Outgoing {
 impl Outgoing {
     /// The buffer has been filled according to `transmit`.
     pub(crate) fn begin(&mut self, transmit: &Transmit) {
-        self.destination = transmit.destination;
+        self.path = Path {
+            remote: transmit.destination,
+            local: transmit.source,
+        };
         self.segment_size = transmit.segment_size.max(1);
         self.sent = 0;
         self.end = transmit.size.min(self.buffer.len());
     }
 
     /// Fills the buffer with one datagram.
-    pub(crate) fn load(&mut self, destination: SocketAddr, datagram: &[u8]) {
+    pub(crate) fn load(&mut self, path: Path, datagram: &[u8]) {
         self.buffer.clear();
         self.buffer.extend_from_slice(datagram);
         self.begin(&Transmit {
-            destination,
+            destination: path.remote,
+            source: path.local,
             segment_size: datagram.len(),
             size: datagram.len(),
         });
     }
 
     /// Hands out the datagrams of the buffer one by one instead of sending them.
-    pub(crate) fn drain(&mut self, mut each: impl FnMut(SocketAddr, Bytes)) {
+    pub(crate) fn drain(&mut self, mut each: impl FnMut(Path, Bytes)) {
         while self.sent < self.end {
-            each(self.destination, Bytes::copy_from_slice(self.rest().first()));
+            each(self.path, Bytes::copy_from_slice(self.rest().first()));
             self.pass(self.segment_size);
         }
     }
@@ -68,7 +72,7 @@ impl Outgoing {
         if self.datagrams() != 1 || !self.has_room(self.end - self.sent) {
             return false;
         }
-        self.gathered.push(self.destination, &self.buffer[self.sent..self.end]);
+        self.gathered.push(self.path, &self.buffer[self.sent..self.end]);
         // The buffer is cleared next.
         self.sent = 0;
         self.end = 0;
@@ -83,6 +87,13 @@ impl Outgoing {
     /// Whether datagrams that were put aside are next.
     pub(crate) fn is_gathered(&self) -> bool {
         !self.gathered.is_empty()
+    }
+
+    /// Leaves it to the system where what is next is to come from.
+    pub(super) fn forget_source(&mut self) {
+        if !self.gathered.forget_source() {
+            self.path.local = None;
+        }
     }
 
     /// Forgets what has not been sent.
@@ -102,7 +113,7 @@ impl Outgoing {
 
     /// The datagrams that are next, up to the first batch of at most `segments`.
     #[cfg(target_os = "linux")]
-    pub(super) fn singles(&self, segments: usize) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+    pub(super) fn singles(&self, segments: usize) -> impl Iterator<Item = (Path, &[u8])> {
         self.gathered
             .unsent()
             .chain([self.rest()])
@@ -124,7 +135,7 @@ impl Outgoing {
     /// What is left in the buffer.
     fn rest(&self) -> Batch<'_> {
         Batch {
-            destination: self.destination,
+            path: self.path,
             segment_size: self.segment_size,
             bytes: &self.buffer[self.sent..self.end],
         }
@@ -144,19 +155,20 @@ mod tests {
         let somewhere = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let mut outgoing = Outgoing::default();
         for (port, datagram) in [(1, b"a"), (2, b"b"), (3, b"c"), (3, b"d"), (4, b"e")] {
-            outgoing.load(somewhere(port), datagram);
+            outgoing.load(somewhere(port).into(), datagram);
             assert!(outgoing.gather());
         }
         outgoing.buffer.clear();
         outgoing.buffer.extend_from_slice(b"fffgg");
         outgoing.begin(&Transmit {
             destination: somewhere(5),
+            source: None,
             segment_size: 3,
             size: 5,
         });
         let ports = |outgoing: &Outgoing, segments| {
             let singles = outgoing.singles(segments);
-            singles.map(|(to, _)| to.port()).collect::<Vec<_>>()
+            singles.map(|(path, _)| path.remote.port()).collect::<Vec<_>>()
         };
         assert_eq!(ports(&outgoing, 64), [1, 2]);
         // Without segmentation nothing is better sent as a batch.

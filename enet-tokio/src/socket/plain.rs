@@ -1,9 +1,8 @@
 //! One system call for each datagram: works everywhere.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::readiness::Io;
 use bytes::Bytes;
 
 /// One byte more than the largest datagram of ENet (an MTU of 4096): what fills it is too long, and the protocol counts it so.
@@ -22,9 +21,12 @@ impl Plain {
         }
     }
 
-    /// Receives one datagram. `ask` looks whatever the reactor has reported.
-    pub(super) fn receive(&mut self, io: &Io, ask: bool) -> io::Result<(SocketAddr, Bytes)> {
-        let (length, from) = io.receive(&mut self.buffer, ask)?;
-        Ok((from, Bytes::copy_from_slice(&self.buffer[..length])))
+    /// Receives one datagram by `call`, which fills a buffer and tells how long the datagram is, where it came from and where to.
+    pub(super) fn receive(
+        &mut self,
+        call: impl FnOnce(&mut [u8]) -> io::Result<(usize, SocketAddr, Option<IpAddr>)>,
+    ) -> io::Result<(SocketAddr, Option<IpAddr>, Bytes)> {
+        let (length, from, to) = call(&mut self.buffer)?;
+        Ok((from, to, Bytes::copy_from_slice(&self.buffer[..length])))
     }
 }

@@ -16,7 +16,9 @@ async fn receive(socket: &mut Socket, count: usize) -> Vec<(SocketAddr, Bytes)> 
     let mut received = Vec::new();
     poll_fn(|cx| {
         let more = socket
-            .poll_receive(cx, false, usize::MAX, |from, datagram| received.push((from, datagram)))
+            .poll_receive(cx, false, usize::MAX, |path, datagram| {
+                received.push((path.remote, datagram))
+            })
             .unwrap();
         assert!(!more);
         if received.len() < count {
@@ -34,6 +36,7 @@ fn outgoing(destination: SocketAddr, contents: &[u8], segment_size: usize) -> Ou
     outgoing.buffer.extend_from_slice(contents);
     outgoing.begin(&Transmit {
         destination,
+        source: None,
         segment_size,
         size: contents.len(),
     });
@@ -109,6 +112,155 @@ async fn a_dual_stack_socket_speaks_both_and_shows_ipv4_plainly() {
     }
 }
 
+/// A path to `to` that leaves from the address `from` of this machine.
+fn path_from(to: SocketAddr, from: &str) -> Path {
+    Path {
+        remote: to,
+        local: Some(from.parse().unwrap()),
+    }
+}
+
+/// Datagrams on one path in each of the ways in which they can leave: by itself, as a batch, and gathered with others. Five in all.
+fn in_all_ways(path: Path, other: SocketAddr) -> [Outgoing; 3] {
+    let mut single = Outgoing::default();
+    single.load(path, b"one");
+    let mut batch = outgoing(path.remote, b"aabbcc", 2);
+    batch.begin(&Transmit {
+        destination: path.remote,
+        source: path.local,
+        segment_size: 2,
+        size: 4,
+    });
+    let mut crowd = Outgoing::default();
+    for (to, datagram) in [(path, b"x"), (other.into(), b"y"), (path, b"z")] {
+        crowd.load(to, datagram);
+        assert!(crowd.gather());
+    }
+    [single, batch, crowd]
+}
+
+#[tokio::test]
+async fn a_socket_for_all_addresses_tells_which_was_asked_and_answers_from_there() {
+    for batching in BOTH {
+        for all in ["0.0.0.0:0", "[::]:0"] {
+            let mut server = socket(all, batching);
+            let port = server.local_address().port();
+            for asked in ["127.0.0.2", "127.0.0.3"] {
+                let mut client = socket("127.0.0.1:0", batching);
+                let other = socket("127.0.0.1:0", batching);
+                let called: SocketAddr = format!("{asked}:{port}").parse().unwrap();
+                send(&mut client, outgoing(called, b"anybody?", 100)).await;
+                let mut told = None;
+                poll_fn(|cx| {
+                    let more = server.poll_receive(cx, false, usize::MAX, |path, _| told = Some(path));
+                    assert!(!more.unwrap());
+                    if told.is_some() { Poll::Ready(()) } else { Poll::Pending }
+                })
+                .await;
+                assert_eq!(told, Some(path_from(client.local_address(), asked)));
+                for answer in in_all_ways(told.unwrap(), other.local_address()) {
+                    send(&mut server, answer).await;
+                }
+                let answers = receive(&mut client, 5).await;
+                assert!(answers.iter().all(|(from, _)| *from == called), "{answers:?}");
+            }
+            assert_eq!(server.statistics().send_errors, 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_of_a_crowd_is_answered_from_the_address_that_it_asked() {
+    for batching in BOTH {
+        let mut server = socket("[::]:0", batching);
+        let port = server.local_address().port();
+        let mut crowd = Outgoing::default();
+        let mut members: Vec<Socket> = Vec::new();
+        for number in 0..32_u8 {
+            let (bind, from) = match number % 4 {
+                0 => ("127.0.0.1:0", "127.0.0.2"),
+                1 => ("[::1]:0", "::1"),
+                2 => ("127.0.0.1:0", "127.0.0.3"),
+                _ => ("127.0.0.1:0", "127.0.0.1"),
+            };
+            let member = socket(bind, batching);
+            crowd.load(path_from(member.local_address(), from), &[number]);
+            assert!(crowd.gather());
+            members.push(member);
+        }
+        send(&mut server, crowd).await;
+        for (number, member) in (0..).zip(&mut members) {
+            let from = ["127.0.0.2", "[::1]", "127.0.0.3", "127.0.0.1"][usize::from(number) % 4];
+            let (source, datagram) = receive(member, 1).await[0].clone();
+            assert_eq!(
+                (source.to_string(), &datagram[..]),
+                (format!("{from}:{port}"), &[number][..])
+            );
+        }
+        assert_eq!(server.statistics().send_calls, if server.gathers() { 1 } else { 32 });
+    }
+}
+
+#[tokio::test]
+async fn where_an_address_is_gone_from_the_machine_the_system_chooses_another() {
+    // Of the blocks for documentation: no machine has them.
+    for (all, client, gone) in [
+        ("0.0.0.0:0", "127.0.0.1:0", "192.0.2.77"),
+        ("[::]:0", "127.0.0.1:0", "192.0.2.77"),
+        ("[::]:0", "[::1]:0", "2001:db8::77"),
+    ] {
+        for batching in BOTH {
+            let (mut server, mut client) = (socket(all, batching), socket(client, batching));
+            let other = socket("127.0.0.1:0", batching).local_address();
+            let other = if server.family().reaches(other) {
+                other
+            } else {
+                client.local_address()
+            };
+            let to = path_from(client.local_address(), gone);
+            let calls = server.statistics().send_calls;
+            for answer in in_all_ways(to, other) {
+                send(&mut server, answer).await;
+            }
+            // That it was tried shows that the address was asked for in each of the ways.
+            let calls = server.statistics().send_calls - calls;
+            assert!(calls >= 3 + 3, "{calls} calls");
+            assert_eq!(receive(&mut client, 5).await.len(), 5);
+            assert_eq!(server.statistics().send_errors, 0);
+        }
+    }
+}
+
+#[test]
+fn without_ipv6_a_socket_for_all_addresses_is_for_all_of_ipv4() {
+    let without_ipv6 = |error: io::ErrorKind| {
+        move |address: SocketAddr| match address {
+            SocketAddr::V6(_) => Err(io::Error::from(error)),
+            SocketAddr::V4(_) => Ok(address.to_string()),
+        }
+    };
+    let bind = |address: &str, error| or_ipv4_alone(address.parse().unwrap(), without_ipv6(error));
+    for error in [
+        io::ErrorKind::Unsupported,
+        io::ErrorKind::AddrNotAvailable,
+        io::ErrorKind::Other,
+    ] {
+        assert_eq!(bind("[::]:7777", error).unwrap(), "0.0.0.0:7777");
+        assert_eq!(
+            bind("[::1]:7777", error).unwrap_err().kind(),
+            error,
+            "this one was asked for"
+        );
+    }
+    for error in [io::ErrorKind::AddrInUse, io::ErrorKind::PermissionDenied] {
+        assert_eq!(
+            bind("[::]:7777", error).unwrap_err().kind(),
+            error,
+            "half of it would not do"
+        );
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_sent_is_counted_and_passed_over() {
     for batching in BOTH {
@@ -178,7 +330,7 @@ async fn where_batches_are_refused_all_leaves_and_they_are_rarely_tried() {
 fn gathered(datagrams: impl IntoIterator<Item = (SocketAddr, Vec<u8>)>) -> Outgoing {
     let mut outgoing = Outgoing::default();
     for (to, datagram) in datagrams {
-        outgoing.load(to, &datagram);
+        outgoing.load(to.into(), &datagram);
         assert!(outgoing.gather());
     }
     outgoing
@@ -301,6 +453,7 @@ async fn single_datagrams_and_batches_for_one_peer_arrive_in_order() {
             (0..batch).for_each(|number| out.buffer.extend([number; 1392]));
             out.begin(&Transmit {
                 destination: to,
+                source: None,
                 segment_size: 1392,
                 size: out.buffer.len(),
             });
@@ -309,7 +462,7 @@ async fn single_datagrams_and_batches_for_one_peer_arrive_in_order() {
                 assert!(matches!(a.send(&mut out), Sent::Done));
             }
         }
-        out.load(to, b"the last");
+        out.load(to.into(), b"the last");
         send(&mut a, out).await;
         let received: Vec<u8> = receive(&mut b, 66)
             .await
@@ -396,7 +549,7 @@ async fn a_datagram_that_the_kernel_has_no_room_for_waits_until_it_has() {
     assert!(!is_writable);
 
     // Sent whole, and not only the part that there would have been room for.
-    blocked.load(to, b"the last");
+    blocked.load(to.into(), b"the last");
     let reader = std::thread::spawn(move || {
         let mut read = Vec::new();
         while !read.ends_with(b"the last") {

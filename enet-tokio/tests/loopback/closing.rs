@@ -1,4 +1,6 @@
-use enet_tokio::{Batching, DisconnectReason, Endpoint, Packet, SendError};
+use std::future::Future;
+
+use enet_tokio::{Batching, DisconnectReason, Endpoint, Event, EventEndpoint, Packet, SendError};
 
 use crate::common::{BOTH, Pair, config, payload, within};
 
@@ -211,4 +213,70 @@ fn a_runtime_that_goes_down_tells_the_peers() {
         DisconnectReason::Remote { data: 0 }
     );
     drop(server);
+}
+
+/// Runs `act` in a thread and in a runtime of its own, which goes down as soon as it returns: as after `main`.
+fn in_a_program<F: Future<Output = ()>>(threads: bool, act: impl FnOnce() -> F + Send + 'static) {
+    let program = std::thread::spawn(move || {
+        let mut builder = match threads {
+            true => tokio::runtime::Builder::new_multi_thread(),
+            false => tokio::runtime::Builder::new_current_thread(),
+        };
+        let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(act());
+    });
+    program.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_sends_and_returns_has_sent() {
+    for batching in BOTH {
+        for threads in [false, true] {
+            let server = Endpoint::bind("127.0.0.1:0", config(batching)).await.unwrap();
+            let address = server.local_addr();
+            let program = tokio::task::spawn_blocking(move || {
+                in_a_program(threads, move || async move {
+                    let client = Endpoint::client(config(batching)).unwrap();
+                    let connection = client.connect(address, 1, 0).await.unwrap();
+                    for index in 0..3 {
+                        connection
+                            .send(0, Packet::reliable(payload(index, 5000)))
+                            .await
+                            .unwrap();
+                    }
+                });
+            });
+            let accepted = within(server.accept()).await.unwrap();
+            let (packets, reason) = drain(&accepted).await;
+            within(program).await.unwrap();
+            let sent: Vec<_> = (0..3).map(|index| payload(index, 5000)).collect();
+            assert!(packets == sent, "{} packets, threads: {threads}", packets.len());
+            assert_eq!(reason, DisconnectReason::Remote { data: 0 });
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_runtime_that_goes_down_under_its_endpoints_sends_what_is_queued() {
+    for threads in [false, true] {
+        let server = Endpoint::bind("127.0.0.1:0", config(Batching::Auto)).await.unwrap();
+        let address = server.local_addr();
+        let program = tokio::task::spawn_blocking(move || {
+            in_a_program(threads, move || async move {
+                let client = EventEndpoint::client(config(Batching::Auto)).unwrap();
+                let peer = client.connect(address, 1, 0).unwrap();
+                let Some(Event::Connected { .. }) = client.next_event().await else {
+                    panic!("the server is there")
+                };
+                client.send(peer, 0, Packet::reliable("a last word")).unwrap();
+                // Nothing is dropped before the runtime is.
+                std::mem::forget(client);
+            });
+        });
+        let accepted = within(server.accept()).await.unwrap();
+        let (packets, reason) = drain(&accepted).await;
+        within(program).await.unwrap();
+        assert_eq!(packets, ["a last word"]);
+        assert_eq!(reason, DisconnectReason::Remote { data: 0 });
+    }
 }

@@ -49,20 +49,6 @@ async fn a_port_in_use_is_a_clear_error() {
 }
 
 #[tokio::test]
-async fn the_addresses_of_a_name_are_tried_in_turn() {
-    let server = Endpoint::bind("127.0.0.1:0", config(Batching::Auto)).await.unwrap();
-    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let addresses = [nobody.local_addr().unwrap(), server.local_addr()];
-    let client = Endpoint::client(config(Batching::Auto).with_connect_timeout(Duration::from_millis(300))).unwrap();
-    let (dialled, accepted) =
-        within(async { tokio::join!(client.connect(&addresses[..], 1, 0), server.accept()) }).await;
-    assert_eq!(dialled.unwrap().remote_address(), server.local_addr());
-    assert!(accepted.is_some());
-    let named = format!("localhost:{}", server.local_addr().port());
-    assert!(within(client.connect(named, 1, 0)).await.is_ok());
-}
-
-#[tokio::test]
 async fn a_client_endpoint_takes_no_connections() {
     let passive = Endpoint::client(config(Batching::Auto)).unwrap();
     let address = ("127.0.0.1", passive.local_addr().port());

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that has nothing to unwrap has failed")]
 
+mod addresses;
 mod backpressure;
 mod busy_poll;
 mod cancellation;

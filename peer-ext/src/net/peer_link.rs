@@ -423,7 +423,7 @@ impl Farewell {
             DisconnectReason::Remote { .. } => Why::ByPeer,
             DisconnectReason::Local => Why::ByUs,
             DisconnectReason::TimedOut if was_connected => Why::TimedOut,
-            DisconnectReason::TimedOut => Why::NoAnswer,
+            DisconnectReason::TimedOut | DisconnectReason::NotUnderstood => Why::NoAnswer,
         };
         Farewell {
             why,
