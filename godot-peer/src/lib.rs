@@ -37,3 +37,8 @@ pub use roster::{Refusal, Roster};
 pub use server::{GodotServer, PeerInfo, ServerStatistics};
 pub use target::Target;
 pub use transfer::{NoSuchTransferChannel, Outgoing, TransferChannel, TransferMode, enet_channel_count};
+
+/// Has the program in the README compiled with the examples of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,10 +1,11 @@
-//! Whole games over the real `enet serve`, which runs no scripts: the project that the README explains.
+//! What the README shows to be played over the real `enet serve`, which runs no scripts.
 
 use std::fs;
+use std::path::Path;
 
 use interop_tests::enet::Serve;
 use interop_tests::godot::{Godot, GodotRun};
-use interop_tests::peer_ext::fixture;
+use interop_tests::peer_ext::{fixture, workspace};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -108,5 +109,39 @@ fn players_that_come_at_once_agree_on_a_host() {
     assert!(hosts.iter().all(|host| *host == hosts[0]), "{hosts:?}");
     for player in &mut players {
         assert_eq!(player.errors(), [] as [String; 0]);
+    }
+}
+
+/// Runs the chat as the README has it, with the port that is free here.
+fn chatter(name: &str, port: u16) -> GodotRun {
+    let script = fs::read_to_string(fixture("chat").join("chat.gd")).expect("the script");
+    let changed = tempfile::tempdir().expect("a folder");
+    let script = script.replacen("7777", &port.to_string(), 1);
+    fs::write(changed.path().join("chat.gd"), script).expect("a file");
+    GodotRun::start_merged(Godot::shared(), &[&fixture("chat"), changed.path()], name, &[])
+}
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn the_chat_of_the_readme_is_heard_and_notices_the_end() {
+    let serve = Serve::start(&[]);
+    let players = [chatter("one", serve.port()), chatter("two", serve.port())];
+    for player in &players {
+        player.expect_line("joined");
+        player.expect_line(" says Hello!");
+    }
+    serve.signal(Signal::TERM);
+    for player in &players {
+        player.expect_line("the server has left");
+        assert_eq!(player.errors(), [] as [String; 0]);
+    }
+}
+
+#[test]
+fn the_readme_shows_the_scripts_that_are_tested() {
+    let readme = fs::read_to_string(workspace().join("README.md")).expect("the README");
+    for script in ["chat/chat.gd", "relayed/game.gd"] {
+        let text = fs::read_to_string(fixture("").join(Path::new(script))).expect("the script");
+        assert!(readme.contains(&format!("```gdscript\n{text}```\n")), "{script}");
     }
 }

@@ -134,6 +134,17 @@ impl GodotRun {
         &self.name
     }
 
+    /// Waits for a line of its log with these words, one of those before included.
+    ///
+    /// # Panics
+    /// If none comes within [`LONG`].
+    #[track_caller]
+    pub fn expect_line(&self, words: &str) {
+        let has_it = |state: &mut State| state.log.iter().any(|line| line.contains(words)).then_some(());
+        let found = self.output.wait(Instant::now() + LONG, has_it);
+        assert!(found.is_some(), "{} does not say {words:?}", self.name);
+    }
+
     /// The errors that Godot has printed so far, its own and those of scripts.
     #[must_use]
     pub fn errors(&self) -> Vec<String> {
