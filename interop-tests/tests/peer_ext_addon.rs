@@ -119,6 +119,8 @@ fn the_addon_has_library_icon_licences_and_an_entry_for_each_system() {
 #[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
 fn the_editor_finds_the_addon_by_itself_and_has_help_for_all_of_it() {
     let project = project();
+    // As if it had been copied there by hand.
+    fs::remove_file(project.path().join(".godot/extension_list.cfg")).expect("xtask lists it");
     let pages = project.path().join("pages.json");
     // Godot shows no help of extensions in the session in which it gathers its own, the first of all.
     written_by_editor(project.path(), &pages);
@@ -138,4 +140,32 @@ fn the_editor_finds_the_addon_by_itself_and_has_help_for_all_of_it() {
             assert!(page.contains(entry), "{class}: no {entry} in {page}");
         }
     }
+}
+
+/// Runs Godot without a window, and returns whether it ended well and what it said.
+fn run(project: &Path, arguments: &[&str]) -> (bool, String) {
+    let godot = Godot::shared();
+    let inside = godot.inside(project);
+    let mut command = godot.command();
+    command.arg("--headless").args(arguments).arg("--path").arg(&inside);
+    command.env("HOME", &inside).stdin(Stdio::null());
+    for folder in ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
+        command.env_remove(folder);
+    }
+    let output = command.output().expect("Godot starts");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn a_project_that_no_editor_has_opened_is_imported_and_run_with_the_addon() {
+    let project = project();
+    let script =
+        "extends SceneTree\nfunc _init() -> void:\n\tprint(RustENetMultiplayerPeer.new().get_class())\n\tquit()\n";
+    fs::write(project.path().join("asks.gd"), script).expect("a script");
+    let (well, said) = run(project.path(), &["--import"]);
+    assert!(well, "{said}");
+    let (well, said) = run(project.path(), &["--script", "res://asks.gd"]);
+    assert!(well && said.lines().any(|line| line == CLASSES[0]), "{said}");
 }

@@ -38,6 +38,12 @@ pub(crate) struct Options {
 
 const ENTRIES: &str = "peer-ext/addon/rust_enet.gdextension has those for Linux, Windows and macOS.";
 
+/// Where a project lists the extensions that Godot loads when it starts.
+const EXTENSION_LIST: &str = ".godot/extension_list.cfg";
+
+/// Our line in that list.
+const LISTED: &str = "res://addons/rust_enet/rust_enet.gdextension";
+
 /// A system that the .gdextension file has entries for.
 struct System {
     folder: &'static str,
@@ -85,6 +91,10 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     }
     for (from, to) in &files {
         copy(from, to).map_err(|error| cannot("copy to", to, &error))?;
+    }
+    if into.join("project.godot").is_file() {
+        let list = into.join(EXTENSION_LIST);
+        enlist(&list).map_err(|error| cannot("write to", &list, &error))?;
     }
     println!("\n{} files in {}", files.len(), addon.display());
     Ok(())
@@ -210,6 +220,27 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     copied
 }
 
+/// Puts the extension into a project's list, as the editor does when it has found one. Where the list is missing, as in a fresh
+/// clone, Godot does not know the classes in its first run, and without a window it may crash at the end of that.
+fn enlist(list: &Path) -> io::Result<()> {
+    let mut listed = match fs::read_to_string(list) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        read => read?,
+    };
+    if listed.lines().any(|line| line.trim() == LISTED) {
+        return Ok(());
+    }
+    if !listed.is_empty() && !listed.ends_with('\n') {
+        listed.push('\n');
+    }
+    listed.push_str(LISTED);
+    listed.push('\n');
+    if let Some(folder) = list.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(list, listed)
+}
+
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
     failure(format!("cannot {what} {}: {error}", path.display()), "")
 }
@@ -250,6 +281,22 @@ mod tests {
         let file = place.path().join("file");
         fs::write(&file, "").expect("a file");
         assert!(expect_writable(&file.join("addons/rust_enet")).is_err());
+    }
+
+    #[test]
+    fn the_extension_is_listed_once_beside_what_was_listed_before() {
+        let place = tempfile::tempdir().expect("a folder");
+        let list = place.path().join(EXTENSION_LIST);
+        enlist(&list).expect("a list is made");
+        assert_eq!(fs::read_to_string(&list).expect("a list"), format!("{LISTED}\n"));
+
+        let other = "res://addons/other/other.gdextension";
+        fs::write(&list, other).expect("the list can be written");
+        for _ in 0..2 {
+            enlist(&list).expect("the list can be added to");
+            let listed = fs::read_to_string(&list).expect("a list");
+            assert_eq!(listed, format!("{other}\n{LISTED}\n"));
+        }
     }
 
     #[test]
