@@ -14,7 +14,7 @@ use godot::init::{ExtensionLibrary, InitStage, gdextension};
 
 struct RustEnet;
 
-// SAFETY: the entry point is made by the macro; all Godot objects stay on the main thread.
+// SAFETY: the entry point is made by the macro; all that Godot is given may be called from any thread.
 #[gdextension]
 unsafe impl ExtensionLibrary for RustEnet {
     fn on_stage_init(stage: InitStage) {

@@ -1,10 +1,10 @@
 //! `RustENetConnection`, in place of `ENetConnection`.
 
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use enet_proto::compress::Compression;
-use enet_tokio::Bytes;
+use enet_tokio::{Bytes, PacketMode};
 use godot::classes::TlsOptions;
 use godot::global::Error;
 use godot::prelude::*;
@@ -12,13 +12,18 @@ use godot::prelude::*;
 use super::RustENetPacketPeer;
 use super::enums::{CompressionMode, EventType, HostStatistic};
 use super::tls::OptionalTls;
-use crate::net::{Happening, HostLink, HostOptions, PeerLink, packet_with_flags, parse_address};
+use crate::net::{
+    Happening, HostLink, HostOptions, PeerLink, SendRefusal, Why, lock, packet_with_flags, parse_address,
+};
 
 /// The most channels an ENet connection has.
 pub(super) const MAX_CHANNELS: i64 = 255;
 
 /// The most peers a host of C ENet has, which is what stock Godot takes at most.
 pub(super) const MAX_PEERS: i64 = 4095;
+
+/// How many bytes may be queued for a peer, if nothing else is said.
+pub(super) const MAX_QUEUED: usize = 32 * 1024 * 1024;
 
 /// How often names that are looked up are asked for while `service` waits.
 const LOOKUP_PAUSE: Duration = Duration::from_millis(5);
@@ -35,16 +40,16 @@ const LOOKUP_PAUSE: Duration = Duration::from_millis(5);
 #[derive(GodotClass)]
 #[class(init, base = RefCounted, tool)]
 pub(crate) struct RustENetConnection {
-    host: Option<Rc<HostLink>>,
+    host: Mutex<Option<Arc<HostLink>>>,
     base: Base<RefCounted>,
 }
 
 #[godot_api]
 impl RustENetConnection {
     /// Creates a host like [method create_host], bound to an address ([code]"*"[/code] for all) and a port (0 for any).
-    #[func]
+    #[func(gd_self)]
     fn create_host_bound(
-        &mut self,
+        this: Gd<Self>,
         bind_address: GString,
         bind_port: i64,
         #[opt(default = 32)] max_peers: i64,
@@ -63,26 +68,28 @@ impl RustENetConnection {
             return Error::ERR_INVALID_PARAMETER;
         };
         let limits = [max_peers, max_channels, in_bandwidth, out_bandwidth];
-        self.create(address, port, limits)
+        this.bind().create(address, port, limits)
     }
 
     /// Creates a host on any free port, for up to [param max_peers] peers with up to [param max_channels] channels (0 for 255).
     /// The bandwidths are in bytes per second, 0 for unlimited.
-    #[func]
+    #[func(gd_self)]
     fn create_host(
-        &mut self,
+        this: Gd<Self>,
         #[opt(default = 32)] max_peers: i64,
         #[opt(default = 0)] max_channels: i64,
         #[opt(default = 0)] in_bandwidth: i64,
         #[opt(default = 0)] out_bandwidth: i64,
     ) -> Error {
-        self.create(None, 0, [max_peers, max_channels, in_bandwidth, out_bandwidth])
+        this.bind()
+            .create(None, 0, [max_peers, max_channels, in_bandwidth, out_bandwidth])
     }
 
     /// Closes the socket. The other sides are not told.
-    #[func]
-    fn destroy(&mut self) {
-        match self.host.take().filter(|host| host.is_open()) {
+    #[func(gd_self)]
+    fn destroy(this: Gd<Self>) {
+        let host = lock(&this.bind().host).take();
+        match host.filter(|host| host.is_open()) {
             Some(host) => host.destroy(),
             None => godot_error!("The host is destroyed already."),
         }
@@ -90,15 +97,15 @@ impl RustENetConnection {
 
     /// Begins to connect to a host, with [param channels] channels (0 for 255) and a number for it to see. [method service]
     /// tells when the connection is there. A connection that has a peer already cannot.
-    #[func]
+    #[func(gd_self)]
     fn connect_to_host(
-        &mut self,
+        this: Gd<Self>,
         address: GString,
         port: i64,
         #[opt(default = 0)] channels: i64,
         #[opt(default = 0)] data: i64,
     ) -> Option<Gd<RustENetPacketPeer>> {
-        let host = self.active()?;
+        let host = this.bind().active()?;
         if !host.peers().is_empty() {
             godot_error!("The connection has a peer already.");
             return None;
@@ -113,9 +120,9 @@ impl RustENetConnection {
 
     /// Takes the next event, waiting for one for up to [param timeout] milliseconds: an array of its type, the peer, the number
     /// that came along and the channel. A packet is then to be got from the peer.
-    #[func]
-    fn service(&mut self, #[opt(default = 0)] timeout: i64) -> VarArray {
-        let Some(host) = self.active() else {
+    #[func(gd_self)]
+    fn service(this: Gd<Self>, #[opt(default = 0)] timeout: i64) -> VarArray {
+        let Some(host) = this.bind().active() else {
             return event(EventType::ERROR, None, 0, 0);
         };
         drop(host.take_fallen());
@@ -140,10 +147,10 @@ impl RustENetConnection {
                 host.wait(left);
             }
         };
-        report_refused(&host);
         match happening {
             Happening::Connected { peer, data } => event(EventType::CONNECT, Some(&peer), data, 0),
             Happening::Disconnected { peer } => {
+                report_failure(&peer);
                 let data = peer.farewell().map_or(0, |farewell| farewell.data);
                 event(EventType::DISCONNECT, Some(&peer), data, 0)
             }
@@ -155,33 +162,35 @@ impl RustENetConnection {
     }
 
     /// Sends what is queued before it returns. Not needed: what is queued is sent at once by the network's thread.
-    #[func]
-    fn flush(&mut self) {
-        if let Some(host) = self.active() {
+    #[func(gd_self)]
+    fn flush(this: Gd<Self>) {
+        if let Some(host) = this.bind().active() {
             host.flush();
         }
     }
 
     /// Limits what is received and sent, in bytes per second, 0 for unlimited. The peers are told.
-    #[func]
-    fn bandwidth_limit(&mut self, #[opt(default = 0)] in_bandwidth: i64, #[opt(default = 0)] out_bandwidth: i64) {
-        if let Some(host) = self.active() {
+    #[func(gd_self)]
+    fn bandwidth_limit(this: Gd<Self>, #[opt(default = 0)] in_bandwidth: i64, #[opt(default = 0)] out_bandwidth: i64) {
+        if let Some(host) = this.bind().active() {
             host.set_bandwidth_limit(in_bandwidth as u32, out_bandwidth as u32);
         }
     }
 
     /// Limits the channels of connections that are made from now on; 0 for 255.
-    #[func]
-    fn channel_limit(&mut self, limit: i64) {
-        if let Some(host) = self.active() {
+    #[func(gd_self)]
+    fn channel_limit(this: Gd<Self>, limit: i64) {
+        if let Some(host) = this.bind().active() {
             host.set_channel_limit(channel_count(limit));
         }
     }
 
-    /// Sends a packet to all peers that are connected; see [method RustENetPacketPeer.send] for the flags.
-    #[func]
-    fn broadcast(&mut self, channel: i64, packet: PackedByteArray, flags: i64) {
-        let Some(host) = self.active() else { return };
+    /// Sends a packet to all peers that are connected; see [method RustENetPacketPeer.send] for the flags. As this cannot say for
+    /// whom there was no room, a peer that has 32 MiB queued and is to have a reliable packet is disconnected, with
+    /// [code]REASON_TOO_SLOW[/code].
+    #[func(gd_self)]
+    fn broadcast(this: Gd<Self>, channel: i64, packet: PackedByteArray, flags: i64) {
+        let Some(host) = this.bind().active() else { return };
         let limit = host.channel_limit();
         let Some(channel) = u8::try_from(channel)
             .ok()
@@ -194,16 +203,19 @@ impl RustENetConnection {
             godot_error!("Invalid flags: {flags}.");
             return;
         };
+        let reliable = packet.mode == PacketMode::Reliable;
         for peer in host.peers() {
             // Who is not connected or has not as many channels is left out, as in ENet.
-            let _ = peer.send(channel, packet.clone());
+            if peer.send(channel, packet.clone()) == Err(SendRefusal::Full) && reliable {
+                give_up(&peer, host.max_queued());
+            }
         }
     }
 
     /// Sets how datagrams are compressed. Both sides must do the same, before the first datagram.
-    #[func]
-    fn compress(&mut self, mode: CompressionMode) {
-        let Some(host) = self.active() else { return };
+    #[func(gd_self)]
+    fn compress(this: Gd<Self>, mode: CompressionMode) {
+        let Some(host) = this.bind().active() else { return };
         let compression = match mode.0 {
             0 => Compression::None,
             1 => Compression::RangeCoder,
@@ -216,35 +228,35 @@ impl RustENetConnection {
     }
 
     /// DTLS is not there yet: always [constant ERR_UNAVAILABLE].
-    #[func]
-    fn dtls_server_setup(&mut self, server_options: Option<Gd<TlsOptions>>) -> Error {
+    #[func(gd_self)]
+    fn dtls_server_setup(this: Gd<Self>, server_options: Option<Gd<TlsOptions>>) -> Error {
         let _ = server_options;
-        self.no_dtls()
+        this.bind().no_dtls()
     }
 
     /// DTLS is not there yet: always [constant ERR_UNAVAILABLE].
-    #[func]
+    #[func(gd_self)]
     fn dtls_client_setup(
-        &mut self,
+        this: Gd<Self>,
         hostname: GString,
         #[opt(default = OptionalTls::NULL)] client_options: OptionalTls,
     ) -> Error {
         let _ = (hostname, client_options);
-        self.no_dtls()
+        this.bind().no_dtls()
     }
 
     /// Sets whether others who want to connect are left without an answer. (With [ENetConnection] this concerns DTLS only.)
-    #[func]
-    fn refuse_new_connections(&mut self, refuse: bool) {
-        if let Some(host) = self.active() {
+    #[func(gd_self)]
+    fn refuse_new_connections(this: Gd<Self>, refuse: bool) {
+        if let Some(host) = this.bind().active() {
             host.set_accepting(!refuse);
         }
     }
 
     /// A counter of the datagrams, or of the bytes in them, since it was asked for last.
-    #[func]
-    fn pop_statistic(&mut self, statistic: HostStatistic) -> f64 {
-        let Some(host) = self.active() else { return 0.0 };
+    #[func(gd_self)]
+    fn pop_statistic(this: Gd<Self>, statistic: HostStatistic) -> f64 {
+        let Some(host) = this.bind().active() else { return 0.0 };
         match usize::try_from(statistic.0) {
             Ok(index @ 0..=3) => host.pop_statistic(index) as f64,
             _ => 0.0,
@@ -264,9 +276,9 @@ impl RustENetConnection {
     }
 
     /// All peers, those that are still connecting included.
-    #[func]
-    fn get_peers(&mut self) -> Array<Gd<RustENetPacketPeer>> {
-        let host = self.active();
+    #[func(gd_self)]
+    fn get_peers(this: Gd<Self>) -> Array<Gd<RustENetPacketPeer>> {
+        let host = this.bind().active();
         host.into_iter()
             .flat_map(|host| host.peers())
             .map(|peer| peer.object())
@@ -274,9 +286,9 @@ impl RustENetConnection {
     }
 
     /// Sends a bare datagram from this socket, for example to open a way through a router. It may get lost.
-    #[func]
-    fn socket_send(&mut self, destination_address: GString, destination_port: i64, packet: PackedByteArray) {
-        let Some(host) = self.active() else { return };
+    #[func(gd_self)]
+    fn socket_send(this: Gd<Self>, destination_address: GString, destination_port: i64, packet: PackedByteArray) {
+        let Some(host) = this.bind().active() else { return };
         let Some(port) = u16::try_from(destination_port).ok().filter(|port| *port > 0) else {
             godot_error!("The remote port number must be between 1 and 65535 (inclusive).");
             return;
@@ -290,17 +302,20 @@ impl RustENetConnection {
 
 impl RustENetConnection {
     /// What scripts see of a host.
-    pub(super) fn over(host: Rc<HostLink>) -> Gd<RustENetConnection> {
-        Gd::from_init_fn(|base| RustENetConnection { host: Some(host), base })
+    pub(super) fn over(host: Arc<HostLink>) -> Gd<RustENetConnection> {
+        Gd::from_init_fn(|base| RustENetConnection {
+            host: Mutex::new(Some(host)),
+            base,
+        })
     }
 
     /// The host, if there is one.
-    pub(super) fn link(&self) -> Option<Rc<HostLink>> {
-        self.host.clone().filter(|host| host.is_open())
+    pub(super) fn link(&self) -> Option<Arc<HostLink>> {
+        lock(&self.host).clone().filter(|host| host.is_open())
     }
 
     /// The host; an error line if there is none.
-    fn active(&self) -> Option<Rc<HostLink>> {
+    fn active(&self) -> Option<Arc<HostLink>> {
         let host = self.link();
         if host.is_none() {
             godot_error!("The connection is not active: create a host first.");
@@ -308,10 +323,9 @@ impl RustENetConnection {
         host
     }
 
-    fn create(&mut self, bind: Option<std::net::IpAddr>, port: u16, limits: [i64; 4]) -> Error {
+    fn create(&self, bind: Option<std::net::IpAddr>, port: u16, limits: [i64; 4]) -> Error {
         if self.link().is_some() {
-            godot_error!("The connection is active already.");
-            return Error::ERR_ALREADY_IN_USE;
+            return already_active();
         }
         let [max_peers, max_channels, in_bandwidth, out_bandwidth] = limits;
         if !(1..=MAX_PEERS).contains(&max_peers) {
@@ -334,10 +348,19 @@ impl RustENetConnection {
             in_bandwidth,
             out_bandwidth,
             accept: true,
+            max_queued: MAX_QUEUED,
+            doubt_farewells: true,
         };
         match HostLink::open(&options) {
             Ok(host) => {
-                self.host = Some(host);
+                let mut place = lock(&self.host);
+                if place.as_ref().is_some_and(|host| host.is_open()) {
+                    // Another thread was quicker.
+                    drop(place);
+                    return already_active();
+                }
+                let before = place.replace(host);
+                drop((place, before));
                 Error::OK
             }
             Err(error) => {
@@ -356,8 +379,13 @@ impl RustENetConnection {
     }
 }
 
+fn already_active() -> Error {
+    godot_error!("The connection is active already.");
+    Error::ERR_ALREADY_IN_USE
+}
+
 /// Begins to connect, with an error line if that is not possible.
-pub(super) fn dial(host: &Rc<HostLink>, address: &str, port: u16, channels: i64, data: u32) -> Option<Rc<PeerLink>> {
+pub(super) fn dial(host: &Arc<HostLink>, address: &str, port: u16, channels: i64, data: u32) -> Option<Arc<PeerLink>> {
     if address.is_empty() {
         godot_error!("Couldn't resolve the server IP address or domain name.");
         return None;
@@ -382,15 +410,32 @@ pub(super) fn bandwidth(limit: i64) -> Option<u32> {
     u32::try_from(limit).ok()
 }
 
-/// Says that packets were lost to full queues: stock ENet has no such limit and takes memory without end.
-pub(super) fn report_refused(host: &HostLink) {
-    let refused = host.take_refused();
-    if refused > 0 {
-        godot_error!("{refused} packets were not sent: more than 32 MiB are queued for their peers.");
+/// Says why a connection that this side has asked for came to nothing.
+pub(super) fn report_failure(peer: &PeerLink) {
+    let Some(farewell) = peer.farewell().filter(|_| peer.is_outgoing()) else {
+        return;
+    };
+    let (name, port) = (peer.name(), peer.port());
+    match farewell.why {
+        Why::NoAddress => godot_error!("Couldn't resolve the server IP address or domain name: \"{name}\"."),
+        Why::NoAnswer => godot_error!("The server {name}, port {port}, does not answer."),
+        Why::Refused => godot_error!("The server {name}, port {port}, refuses new connections."),
+        Why::ByPeer | Why::ByUs | Why::TimedOut | Why::NetworkFailed | Why::TooSlow => {}
     }
 }
 
-fn event(kind: EventType, peer: Option<&Rc<PeerLink>>, data: u32, channel: u8) -> VarArray {
+/// Ends the connection to a peer that takes in too little, as a reliable packet for it would be missing.
+pub(super) fn give_up(peer: &Arc<PeerLink>, limit: usize) {
+    godot_error!(
+        "The connection to {}, port {}, is ended: more than {limit} bytes are queued for it, and a reliable packet would be \
+         missing.",
+        peer.name(),
+        peer.port()
+    );
+    peer.give_up();
+}
+
+fn event(kind: EventType, peer: Option<&Arc<PeerLink>>, data: u32, channel: u8) -> VarArray {
     let null = None::<Gd<RustENetPacketPeer>>.to_variant();
     let peer = peer.map_or(null, |peer| peer.object().to_variant());
     varray![kind.0, &peer, data, channel]

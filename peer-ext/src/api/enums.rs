@@ -150,7 +150,23 @@ named_enum! {
         5 "REASON_REFUSED": "The server takes nobody at present. Only a server of this class says so.",
         6 "REASON_NO_ADDRESS": "Its name has no address.",
         7 "REASON_NETWORK_FAILED": "The socket is broken.",
+        8 "REASON_TOO_SLOW": "It took in too little, so that a reliable packet found no room; see [member max_queued_bytes].",
     ]
+}
+
+named_enum! {
+    /// What is done when a reliable packet finds no room.
+    FullQueue = RustENetMultiplayerPeer."FullQueue", [
+        0 "FULL_QUEUE_AUTO": "As [constant FULL_QUEUE_DISCONNECT] while a [MultiplayerAPI] uses this peer, else as [constant FULL_QUEUE_REFUSE].",
+        1 "FULL_QUEUE_REFUSE": "Nothing is sent, and the answer is [constant ERR_BUSY]: whoever sends has to wait and try again.",
+        2 "FULL_QUEUE_DISCONNECT": "Those whose queue is full are disconnected, with [constant REASON_TOO_SLOW]; the others get it.",
+    ]
+}
+
+impl FullQueue {
+    pub(crate) const AUTO: FullQueue = FullQueue(0);
+    pub(crate) const REFUSE: FullQueue = FullQueue(1);
+    pub(crate) const DISCONNECT: FullQueue = FullQueue(2);
 }
 
 /// Tells Godot of all of them. To be called when the classes are registered.
@@ -161,6 +177,7 @@ pub(crate) fn register() {
     PeerState::register();
     PeerStatistic::register();
     DisconnectReason::register();
+    FullQueue::register();
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 mod conditions;
 mod connection;
+mod deferred;
 pub(crate) mod enums;
+mod handed_out;
 mod monitors;
 mod multiplayer_peer;
 mod packet_peer;

@@ -1,13 +1,14 @@
 //! Figures of a multiplayer peer for Godot's debugger.
 
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use godot::classes::{Engine, Performance};
 use godot::prelude::*;
 
 use super::RustENetMultiplayerPeer;
-use crate::net::HostLink;
+use super::deferred::on_main_thread;
+use crate::net::{Held, HostLink, lock};
 
 /// How long a rate is taken over, at least.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -64,10 +65,16 @@ impl Monitor {
 /// The monitors of one peer.
 #[derive(Debug, Default)]
 pub(super) struct Monitors {
-    /// Their ids in `Performance`.
-    added: Vec<StringName>,
+    /// Their ids in `Performance`, which only the main thread may use.
+    added: Arc<Mutex<Vec<String>>>,
+    rates: Mutex<Rates>,
+}
+
+/// How fast the counters grow.
+#[derive(Debug, Default)]
+struct Rates {
     last: Option<Sample>,
-    rates: [f64; 5],
+    per_second: [f64; 5],
 }
 
 /// Counters at a time.
@@ -78,53 +85,76 @@ struct Sample {
 }
 
 impl Monitors {
-    pub(super) fn add(&mut self, object: &Gd<RustENetMultiplayerPeer>, category: &str) {
-        let mut performance = Performance::singleton();
-        let callable = Callable::from_object_method(object, "get_monitor");
-        for monitor in Monitor::ALL {
-            let id = StringName::from(&format!("{category}/{}", monitor.name()));
-            if performance.has_custom_monitor(&id) {
-                godot_error!("There is a monitor {id} already: choose another category.");
-                continue;
+    /// Adds all monitors of an object to `Performance`, which tells their ids apart by the category.
+    pub(super) fn add(&self, object: Gd<RustENetMultiplayerPeer>, category: String) {
+        let (added, object) = (self.added.clone(), Held::new(object));
+        on_main_thread("add monitors", move || {
+            let mut performance = Performance::singleton();
+            let callable = Callable::from_object_method(&object.object(), "get_monitor");
+            for monitor in Monitor::ALL {
+                let text = format!("{category}/{}", monitor.name());
+                let id = StringName::from(&text);
+                if performance.has_custom_monitor(&id) {
+                    godot_error!("There is a monitor {id} already: choose another category.");
+                    continue;
+                }
+                let arguments = varray![monitor.name()];
+                performance
+                    .add_custom_monitor_ex(&id, &callable)
+                    .arguments(&arguments)
+                    .done();
+                lock(&added).push(text);
             }
-            let arguments = varray![monitor.name()];
-            performance
-                .add_custom_monitor_ex(&id, &callable)
-                .arguments(&arguments)
-                .done();
-            self.added.push(id);
-        }
+        });
     }
 
-    pub(super) fn remove(&mut self) {
-        if self.added.is_empty() || !Engine::singleton().has_singleton("Performance") {
+    /// Removes what was added.
+    pub(super) fn remove(&self) {
+        let added = self.added.clone();
+        // What is still to be added is removed after that.
+        if lock(&added).is_empty() && Arc::strong_count(&added) == 2 {
             return;
         }
-        let mut performance = Performance::singleton();
-        for id in self.added.drain(..) {
-            if performance.has_custom_monitor(&id) {
-                performance.remove_custom_monitor(&id);
+        on_main_thread("remove monitors", move || {
+            let ids = std::mem::take(&mut *lock(&added));
+            if !Engine::singleton().has_singleton("Performance") {
+                return;
             }
-        }
+            let mut performance = Performance::singleton();
+            for id in &ids {
+                let id = StringName::from(id);
+                if performance.has_custom_monitor(&id) {
+                    performance.remove_custom_monitor(&id);
+                }
+            }
+        });
     }
 
     /// The present value, over all hosts of a session.
-    pub(super) fn value(&mut self, monitor: Monitor, hosts: &[Rc<HostLink>]) -> f64 {
-        self.renew(hosts);
+    pub(super) fn value(&self, monitor: Monitor, hosts: &[Arc<HostLink>]) -> f64 {
         match monitor {
             Monitor::RoundTripTime => mean(hosts, |peer| f64::from(peer.round_trip_time)),
             Monitor::Loss => mean(hosts, |peer| f64::from(peer.packet_loss) * 100.0 / LOSS_SCALE),
-            Monitor::BytesSent => self.rates[0],
-            Monitor::DatagramsSent => self.rates[1],
-            Monitor::BytesReceived => self.rates[2],
-            Monitor::DatagramsReceived => self.rates[3],
-            Monitor::Resent => self.rates[4],
+            Monitor::BytesSent => self.rate(0, hosts),
+            Monitor::DatagramsSent => self.rate(1, hosts),
+            Monitor::BytesReceived => self.rate(2, hosts),
+            Monitor::DatagramsReceived => self.rate(3, hosts),
+            Monitor::Resent => self.rate(4, hosts),
             Monitor::QueuedBytes => hosts.iter().map(|host| host.statistics().queued_bytes as f64).sum(),
             Monitor::WaitingPackets => hosts.iter().map(|host| host.statistics().waiting_packets as f64).sum(),
         }
     }
 
-    fn renew(&mut self, hosts: &[Rc<HostLink>]) {
+    /// A counter's growth in a second.
+    fn rate(&self, index: usize, hosts: &[Arc<HostLink>]) -> f64 {
+        let mut rates = lock(&self.rates);
+        rates.renew(hosts);
+        rates.per_second[index]
+    }
+}
+
+impl Rates {
+    fn renew(&mut self, hosts: &[Arc<HostLink>]) {
         let at = Instant::now();
         let age = self.last.map(|last| at - last.at);
         if age.is_some_and(|age| age < INTERVAL) {
@@ -140,7 +170,7 @@ impl Monitors {
             counts[4] += host.statistics().resent;
         }
         if let (Some(last), Some(age)) = (self.last, age) {
-            for (index, rate) in self.rates.iter_mut().enumerate() {
+            for (index, rate) in self.per_second.iter_mut().enumerate() {
                 // Counters fall when peers and sessions go.
                 let grown = counts[index].saturating_sub(last.counts[index]);
                 *rate = grown as f64 / age.as_secs_f64();
@@ -150,7 +180,7 @@ impl Monitors {
     }
 }
 
-fn mean(hosts: &[Rc<HostLink>], figure: impl Fn(&enet_tokio::PeerStatistics) -> f64) -> f64 {
+fn mean(hosts: &[Arc<HostLink>], figure: impl Fn(&enet_tokio::PeerStatistics) -> f64) -> f64 {
     let peers: Vec<_> = hosts
         .iter()
         .flat_map(|host| host.peers())

@@ -1,6 +1,6 @@
 //! `RustENetPacketPeer`, in place of `ENetPacketPeer`.
 
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use enet_tokio::Bytes;
@@ -10,7 +10,8 @@ use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 
 use super::enums::{DisconnectReason, PeerState, PeerStatistic};
-use crate::net::{PeerLink, flags_of, packet_with_flags};
+use super::handed_out::HandedOut;
+use crate::net::{PeerLink, SendRefusal, flags_of, lock, packet_with_flags};
 
 /// What `get_max_packet_size` says, as `ENetPacketPeer` does; larger packets are sent as well.
 pub(super) const MAX_PACKET_SIZE: i32 = 1 << 24;
@@ -23,9 +24,8 @@ pub(super) const MAX_PACKET_SIZE: i32 = 1 << 24;
 #[derive(GodotClass)]
 #[class(no_init, base = PacketPeerExtension, tool)]
 pub(crate) struct RustENetPacketPeer {
-    link: Rc<PeerLink>,
-    /// The packet that Godot was given last, which it reads after the call.
-    handed_out: Bytes,
+    link: Arc<PeerLink>,
+    handed_out: Mutex<HandedOut>,
     base: Base<PacketPeerExtension>,
 }
 
@@ -49,61 +49,71 @@ impl RustENetPacketPeer {
 
     /// Asks the other side to end the connection. What is queued is dropped. [param data] reaches the other side. The connection
     /// ends when the other side has agreed.
-    #[func]
-    fn peer_disconnect(&mut self, #[opt(default = 0)] data: i64) {
-        if self.check() {
-            self.link.disconnect(as_u32(data));
+    #[func(gd_self)]
+    fn peer_disconnect(this: Gd<Self>, #[opt(default = 0)] data: i64) {
+        let me = this.bind();
+        if me.check() {
+            me.link.disconnect(as_u32(data));
         }
     }
 
     /// Ends the connection as [method peer_disconnect] does, when all that is queued has arrived.
-    #[func]
-    fn peer_disconnect_later(&mut self, #[opt(default = 0)] data: i64) {
-        if self.check() {
-            self.link.disconnect_later(as_u32(data));
+    #[func(gd_self)]
+    fn peer_disconnect_later(this: Gd<Self>, #[opt(default = 0)] data: i64) {
+        let me = this.bind();
+        if me.check() {
+            me.link.disconnect_later(as_u32(data));
         }
     }
 
     /// Ends the connection at once. The other side is told in one datagram, which may get lost; there is no event here.
-    #[func]
-    fn peer_disconnect_now(&mut self, #[opt(default = 0)] data: i64) {
-        if self.check() {
-            self.link.disconnect_now(as_u32(data));
+    #[func(gd_self)]
+    fn peer_disconnect_now(this: Gd<Self>, #[opt(default = 0)] data: i64) {
+        let me = this.bind();
+        if me.check() {
+            me.link.disconnect_now(as_u32(data));
         }
     }
 
     /// Asks for a sign of life, and measures the round trip time by it.
-    #[func]
-    fn ping(&mut self) {
-        if self.check() {
-            self.link.ping();
+    #[func(gd_self)]
+    fn ping(this: Gd<Self>) {
+        let me = this.bind();
+        if me.check() {
+            me.link.ping();
         }
     }
 
     /// Sets after how many milliseconds without an acknowledgement one is asked for; 0 for the default, 500.
-    #[func]
-    fn ping_interval(&mut self, ping_interval: i64) {
-        if self.check() {
-            self.link.set_ping_interval(millis(ping_interval));
+    #[func(gd_self)]
+    fn ping_interval(this: Gd<Self>, ping_interval: i64) {
+        let me = this.bind();
+        if me.check() {
+            me.link.set_ping_interval(millis(ping_interval));
         }
     }
 
     /// Ends the connection at once, without telling the other side, which finds out by a time-out.
-    #[func]
-    fn reset(&mut self) {
-        if self.check() {
-            self.link.reset();
+    #[func(gd_self)]
+    fn reset(this: Gd<Self>) {
+        let me = this.bind();
+        if me.check() {
+            me.link.reset();
         }
     }
 
     /// Sends a packet on an ENet channel, with [param flags] out of [constant FLAG_RELIABLE], [constant FLAG_UNSEQUENCED] and
     /// [constant FLAG_UNRELIABLE_FRAGMENT].
-    #[func]
-    fn send(&mut self, channel: i64, packet: PackedByteArray, flags: i64) -> Error {
-        if !self.check() {
+    ///
+    /// The answer is [constant ERR_BUSY] when as much is queued for the peer as may be, 32 MiB or
+    /// [member RustENetMultiplayerPeer.max_queued_bytes]: nothing was sent, try again later.
+    #[func(gd_self)]
+    fn send(this: Gd<Self>, channel: i64, packet: PackedByteArray, flags: i64) -> Error {
+        let me = this.bind();
+        if !me.check() {
             return Error::ERR_UNCONFIGURED;
         }
-        let channels = self.link.channels();
+        let channels = me.link.channels();
         let Some(number) = u8::try_from(channel)
             .ok()
             .filter(|number| usize::from(*number) <= channels)
@@ -119,30 +129,28 @@ impl RustENetPacketPeer {
             godot_error!("Unable to send a packet on channel {channel}: the connection has {channels} channels.");
             return Error::FAILED;
         }
-        match self.link.send_and_ask(number, packet) {
-            Ok(()) => Error::OK,
-            Err(_) => Error::FAILED,
-        }
+        answer(me.link.send_and_ask(number, packet))
     }
 
     /// Sets how unreliable packets are dropped when the round trip time rises: [param interval] is how often, in milliseconds,
     /// the lowest one is taken for the reference anew; the share that is sent rises and falls by [param acceleration] and
     /// [param deceleration], out of [constant PACKET_THROTTLE_SCALE]. The other side is told to do the same.
-    #[func]
-    fn throttle_configure(&mut self, interval: i64, acceleration: i64, deceleration: i64) {
-        if self.check() {
+    #[func(gd_self)]
+    fn throttle_configure(this: Gd<Self>, interval: i64, acceleration: i64, deceleration: i64) {
+        let me = this.bind();
+        if me.check() {
             let (acceleration, deceleration) = (as_u32(acceleration), as_u32(deceleration));
-            self.link
-                .configure_throttle(millis(interval), acceleration, deceleration);
+            me.link.configure_throttle(as_u32(interval), acceleration, deceleration);
         }
     }
 
     /// Sets when a peer that does not answer is given up: after [param timeout_max] milliseconds, or after
     /// [param timeout_min] when the waiting time between repetitions has grown by the factor [param timeout]. The three must
     /// rise. 0 stands for the default: 32, 5000 and 30000.
-    #[func]
-    fn set_timeout(&mut self, timeout: i64, timeout_min: i64, timeout_max: i64) {
-        if !self.check() {
+    #[func(gd_self)]
+    fn set_timeout(this: Gd<Self>, timeout: i64, timeout_min: i64, timeout_max: i64) {
+        let me = this.bind();
+        if !me.check() {
             return;
         }
         if timeout > timeout_min || timeout_min > timeout_max {
@@ -152,7 +160,7 @@ impl RustENetPacketPeer {
             );
             return;
         }
-        self.link
+        me.link
             .set_timeout(as_u32(timeout), millis(timeout_min), millis(timeout_max));
     }
 
@@ -185,12 +193,13 @@ impl RustENetPacketPeer {
     }
 
     /// What is measured of the connection; see the enum PeerStatistic.
-    #[func]
-    fn get_statistic(&mut self, statistic: PeerStatistic) -> f64 {
-        if !self.check() {
+    #[func(gd_self)]
+    fn get_statistic(this: Gd<Self>, statistic: PeerStatistic) -> f64 {
+        let me = this.bind();
+        if !me.check() {
             return 0.0;
         }
-        let figure = figure(&self.link, statistic.0);
+        let figure = figure(&me.link, statistic.0);
         figure.unwrap_or_else(|| {
             godot_error!("There is no statistic {}.", statistic.0);
             0.0
@@ -200,7 +209,7 @@ impl RustENetPacketPeer {
     /// The state of the connection.
     #[func]
     fn get_state(&self) -> PeerState {
-        PeerState(i64::from(self.link.state() as u8))
+        PeerState(i64::from(self.link.peer_state() as u8))
     }
 
     /// How many ENet channels the connection has; until it is there, how many were asked for.
@@ -230,10 +239,10 @@ impl RustENetPacketPeer {
 
 impl RustENetPacketPeer {
     /// What scripts see of a connection.
-    pub(crate) fn over(link: &Rc<PeerLink>) -> Gd<RustENetPacketPeer> {
+    pub(crate) fn over(link: &Arc<PeerLink>) -> Gd<RustENetPacketPeer> {
         Gd::from_init_fn(|base| RustENetPacketPeer {
             link: link.clone(),
-            handed_out: Bytes::new(),
+            handed_out: Mutex::default(),
             base,
         })
     }
@@ -246,44 +255,38 @@ impl RustENetPacketPeer {
         active
     }
 
-    fn hand_out(&mut self) -> Result<&Bytes, Error> {
-        if !self.check() {
-            return Err(Error::ERR_UNCONFIGURED);
-        }
-        let packet = self.link.take_packet().ok_or(Error::ERR_UNAVAILABLE)?;
-        self.handed_out = packet.data;
-        Ok(&self.handed_out)
-    }
-
-    fn put(&mut self, data: Bytes) -> Error {
+    fn put(&self, data: Bytes) -> Error {
         if !self.check() {
             return Error::ERR_UNCONFIGURED;
         }
-        match self.link.send_and_ask(0, enet_tokio::Packet::reliable(data)) {
-            Ok(()) => Error::OK,
-            Err(_) => Error::FAILED,
-        }
+        answer(self.link.send_and_ask(0, enet_tokio::Packet::reliable(data)))
     }
 }
 
 #[godot_api]
 impl IPacketPeerExtension for RustENetPacketPeer {
+    #[func(gd_self)]
     unsafe fn get_packet_rawptr(
-        &mut self,
+        this: Gd<Self>,
         r_buffer: RawPtr<*mut RawPtr<*const u8>>,
         r_buffer_size: RawPtr<*mut i32>,
     ) -> Error {
-        match self.hand_out() {
-            // SAFETY: Godot passes two valid places for the answer. The packet stays until the next one is asked for.
-            Ok(packet) => unsafe { super::multiplayer_peer::answer_with(packet, r_buffer, r_buffer_size) },
-            Err(error) => error,
+        let me = this.bind();
+        if !me.check() {
+            return Error::ERR_UNCONFIGURED;
         }
+        let Some(packet) = me.link.take_packet() else {
+            return Error::ERR_UNAVAILABLE;
+        };
+        // SAFETY: Godot passes two valid places for the answer. The packet stays until this thread asks for the next one.
+        unsafe { super::multiplayer_peer::answer_with(lock(&me.handed_out).keep(packet.data), r_buffer, r_buffer_size) }
     }
 
-    unsafe fn put_packet_rawptr(&mut self, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
+    #[func(gd_self)]
+    unsafe fn put_packet_rawptr(this: Gd<Self>, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
         // SAFETY: Godot passes a buffer of this size that is valid during the call.
         let data = unsafe { super::multiplayer_peer::read_from(p_buffer, p_buffer_size) };
-        self.put(data)
+        this.bind().put(data)
     }
 
     fn get_available_packet_count(&self) -> i32 {
@@ -295,10 +298,24 @@ impl IPacketPeerExtension for RustENetPacketPeer {
     }
 }
 
+/// What Godot is told of a packet that was to be sent.
+fn answer(sent: Result<(), SendRefusal>) -> Error {
+    match sent {
+        Ok(()) => Error::OK,
+        Err(SendRefusal::Full) => Error::ERR_BUSY,
+        Err(SendRefusal::NotConnected | SendRefusal::NoSuchChannel | SendRefusal::TooLarge) => Error::FAILED,
+    }
+}
+
 /// A figure by its number in `PeerStatistic`.
 fn figure(link: &PeerLink, number: i64) -> Option<f64> {
-    let fresh = link.statistics().is_none();
-    let measured = link.statistics().unwrap_or_default();
+    let statistics = link.statistics();
+    let fresh = statistics.is_none();
+    let measured = statistics.unwrap_or_default();
+    if let (11..=13, Some([interval, acceleration, deceleration])) = (number, link.throttle_to_be()) {
+        let configured = [acceleration, deceleration, interval];
+        return Some(f64::from(configured[number as usize - 11]));
+    }
     let or = |value: u32, unmeasured: u32| f64::from(if fresh { unmeasured } else { value });
     let epoch = |since: Duration| since.as_millis() as f64;
     Some(match number {

@@ -1,46 +1,23 @@
-//! The queues between the main thread and the network.
+//! The queues between the game and the network.
 //!
-//! The main thread's part in the two frequent things, sending and looking for what came, is a short lock on a queue that the
-//! network holds only to put something in or take all out. Everything else is rare and acts on the endpoint itself.
+//! The game's part in the two frequent things, sending and looking for what came, is a short lock on a queue that the network
+//! holds only to put something in or take all out. Everything else is rare and acts on the endpoint itself.
 
-use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use enet_tokio::{Bytes, DisconnectReason, Event, EventEndpoint, Packet, PeerHandle, SendError};
+use enet_tokio::{Bytes, Event, EventEndpoint, Packet, PacketMode, PeerHandle, SendError};
 use tokio::sync::Notify;
 
-/// How much may wait for the main thread before the protocol keeps the rest, in packets and in bytes.
-const INBOX_PACKETS: usize = 65_536;
-const INBOX_BYTES: usize = 64 * 1024 * 1024;
+use super::inbox::{Arrival, Freshness, Inbox};
+use super::{Farewell, lock};
 
 /// Events that are passed on before others get a turn.
 const BATCH: usize = 256;
 
 /// Payloads up to this size are copied out of the receive buffers, of up to 64 KiB, that they would keep alive while they wait.
 const SMALL: usize = 4096;
-
-/// What came in, with all that the main thread needs to know of it.
-#[derive(Debug)]
-pub(super) enum Arrival {
-    Connected {
-        peer: PeerHandle,
-        data: u32,
-        address: Option<SocketAddr>,
-        channels: usize,
-    },
-    Disconnected {
-        peer: PeerHandle,
-        reason: DisconnectReason,
-    },
-    Received {
-        peer: PeerHandle,
-        channel: u8,
-        packet: Packet,
-    },
-}
 
 /// A packet on its way to the network.
 #[derive(Debug)]
@@ -53,7 +30,7 @@ struct Departure {
 /// Queue lengths, for monitors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NetStatistics {
-    /// Packets that the main thread has not taken yet.
+    /// Packets that the game has not taken yet.
     pub(crate) waiting_packets: usize,
     /// Bytes queued or unacknowledged towards all peers.
     pub(crate) queued_bytes: usize,
@@ -72,17 +49,7 @@ pub(super) struct Exchange {
     arrived: Condvar,
     /// The outbox has something, or the inbox has room again.
     changed: Notify,
-    /// Packets that a full queue did not take.
-    refused: AtomicU64,
     ended: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Inbox {
-    arrivals: VecDeque<Arrival>,
-    bytes: usize,
-    /// The network waits for room.
-    full: bool,
 }
 
 impl Exchange {
@@ -91,10 +58,9 @@ impl Exchange {
             endpoint,
             outbox: Mutex::default(),
             passing_on: Mutex::default(),
-            inbox: Mutex::default(),
+            inbox: Mutex::new(Inbox::new()),
             arrived: Condvar::new(),
             changed: Notify::new(),
-            refused: AtomicU64::new(0),
             ended: AtomicBool::new(false),
         }
     }
@@ -103,7 +69,7 @@ impl Exchange {
     pub(super) async fn run(self: Arc<Exchange>) {
         let _end = End(&self);
         loop {
-            let room = !self.inbox().full;
+            let room = !self.inbox().is_full();
             tokio::select! {
                 () = self.changed.notified() => self.pass_on(),
                 event = self.endpoint.next_event(), if room => {
@@ -116,16 +82,15 @@ impl Exchange {
 
     /// Takes in an event, and those that came with it.
     fn take_in(&self, event: Event) {
+        let now = Instant::now();
         let mut next = Some(event);
         let mut taken = 0;
         while let Some(event) = next {
             let arrival = self.arrival(event);
             let mut inbox = self.inbox();
-            inbox.bytes += size(&arrival);
-            inbox.arrivals.push_back(arrival);
-            inbox.full = inbox.arrivals.len() >= INBOX_PACKETS || inbox.bytes >= INBOX_BYTES;
+            inbox.push(arrival, now);
             taken += 1;
-            let go_on = !inbox.full && taken < BATCH;
+            let go_on = !inbox.is_full() && taken < BATCH;
             drop(inbox);
             next = if go_on { self.endpoint.try_next_event() } else { None };
         }
@@ -162,29 +127,30 @@ impl Exchange {
     /// Takes the next thing that came in.
     pub(super) fn next(&self) -> Option<Arrival> {
         let mut inbox = self.inbox();
-        let arrival = inbox.arrivals.pop_front()?;
-        inbox.bytes -= size(&arrival);
-        let resume = inbox.full && inbox.arrivals.len() <= INBOX_PACKETS / 2 && inbox.bytes <= INBOX_BYTES / 2;
-        if resume {
-            inbox.full = false;
-        }
+        let arrival = inbox.pop(Instant::now);
+        let resume = inbox.has_room_again();
         drop(inbox);
         if resume {
             self.changed.notify_one();
         }
-        Some(arrival)
+        arrival
+    }
+
+    /// Sets which packets are worth handing over.
+    pub(super) fn set_freshness(&self, freshness: Freshness) {
+        self.inbox().set_freshness(freshness);
     }
 
     /// How many things have come in.
     pub(super) fn waiting(&self) -> usize {
-        self.inbox().arrivals.len()
+        self.inbox().len()
     }
 
     /// Waits until something has come in, the endpoint has ended or the time is up.
     pub(super) fn wait(&self, timeout: Duration) {
         let end = Instant::now() + timeout;
         let mut inbox = self.inbox();
-        while inbox.arrivals.is_empty() && !self.has_ended() {
+        while inbox.len() == 0 && !self.has_ended() {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -212,19 +178,20 @@ impl Exchange {
     }
 
     fn pass_on(&self) {
-        let mut departures = self.passing_on.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut departures = lock(&self.passing_on);
         std::mem::swap(&mut *departures, &mut *self.outbox());
         for Departure { peer, channel, packet } in departures.drain(..) {
+            let reliable = packet.mode == PacketMode::Reliable;
             // A peer that is leaving, or has not as many channels, does not get it, as in ENet.
-            if let Err(SendError::QueueFull { .. }) = self.endpoint.send(peer, channel, packet) {
-                self.refused.fetch_add(1, Ordering::Relaxed);
+            if let Err(SendError::QueueFull { .. }) = self.endpoint.send(peer, channel, packet)
+                && reliable
+            {
+                // All peers together hold so much that not even the little that goes unasked is taken. It was promised.
+                self.endpoint.disconnect_now(peer, Farewell::TOO_SLOW);
+                self.inbox().push(Arrival::GivenUp { peer }, Instant::now());
+                self.arrived.notify_all();
             }
         }
-    }
-
-    /// How many packets found a full queue since this was asked last.
-    pub(super) fn take_refused(&self) -> u64 {
-        self.refused.swap(0, Ordering::Relaxed)
     }
 
     /// Whether nothing more will come in.
@@ -234,7 +201,7 @@ impl Exchange {
 
     pub(super) fn statistics(&self) -> NetStatistics {
         // Nothing is between the outbox and the endpoint meanwhile.
-        let _passing_on = self.passing_on.lock().unwrap_or_else(PoisonError::into_inner);
+        let _passing_on = lock(&self.passing_on);
         let mut statistics = NetStatistics {
             waiting_packets: self.waiting(),
             queued_bytes: self.outbox().iter().map(|departure| departure.packet.data.len()).sum(),
@@ -250,15 +217,15 @@ impl Exchange {
     }
 
     fn outbox(&self) -> MutexGuard<'_, Vec<Departure>> {
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.outbox)
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inbox)
     }
 }
 
-/// Tells the main thread that the network's part is over, be it by a panic.
+/// Tells the game that the network's part is over, be it by a panic.
 struct End<'a>(&'a Exchange);
 
 impl Drop for End<'_> {
@@ -267,13 +234,6 @@ impl Drop for End<'_> {
         let _inbox = self.0.inbox();
         self.0.ended.store(true, Ordering::Release);
         self.0.arrived.notify_all();
-    }
-}
-
-fn size(arrival: &Arrival) -> usize {
-    match arrival {
-        Arrival::Received { packet, .. } => packet.data.len(),
-        Arrival::Connected { .. } | Arrival::Disconnected { .. } => 0,
     }
 }
 
@@ -325,7 +285,7 @@ mod tests {
             endpoint.connect(address, 1, 0).expect("room for a peer");
         });
         broken.wait(LONG);
-        assert!(broken.has_ended(), "the main thread is told");
+        assert!(broken.has_ended(), "the game is told");
 
         let client = exchange(&thread);
         client

@@ -1,19 +1,20 @@
-//! One host, that is one socket and its connections, as the main thread knows it.
+//! One host, that is one socket and its connections, as the game knows it.
 
-use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
+use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Deref;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use enet_proto::HostStatistics;
 use enet_proto::compress::Compressor;
 use enet_tokio::{BindError, Bytes, Config, EventEndpoint, NetworkConditions, Packet, PeerHandle};
 
-use super::exchange::{Arrival, Exchange, NetStatistics};
+use super::exchange::{Exchange, NetStatistics};
+use super::inbox::{Arrival, Freshness};
+use super::lock;
 use super::names::{Answer, Lookup, parse_address};
 use super::peer_link::{Farewell, PeerLink, Why};
 use super::thread::NetThread;
@@ -33,6 +34,10 @@ pub(crate) struct HostOptions {
     pub(crate) out_bandwidth: u32,
     /// Whether others may connect.
     pub(crate) accept: bool,
+    /// How many bytes may be queued for one peer.
+    pub(crate) max_queued: usize,
+    /// Whether a farewell that anybody could have sent is doubted for a while.
+    pub(crate) doubt_farewells: bool,
 }
 
 /// Why there is no host.
@@ -54,26 +59,26 @@ impl std::fmt::Display for OpenError {
 /// Something that happened, in the order it did.
 pub(crate) enum Happening {
     Connected {
-        peer: Rc<PeerLink>,
+        peer: Arc<PeerLink>,
         data: u32,
     },
     Disconnected {
         peer: Departing,
     },
     Received {
-        peer: Rc<PeerLink>,
+        peer: Arc<PeerLink>,
         channel: u8,
         packet: Packet,
     },
 }
 
 /// A connection that is over, and that scripts may still look at while this is kept.
-pub(crate) struct Departing(Rc<PeerLink>);
+pub(crate) struct Departing(Arc<PeerLink>);
 
 impl Deref for Departing {
-    type Target = Rc<PeerLink>;
+    type Target = Arc<PeerLink>;
 
-    fn deref(&self) -> &Rc<PeerLink> {
+    fn deref(&self) -> &Arc<PeerLink> {
         &self.0
     }
 }
@@ -87,23 +92,51 @@ impl Drop for Departing {
 /// A host. Dropping it ends it as [`destroy`](HostLink::destroy) does.
 pub(crate) struct HostLink {
     exchange: Arc<Exchange>,
-    /// None once the host has been closed.
-    thread: RefCell<Option<Arc<NetThread>>>,
     local_port: u16,
     max_packet_size: usize,
-    /// The network may begin.
-    released: Cell<bool>,
-    channel_limit: Cell<usize>,
-    peers: RefCell<BTreeMap<u64, Rc<PeerLink>>>,
-    by_handle: RefCell<HashMap<PeerHandle, Rc<PeerLink>>>,
-    next_serial: Cell<u64>,
-    /// Connections that this side ended without an event to come.
-    fallen: RefCell<Vec<Departing>>,
-    /// Connections that came to nothing, or are over, which is still to be told.
-    failed: RefCell<VecDeque<Departing>>,
-    errands: RefCell<Vec<Errand>>,
+    max_queued: usize,
+    book: Mutex<Book>,
     /// What `pop_statistic` has told of each counter.
-    popped: Cell<[u64; 4]>,
+    popped: Mutex<[u64; 4]>,
+}
+
+/// What a host keeps of its connections.
+#[derive(Default)]
+struct Book {
+    /// None once the host has been closed.
+    thread: Option<Arc<NetThread>>,
+    /// The network may begin.
+    released: bool,
+    channel_limit: usize,
+    peers: BTreeMap<u64, Arc<PeerLink>>,
+    by_handle: HashMap<PeerHandle, Arc<PeerLink>>,
+    next_serial: u64,
+    /// Connections that this side ended without an event to come.
+    fallen: Vec<Departing>,
+    /// Connections that came to nothing, or are over, which is still to be told.
+    failed: VecDeque<Departing>,
+    errands: Vec<Errand>,
+}
+
+impl Book {
+    fn new_serial(&mut self) -> u64 {
+        self.next_serial += 1;
+        self.next_serial
+    }
+
+    fn forget(&mut self, peer: &PeerLink) {
+        self.peers.remove(&peer.serial());
+        if let Some(handle) = peer.handle() {
+            self.by_handle.remove(&handle);
+        }
+    }
+
+    /// A connection is over, which is still to be told.
+    fn fail(&mut self, peer: Arc<PeerLink>, why: Why) {
+        self.forget(&peer);
+        peer.end(Farewell { why, data: 0 });
+        self.failed.push_back(Departing(peer));
+    }
 }
 
 /// What is to be done when a name has been looked up.
@@ -114,13 +147,13 @@ struct Errand {
 }
 
 enum Purpose {
-    Dial { peer: Rc<PeerLink>, data: u32 },
+    Dial { peer: Arc<PeerLink>, data: u32 },
     Raw(Bytes),
 }
 
 impl HostLink {
     /// Opens a socket. Nothing is sent or received before [`begin`](HostLink::begin).
-    pub(crate) fn open(options: &HostOptions) -> Result<Rc<HostLink>, OpenError> {
+    pub(crate) fn open(options: &HostOptions) -> Result<Arc<HostLink>, OpenError> {
         let thread = NetThread::acquire().map_err(OpenError::Thread)?;
         let config = Config::default().with_held(true).with_host(|host| {
             host.max_peers = options.max_peers;
@@ -128,81 +161,80 @@ impl HostLink {
             host.incoming_bandwidth = options.in_bandwidth;
             host.outgoing_bandwidth = options.out_bandwidth;
             host.accept = options.accept;
+            host.max_queued_data = options.max_queued;
+            host.doubt_disconnects = options.doubt_farewells;
         });
         let max_packet_size = config.host.max_packet_size;
         let endpoint = bind(&thread, options, &config).map_err(OpenError::Bind)?;
         let local_port = endpoint.local_addr().port();
         let exchange = Arc::new(Exchange::new(endpoint));
         thread.handle().spawn(exchange.clone().run());
-        Ok(Rc::new(HostLink {
+        Ok(Arc::new(HostLink {
             exchange,
-            thread: RefCell::new(Some(thread)),
             local_port,
             max_packet_size,
-            released: Cell::new(false),
-            channel_limit: Cell::new(options.channel_limit),
-            peers: RefCell::default(),
-            by_handle: RefCell::default(),
-            next_serial: Cell::new(0),
-            fallen: RefCell::default(),
-            failed: RefCell::default(),
-            errands: RefCell::default(),
-            popped: Cell::default(),
+            max_queued: options.max_queued,
+            book: Mutex::new(Book {
+                thread: Some(thread),
+                channel_limit: options.channel_limit,
+                ..Book::default()
+            }),
+            popped: Mutex::default(),
         }))
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        lock(&self.book)
     }
 
     /// Begins to connect; `None` if there is no room, or Godot looks up too many names already.
     ///
     /// The CONNECT leaves when the network has begun and the name, if it is one, was looked up.
     pub(crate) fn connect(
-        self: &Rc<Self>,
-        address: &str,
+        self: &Arc<Self>,
+        name: &str,
         port: u16,
         channels: usize,
         data: u32,
-    ) -> Option<Rc<PeerLink>> {
-        let serial = self.new_serial();
-        let peer = if let Some(address) = parse_address(address) {
+    ) -> Option<Arc<PeerLink>> {
+        if let Some(address) = parse_address(name) {
             let address = SocketAddr::new(address, port);
-            let peer = self
-                .exchange
-                .act(|endpoint| endpoint.connect(address, channels, data))
-                .ok()?;
-            let link = Rc::new(PeerLink::live(self, serial, peer, address, channels));
-            self.by_handle.borrow_mut().insert(peer, link.clone());
-            link
-        } else {
-            let lookup = Lookup::begin(address)?;
-            let link = Rc::new(PeerLink::resolving(self, serial, port, channels));
-            let purpose = Purpose::Dial {
-                peer: link.clone(),
-                data,
-            };
-            self.errands.borrow_mut().push(Errand { lookup, port, purpose });
-            link
+            let mut book = self.book();
+            let dialled = self.exchange.act(|endpoint| endpoint.connect(address, channels, data));
+            return Some(self.admit(&mut book, (dialled.ok()?, true), address, channels));
+        }
+        let lookup = Lookup::begin(name)?;
+        let mut book = self.book();
+        let serial = book.new_serial();
+        let peer = Arc::new(PeerLink::resolving(self, serial, name, port, channels));
+        let purpose = Purpose::Dial {
+            peer: peer.clone(),
+            data,
         };
-        self.peers.borrow_mut().insert(serial, peer.clone());
+        book.errands.push(Errand { lookup, port, purpose });
+        book.peers.insert(serial, peer.clone());
         Some(peer)
     }
 
     /// Lets the network begin, and goes on with names that were looked up.
-    pub(crate) fn begin(self: &Rc<Self>) {
-        if !self.released.replace(true) {
+    pub(crate) fn begin(&self) {
+        let mut book = self.book();
+        let was_released = mem::replace(&mut book.released, true);
+        let errands = mem::take(&mut book.errands);
+        drop(book);
+        if !was_released {
             self.exchange.endpoint().release();
         }
-        if !self.errands.borrow().is_empty() {
-            self.run_errands();
-        }
-    }
-
-    fn run_errands(self: &Rc<Self>) {
-        let waiting = self.errands.take();
-        for errand in waiting {
-            match errand.lookup.answer() {
-                Answer::Waiting => self.errands.borrow_mut().push(errand),
-                Answer::Found(address) => self.run(errand.purpose, Some(SocketAddr::new(address, errand.port))),
-                Answer::NotFound => self.run(errand.purpose, None),
-            }
+        for errand in errands {
+            let address = match errand.lookup.answer() {
+                Answer::Waiting => {
+                    self.book().errands.push(errand);
+                    continue;
+                }
+                Answer::Found(address) => Some(SocketAddr::new(address, errand.port)),
+                Answer::NotFound => None,
+            };
+            self.run(errand.purpose, address);
         }
     }
 
@@ -214,30 +246,27 @@ impl HostLink {
             (Purpose::Raw(_), None) => {}
             (Purpose::Dial { peer, .. }, _) if !peer.is_active() => {}
             (Purpose::Dial { peer, data }, Some(address)) => {
+                let mut book = self.book();
                 let dialled = self
                     .exchange
                     .act(|endpoint| endpoint.connect(address, peer.channels(), data));
                 match dialled {
                     Ok(handle) => {
                         peer.dialled(self.exchange.endpoint(), handle, address);
-                        self.by_handle.borrow_mut().insert(handle, peer);
+                        book.by_handle.insert(handle, peer);
                     }
-                    Err(_) => self.fail(peer, Why::NoAnswer),
+                    Err(_) => book.fail(peer, Why::NoAnswer),
                 }
             }
-            (Purpose::Dial { peer, .. }, None) => self.fail(peer, Why::NoAddress),
+            (Purpose::Dial { peer, .. }, None) => self.book().fail(peer, Why::NoAddress),
         }
     }
 
-    fn fail(&self, peer: Rc<PeerLink>, why: Why) {
-        self.forget(&peer);
-        peer.end(Farewell { why, data: 0 });
-        self.failed.borrow_mut().push_back(Departing(peer));
-    }
-
     /// The next thing that happened.
-    pub(crate) fn next(self: &Rc<Self>) -> Option<Happening> {
-        if let Some(peer) = self.failed.borrow_mut().pop_front() {
+    pub(crate) fn next(self: &Arc<Self>) -> Option<Happening> {
+        // Until what came has been entered, nobody else may take what follows.
+        let mut book = self.book();
+        if let Some(peer) = book.failed.pop_front() {
             return Some(Happening::Disconnected { peer });
         }
         // What concerns connections that this side has ended meanwhile is left out.
@@ -249,117 +278,130 @@ impl HostLink {
                     address,
                     channels,
                 } => {
-                    let known = self.find(peer);
+                    let known = book.by_handle.get(&peer).cloned();
                     let link = known.unwrap_or_else(|| {
                         let unknown = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
-                        self.admit(peer, address.unwrap_or(unknown), channels)
+                        self.admit(&mut book, (peer, false), address.unwrap_or(unknown), channels)
                     });
                     link.established(channels);
                     return Some(Happening::Connected { peer: link, data });
                 }
                 Arrival::Disconnected { peer, reason } => {
-                    if let Some(link) = self.find(peer) {
-                        self.forget(&link);
+                    if let Some(link) = book.by_handle.get(&peer).cloned() {
+                        book.forget(&link);
                         link.end(Farewell::new(reason, link.is_connected()));
                         return Some(Happening::Disconnected { peer: Departing(link) });
                     }
                 }
+                Arrival::GivenUp { peer } => {
+                    if let Some(link) = book.by_handle.get(&peer).cloned() {
+                        book.forget(&link);
+                        link.end(Farewell {
+                            why: Why::TooSlow,
+                            data: 0,
+                        });
+                        return Some(Happening::Disconnected { peer: Departing(link) });
+                    }
+                }
                 Arrival::Received { peer, channel, packet } => {
-                    if let Some(peer) = self.find(peer) {
+                    if let Some(peer) = book.by_handle.get(&peer).cloned() {
                         return Some(Happening::Received { peer, channel, packet });
                     }
                 }
             }
         }
-        if self.exchange.has_ended() && self.is_open() {
-            return self.lose_one();
+        if self.exchange.has_ended() && book.thread.is_some() {
+            // The network is broken: the connections go one by one.
+            let (_, peer) = book.peers.pop_first()?;
+            book.forget(&peer);
+            let why = Why::NetworkFailed;
+            peer.end(Farewell { why, data: 0 });
+            return Some(Happening::Disconnected { peer: Departing(peer) });
         }
         None
     }
 
-    /// The network is broken: the connections go one by one.
-    fn lose_one(&self) -> Option<Happening> {
-        let (_, peer) = self.peers.borrow_mut().pop_first()?;
-        self.forget(&peer);
-        let why = Why::NetworkFailed;
-        peer.end(Farewell { why, data: 0 });
-        Some(Happening::Disconnected { peer: Departing(peer) })
-    }
-
-    /// Whether the network goes on.
+    /// Whether the network has failed.
     pub(crate) fn is_broken(&self) -> bool {
         self.exchange.has_ended() && self.is_open()
     }
 
-    fn admit(self: &Rc<Self>, peer: PeerHandle, address: SocketAddr, channels: usize) -> Rc<PeerLink> {
-        let serial = self.new_serial();
-        let link = Rc::new(PeerLink::live(self, serial, peer, address, channels));
-        self.peers.borrow_mut().insert(serial, link.clone());
-        self.by_handle.borrow_mut().insert(peer, link.clone());
+    /// Enters a connection that the network has: one that came in, or one that this side asked for.
+    fn admit(
+        self: &Arc<Self>,
+        book: &mut Book,
+        (peer, outgoing): (PeerHandle, bool),
+        address: SocketAddr,
+        channels: usize,
+    ) -> Arc<PeerLink> {
+        let serial = book.new_serial();
+        let link = Arc::new(PeerLink::live(self, serial, (peer, outgoing), address, channels));
+        book.peers.insert(serial, link.clone());
+        book.by_handle.insert(peer, link.clone());
         link
-    }
-
-    fn find(&self, peer: PeerHandle) -> Option<Rc<PeerLink>> {
-        self.by_handle.borrow().get(&peer).cloned()
-    }
-
-    fn forget(&self, peer: &PeerLink) {
-        self.peers.borrow_mut().remove(&peer.serial());
-        if let Some(handle) = peer.handle() {
-            self.by_handle.borrow_mut().remove(&handle);
-        }
     }
 
     /// A connection was ended by this side, without an event to come.
     pub(super) fn fell(&self, serial: u64, handle: Option<PeerHandle>) {
+        let mut book = self.book();
         if let Some(handle) = handle {
-            self.by_handle.borrow_mut().remove(&handle);
+            book.by_handle.remove(&handle);
         }
-        let peer = self.peers.borrow_mut().remove(&serial);
-        self.fallen.borrow_mut().extend(peer.map(Departing));
+        let peer = book.peers.remove(&serial);
+        book.fallen.extend(peer.map(Departing));
+    }
+
+    /// A connection is over, which is still to be told.
+    pub(super) fn lose(&self, peer: &Arc<PeerLink>, why: Why) {
+        let mut book = self.book();
+        if book.peers.contains_key(&peer.serial()) {
+            book.fail(peer.clone(), why);
+        }
     }
 
     /// Takes the connections that this side has ended without an event.
     pub(crate) fn take_fallen(&self) -> Vec<Departing> {
-        self.fallen.take()
+        mem::take(&mut self.book().fallen)
     }
 
     /// Puts departures back, to be told of next.
     pub(crate) fn put_off(&self, peers: Vec<Departing>) {
-        let mut failed = self.failed.borrow_mut();
+        let mut book = self.book();
         for peer in peers.into_iter().rev() {
-            failed.push_front(peer);
+            book.failed.push_front(peer);
         }
     }
 
     /// How many things have happened that were not taken yet, about.
     pub(crate) fn waiting(&self) -> usize {
-        let lost = if self.is_broken() { self.peers.borrow().len() } else { 0 };
-        self.exchange.waiting() + self.failed.borrow().len() + lost
+        let broken = self.is_broken();
+        let book = self.book();
+        let lost = if broken { book.peers.len() } else { 0 };
+        self.exchange.waiting() + book.failed.len() + lost
     }
 
     /// Waits, for a time at most, until something has happened.
     pub(crate) fn wait(&self, timeout: Duration) {
-        if self.failed.borrow().is_empty() {
+        let told = self.book().failed.is_empty();
+        if told {
             self.exchange.wait(timeout);
         }
     }
 
     /// Whether names are being looked up.
     pub(crate) fn is_looking_up(&self) -> bool {
-        !self.errands.borrow().is_empty()
+        !self.book().errands.is_empty()
     }
 
     /// All connections, those that ended without an event included until they were taken.
-    pub(crate) fn peers(&self) -> Vec<Rc<PeerLink>> {
-        let fallen = self.fallen.borrow();
-        let mut all: Vec<_> = fallen.iter().map(|peer| Rc::clone(peer)).collect();
-        all.extend(self.peers.borrow().values().cloned());
-        all
+    pub(crate) fn peers(&self) -> Vec<Arc<PeerLink>> {
+        let book = self.book();
+        let fallen = book.fallen.iter().map(|peer| Arc::clone(peer));
+        fallen.chain(book.peers.values().cloned()).collect()
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.thread.borrow().is_some()
+        self.book().thread.is_some()
     }
 
     pub(crate) fn local_port(&self) -> u16 {
@@ -370,18 +412,28 @@ impl HostLink {
         self.max_packet_size
     }
 
+    /// How many bytes may be queued for one peer.
+    pub(crate) fn max_queued(&self) -> usize {
+        self.max_queued
+    }
+
     pub(crate) fn channel_limit(&self) -> usize {
-        self.channel_limit.get()
+        self.book().channel_limit
     }
 
     pub(crate) fn set_channel_limit(&self, limit: usize) {
-        self.channel_limit.set(limit);
+        self.book().channel_limit = limit;
         self.exchange.act(|endpoint| endpoint.set_channel_limit(limit));
     }
 
     pub(crate) fn set_bandwidth_limit(&self, incoming: u32, outgoing: u32) {
         self.exchange
             .act(|endpoint| endpoint.set_bandwidth_limit(incoming, outgoing));
+    }
+
+    /// Sets which unreliable packets are worth handing over.
+    pub(crate) fn set_freshness(&self, freshness: Freshness) {
+        self.exchange.set_freshness(freshness);
     }
 
     /// Puts a bad network between this host and all others.
@@ -399,7 +451,7 @@ impl HostLink {
 
     /// Sends what is queued before it returns.
     pub(crate) fn flush(&self) {
-        self.released.set(true);
+        self.book().released = true;
         self.exchange.act(flush_all);
     }
 
@@ -409,7 +461,11 @@ impl HostLink {
             self.run(Purpose::Raw(datagram), Some(SocketAddr::new(address, port)));
             // A CONNECT that waits for the network to begin goes on waiting: scripts may not be done with the settings that hold
             // for it. The datagram waits with it.
-            if self.released.get() || self.peers.borrow().is_empty() {
+            let may_begin = {
+                let book = self.book();
+                book.released || book.peers.is_empty()
+            };
+            if may_begin {
                 self.flush();
             }
             return true;
@@ -418,7 +474,7 @@ impl HostLink {
             return false;
         };
         let purpose = Purpose::Raw(datagram);
-        self.errands.borrow_mut().push(Errand { lookup, port, purpose });
+        self.book().errands.push(Errand { lookup, port, purpose });
         true
     }
 
@@ -442,16 +498,11 @@ impl HostLink {
             counters.bytes_received,
             counters.datagrams_received,
         ];
-        let mut popped = self.popped.get();
-        let grown = counts[index] - popped[index];
-        popped[index] = counts[index];
-        self.popped.set(popped);
+        let mut popped = lock(&self.popped);
+        // Another thread may have asked with later counts.
+        let grown = counts[index].saturating_sub(popped[index]);
+        popped[index] += grown;
         grown
-    }
-
-    /// How many packets were not sent as their peer's queue was full, since this was asked last.
-    pub(crate) fn take_refused(&self) -> u64 {
-        self.exchange.take_refused()
     }
 
     pub(super) fn exchange(&self) -> &Exchange {
@@ -461,7 +512,7 @@ impl HostLink {
     /// Ends the host: what is queued is sent as far as that needs no waiting, every peer is told once, the socket is closed.
     pub(crate) fn close(&self) {
         self.finish(|endpoint| endpoint.close_now(0));
-        self.fallen.take();
+        drop(self.take_fallen());
     }
 
     /// Ends the host without a word to anybody. Its connections have fallen then.
@@ -475,26 +526,20 @@ impl HostLink {
     }
 
     fn finish(&self, end: impl FnOnce(&EventEndpoint)) {
-        let Some(thread) = self.thread.take() else { return };
-        self.exchange.act(end);
-        self.errands.take();
-        self.by_handle.take();
-        let failed = self.failed.take();
-        let peers = self.peers.take();
-        let mut fallen = self.fallen.borrow_mut();
-        fallen.extend(failed);
+        let mut book = self.book();
+        let Some(thread) = book.thread.take() else { return };
+        let errands = mem::take(&mut book.errands);
+        book.by_handle.clear();
+        let failed = mem::take(&mut book.failed);
+        book.fallen.extend(failed);
+        let peers = mem::take(&mut book.peers);
         for peer in peers.into_values() {
             peer.end(Farewell::OURS);
-            fallen.push(Departing(peer));
+            book.fallen.push(Departing(peer));
         }
-        drop(fallen);
-        drop(thread);
-    }
-
-    fn new_serial(&self) -> u64 {
-        let serial = self.next_serial.get();
-        self.next_serial.set(serial + 1);
-        serial
+        drop(book);
+        self.exchange.act(end);
+        drop((errands, thread));
     }
 }
 

@@ -1,40 +1,62 @@
-//! One connection as the main thread knows it.
+//! One connection as the game knows it.
 
-use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::rc::{Rc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use enet_tokio::{DisconnectReason, EventEndpoint, Packet, PeerHandle, PeerState, PeerStatistics, SendError};
 use godot::obj::Gd;
 
+use super::exchange::Exchange;
 use super::host_link::{HostLink, flush_all};
+use super::{Held, lock};
 use crate::api::RustENetPacketPeer;
+
+/// How much may be queued for a peer before each packet is put where the network says at once whether it takes it.
+///
+/// Below this a packet goes by way of the outbox, which is cheaper. It must be less than any share of the memory for all peers
+/// that the protocol reduces the limit of one to.
+const UNASKED: usize = 256 * 1024;
+
+/// What a packet costs the protocol at most besides its bytes.
+const OVERHEAD: usize = 1024;
 
 /// A connection, from when it is asked for or comes in until it is over; then what is known of its end.
 pub(crate) struct PeerLink {
     host: Weak<HostLink>,
     serial: u64,
-    stage: Cell<Stage>,
-    /// The script has been told that it is connected.
-    connected: Cell<bool>,
-    /// This side has asked to part.
-    leaving: Cell<bool>,
-    channels: Cell<usize>,
-    address: Cell<Option<SocketAddr>>,
+    /// The other side as the script has named it, or its address.
+    name: String,
     port: u16,
+    /// This side has asked for the connection.
+    outgoing: bool,
+    state: Mutex<State>,
+    /// What is queued for the peer, or unacknowledged, at most. Locked before the queues are.
+    queued: Mutex<usize>,
+}
+
+struct State {
+    stage: Stage,
+    /// The script has been told that it is connected.
+    connected: bool,
+    /// This side has asked to part.
+    leaving: bool,
+    channels: usize,
+    address: Option<SocketAddr>,
     /// Settings made while the name is being looked up.
-    settings: RefCell<Vec<Setting>>,
+    settings: Vec<Setting>,
+    /// What the throttle was configured to be: interval in milliseconds, acceleration and deceleration.
+    throttle: Option<[u32; 3]>,
     /// Packets for `get_packet` of the peer itself.
-    inbox: RefCell<VecDeque<(u8, Packet)>>,
-    farewell: Cell<Option<Farewell>>,
+    inbox: VecDeque<(u8, Packet)>,
+    farewell: Option<Farewell>,
     /// The id in a multiplayer session, 0 while it has none.
-    id: Cell<i32>,
+    id: i32,
     /// The last poll of the session in which something of it was received.
-    heard_in: Cell<u64>,
+    heard_in: u64,
     /// What scripts see of it. It refers to this, so it is let go when the connection is over.
-    object: RefCell<Option<Gd<RustENetPacketPeer>>>,
+    object: Option<Held<RustENetPacketPeer>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +94,8 @@ pub(crate) enum Why {
     NoAddress = 6,
     /// The socket, or what runs it, is broken.
     NetworkFailed = 7,
+    /// More was to be sent than it takes in.
+    TooSlow = 8,
 }
 
 /// Why a packet is not sent.
@@ -80,6 +104,19 @@ pub(crate) enum SendRefusal {
     NotConnected,
     NoSuchChannel,
     TooLarge,
+    /// As much is queued as may be.
+    Full,
+}
+
+impl From<SendError> for SendRefusal {
+    fn from(error: SendError) -> SendRefusal {
+        match error {
+            SendError::NoSuchChannel { .. } => SendRefusal::NoSuchChannel,
+            SendError::TooLarge { .. } => SendRefusal::TooLarge,
+            SendError::QueueFull { .. } => SendRefusal::Full,
+            _ => SendRefusal::NotConnected,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,80 +139,93 @@ impl Setting {
 }
 
 impl PeerLink {
-    fn new(host: &Rc<HostLink>, serial: u64, stage: Stage, port: u16, channels: usize) -> PeerLink {
+    fn new(host: &Arc<HostLink>, serial: u64, stage: Stage, (name, port): (String, u16), channels: usize) -> PeerLink {
         PeerLink {
-            host: Rc::downgrade(host),
+            host: Arc::downgrade(host),
             serial,
-            stage: Cell::new(stage),
-            connected: Cell::new(false),
-            leaving: Cell::new(false),
-            channels: Cell::new(channels),
-            address: Cell::new(None),
+            name,
             port,
-            settings: RefCell::default(),
-            inbox: RefCell::default(),
-            farewell: Cell::new(None),
-            id: Cell::new(0),
-            heard_in: Cell::new(0),
-            object: RefCell::new(None),
+            outgoing: true,
+            state: Mutex::new(State {
+                stage,
+                connected: false,
+                leaving: false,
+                channels,
+                address: None,
+                settings: Vec::new(),
+                throttle: None,
+                inbox: VecDeque::new(),
+                farewell: None,
+                id: 0,
+                heard_in: 0,
+                object: None,
+            }),
+            queued: Mutex::new(0),
         }
     }
 
     /// A connection to a host whose name is being looked up.
-    pub(super) fn resolving(host: &Rc<HostLink>, serial: u64, port: u16, channels: usize) -> PeerLink {
-        PeerLink::new(host, serial, Stage::Resolving, port, channels)
+    pub(super) fn resolving(host: &Arc<HostLink>, serial: u64, name: &str, port: u16, channels: usize) -> PeerLink {
+        PeerLink::new(host, serial, Stage::Resolving, (name.to_owned(), port), channels)
     }
 
-    /// A connection that the network has.
+    /// A connection that the network has: one that came in, or one that this side asked for.
     pub(super) fn live(
-        host: &Rc<HostLink>,
+        host: &Arc<HostLink>,
         serial: u64,
-        peer: PeerHandle,
+        (peer, outgoing): (PeerHandle, bool),
         address: SocketAddr,
         channels: usize,
     ) -> PeerLink {
-        let link = PeerLink::new(host, serial, Stage::Live(peer), address.port(), channels);
-        link.address.set(Some(address));
+        let name = (spell(address.ip()), address.port());
+        let mut link = PeerLink::new(host, serial, Stage::Live(peer), name, channels);
+        link.outgoing = outgoing;
+        link.state().address = Some(address);
         link
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
     }
 
     /// The name has been looked up and the network has taken the connection.
     pub(super) fn dialled(&self, endpoint: &EventEndpoint, peer: PeerHandle, address: SocketAddr) {
-        self.stage.set(Stage::Live(peer));
-        self.address.set(Some(address));
-        for setting in self.settings.take() {
+        let mut state = self.state();
+        state.stage = Stage::Live(peer);
+        state.address = Some(address);
+        for setting in std::mem::take(&mut state.settings) {
             setting.apply(endpoint, peer);
         }
     }
 
     pub(super) fn established(&self, channels: usize) {
-        self.connected.set(true);
+        let mut state = self.state();
+        state.connected = true;
         if channels > 0 {
-            self.channels.set(channels);
+            state.channels = channels;
         }
     }
 
     pub(crate) fn deliver(&self, channel: u8, packet: Packet) {
-        self.inbox.borrow_mut().push_back((channel, packet));
+        self.state().inbox.push_back((channel, packet));
     }
 
     /// Whether scripts have been told that it is connected.
     pub(crate) fn is_connected(&self) -> bool {
-        self.connected.get()
+        self.state().connected
     }
 
     /// It is over; what is known already of why counts.
     pub(super) fn end(&self, farewell: Farewell) {
-        self.stage.set(Stage::Gone);
-        self.inbox.borrow_mut().clear();
-        if self.farewell.get().is_none() {
-            self.farewell.set(Some(farewell));
-        }
+        let mut state = self.state();
+        state.stage = Stage::Gone;
+        state.inbox.clear();
+        state.farewell.get_or_insert(farewell);
     }
 
     /// Breaks the circle of references once nothing asks for the object any more.
     pub(super) fn let_go(&self) {
-        let object = self.object.take();
+        let object = self.state().object.take();
         drop(object);
     }
 
@@ -184,63 +234,75 @@ impl PeerLink {
     }
 
     pub(super) fn handle(&self) -> Option<PeerHandle> {
-        match self.stage.get() {
+        match self.state().stage {
             Stage::Live(peer) => Some(peer),
             Stage::Resolving | Stage::Gone => None,
         }
     }
 
     /// What scripts see of it: the same object each time, as long as it is active.
-    pub(crate) fn object(self: &Rc<Self>) -> Gd<RustENetPacketPeer> {
-        let known = self.object.borrow().clone();
-        known.unwrap_or_else(|| {
-            let object = RustENetPacketPeer::over(self);
-            if self.is_active() {
-                *self.object.borrow_mut() = Some(object.clone());
-            }
-            object
-        })
+    pub(crate) fn object(self: &Arc<Self>) -> Gd<RustENetPacketPeer> {
+        if let Some(object) = &self.state().object {
+            return object.object();
+        }
+        let fresh = RustENetPacketPeer::over(self);
+        let mut state = self.state();
+        if let Some(object) = &state.object {
+            // Another thread was quicker. The lock goes before what was made for nothing does.
+            let object = object.object();
+            drop(state);
+            return object;
+        }
+        if state.stage != Stage::Gone {
+            state.object = Some(Held::new(fresh.clone()));
+        }
+        drop(state);
+        fresh
     }
 
     pub(crate) fn id(&self) -> i32 {
-        self.id.get()
+        self.state().id
     }
 
     pub(crate) fn set_id(&self, id: i32) {
-        self.id.set(id);
+        self.state().id = id;
     }
 
     /// Something of it was received in a poll of the session.
     pub(crate) fn hear_in(&self, poll: u64) {
-        self.heard_in.set(poll);
+        self.state().heard_in = poll;
     }
 
     pub(crate) fn was_heard_in(&self, poll: u64) -> bool {
-        self.heard_in.get() == poll
+        self.state().heard_in == poll
     }
 
     pub(crate) fn is_active(&self) -> bool {
-        self.stage.get() != Stage::Gone
+        self.state().stage != Stage::Gone
     }
 
     /// How it ended, if it has.
     pub(crate) fn farewell(&self) -> Option<Farewell> {
-        self.farewell.get()
+        self.state().farewell
     }
 
     /// The state, in ENet's numbers.
-    pub(crate) fn state(&self) -> PeerState {
-        let peer = match self.stage.get() {
+    pub(crate) fn peer_state(&self) -> PeerState {
+        let (stage, connected, leaving) = {
+            let state = self.state();
+            (state.stage, state.connected, state.leaving)
+        };
+        let peer = match stage {
             Stage::Gone => return PeerState::Disconnected,
             Stage::Resolving => return PeerState::Connecting,
             Stage::Live(peer) => peer,
         };
-        if !self.connected.get() {
+        if !connected {
             return PeerState::Connecting;
         }
         let state = self.look(|endpoint| endpoint.inspect(peer, enet_tokio::Peer::state));
         // What the network knows and the script was not told yet is not so, as in ENet, which learns of it in `service`.
-        let untold = if self.leaving.get() {
+        let untold = if leaving {
             PeerState::Disconnecting
         } else {
             PeerState::Connected
@@ -249,14 +311,23 @@ impl PeerLink {
     }
 
     pub(crate) fn channels(&self) -> usize {
-        self.channels.get()
+        self.state().channels
+    }
+
+    /// The other side as the script has named it, or its address.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether this side has asked for the connection.
+    pub(crate) fn is_outgoing(&self) -> bool {
+        self.outgoing
     }
 
     /// The address in Godot's spelling; empty while it is not known.
     pub(crate) fn address(&self) -> String {
-        self.address
-            .get()
-            .map_or_else(String::new, |address| spell(address.ip()))
+        let address = self.state().address;
+        address.map_or_else(String::new, |address| spell(address.ip()))
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -269,53 +340,88 @@ impl PeerLink {
             .flatten()
     }
 
-    /// Queues a packet.
+    /// What the throttle of a connection that is not there yet will be, if that was configured: interval in milliseconds,
+    /// acceleration and deceleration.
+    pub(crate) fn throttle_to_be(&self) -> Option<[u32; 3]> {
+        let state = self.state();
+        state.throttle.filter(|_| !state.connected)
+    }
+
+    /// Queues a packet, or says why that is not possible: what is taken here arrives, if it is reliable, or the connection ends.
     pub(crate) fn send(&self, channel: u8, packet: Packet) -> Result<(), SendRefusal> {
-        let (Some(peer), true) = (self.handle(), self.connected.get()) else {
+        let (host, peer) = self.ready_for(channel, &packet)?;
+        let mut queued = lock(&self.queued);
+        let cost = packet.data.len() + OVERHEAD;
+        if *queued + cost <= UNASKED.min(host.max_queued()) {
+            *queued += cost;
+            host.exchange().send(peer, channel, packet);
+            return Ok(());
+        }
+        let sent = send_now(host.exchange(), peer, channel, packet);
+        *queued = queued_for(host.exchange(), peer);
+        Ok(sent?)
+    }
+
+    /// As [`send`](PeerLink::send), but the network is asked at once whether it takes the packet.
+    pub(crate) fn send_and_ask(&self, channel: u8, packet: Packet) -> Result<(), SendRefusal> {
+        let (host, peer) = self.ready_for(channel, &packet)?;
+        let mut queued = lock(&self.queued);
+        let sent = send_now(host.exchange(), peer, channel, packet);
+        *queued = queued_for(host.exchange(), peer);
+        Ok(sent?)
+    }
+
+    /// Whether a packet of this size would be taken now.
+    pub(crate) fn has_room(&self, size: usize) -> bool {
+        let Some((host, peer)) = self.host.upgrade().zip(self.handle()) else {
+            return true;
+        };
+        let mut queued = lock(&self.queued);
+        if *queued + size + OVERHEAD <= UNASKED.min(host.max_queued()) {
+            return true;
+        }
+        host.exchange().act(|_| ());
+        *queued = queued_for(host.exchange(), peer);
+        *queued == 0 || *queued + size + OVERHEAD <= host.max_queued()
+    }
+
+    /// The host and the network's name of this peer, if a packet may be sent.
+    fn ready_for(&self, channel: u8, packet: &Packet) -> Result<(Arc<HostLink>, PeerHandle), SendRefusal> {
+        let (stage, connected, channels) = {
+            let state = self.state();
+            (state.stage, state.connected, state.channels)
+        };
+        let (Stage::Live(peer), true, Some(host)) = (stage, connected, self.host.upgrade()) else {
             return Err(SendRefusal::NotConnected);
         };
-        if usize::from(channel) >= self.channels.get() {
+        if usize::from(channel) >= channels {
             return Err(SendRefusal::NoSuchChannel);
         }
-        let Some(host) = self.host.upgrade() else {
-            return Err(SendRefusal::NotConnected);
-        };
         if packet.data.len() > host.max_packet_size() {
             return Err(SendRefusal::TooLarge);
         }
-        host.exchange().send(peer, channel, packet);
-        Ok(())
-    }
-
-    /// As [`send`](PeerLink::send), but the network is asked whether it takes the packet.
-    pub(crate) fn send_and_ask(&self, channel: u8, packet: Packet) -> Result<(), SendError> {
-        let (Some(peer), true) = (self.handle(), self.connected.get()) else {
-            return Err(SendError::NotConnected);
-        };
-        self.act(|endpoint| endpoint.send(peer, channel, packet))
-            .unwrap_or(Err(SendError::NotConnected))
+        Ok((host, peer))
     }
 
     /// Takes the next packet that is for the peer itself.
     pub(crate) fn take_packet(&self) -> Option<Packet> {
-        self.inbox.borrow_mut().pop_front().map(|(_, packet)| packet)
+        self.state().inbox.pop_front().map(|(_, packet)| packet)
     }
 
     pub(crate) fn waiting_packets(&self) -> usize {
-        self.inbox.borrow().len()
+        self.state().inbox.len()
     }
 
     /// Looks at the next packet that is for the peer itself.
     pub(crate) fn next_packet<R>(&self, look: impl FnOnce(&Packet) -> R) -> Option<R> {
-        self.inbox.borrow().front().map(|(_, packet)| look(packet))
+        self.state().inbox.front().map(|(_, packet)| look(packet))
     }
 
     /// Asks the other side to part; gone when it has agreed, or at once if it is not connected yet.
     ///
     /// What was queued leaves before, here and below, as stock sends each packet when it is put; it is not resent.
     pub(crate) fn disconnect(&self, data: u32) {
-        self.leaving.set(true);
-        if self.connected.get() {
+        if self.leave() {
             self.flush();
             self.act_on_live(|endpoint, peer| endpoint.disconnect(peer, data));
         } else {
@@ -325,12 +431,18 @@ impl PeerLink {
 
     /// Parts when all that is queued has arrived.
     pub(crate) fn disconnect_later(&self, data: u32) {
-        self.leaving.set(true);
-        if self.connected.get() {
+        if self.leave() {
             self.act_on_live(|endpoint, peer| endpoint.disconnect_later(peer, data));
         } else {
             self.disconnect_now(data);
         }
+    }
+
+    /// Notes that this side parts; whether there is a connection to part from.
+    fn leave(&self) -> bool {
+        let mut state = self.state();
+        state.leaving = true;
+        state.connected
     }
 
     /// Parts at once; the other side is told once.
@@ -347,6 +459,14 @@ impl PeerLink {
         self.fall();
     }
 
+    /// Parts at once from a peer that takes in too little; that it is gone is still to be told.
+    pub(crate) fn give_up(self: &Arc<Self>) {
+        self.act_on_live(|endpoint, peer| endpoint.disconnect_now(peer, Farewell::TOO_SLOW));
+        if let Some(host) = self.host.upgrade() {
+            host.lose(self, Why::TooSlow);
+        }
+    }
+
     pub(crate) fn ping(&self) {
         self.act_on_live(EventEndpoint::ping);
     }
@@ -359,13 +479,17 @@ impl PeerLink {
         self.set(Setting::Timeout(limit, minimum, maximum));
     }
 
-    pub(crate) fn configure_throttle(&self, interval: Duration, acceleration: u32, deceleration: u32) {
+    /// `interval` is in milliseconds.
+    pub(crate) fn configure_throttle(&self, interval: u32, acceleration: u32, deceleration: u32) {
+        self.state().throttle = Some([interval, acceleration, deceleration]);
+        let interval = Duration::from_millis(interval.into());
         self.set(Setting::Throttle(interval, acceleration, deceleration));
     }
 
     fn set(&self, setting: Setting) {
-        match self.stage.get() {
-            Stage::Resolving => self.settings.borrow_mut().push(setting),
+        let mut state = self.state();
+        match state.stage {
+            Stage::Resolving => state.settings.push(setting),
             Stage::Live(peer) => {
                 self.act(|endpoint| setting.apply(endpoint, peer));
             }
@@ -384,7 +508,7 @@ impl PeerLink {
 
     /// Sends what is queued, if it is connected: a CONNECT waits for the network to begin.
     fn flush(&self) {
-        if self.connected.get() {
+        if self.is_connected() {
             self.act(flush_all);
         }
     }
@@ -404,6 +528,17 @@ impl PeerLink {
     }
 }
 
+/// Sends past the outbox, after all that is in it.
+fn send_now(exchange: &Exchange, peer: PeerHandle, channel: u8, packet: Packet) -> Result<(), SendError> {
+    exchange.act(|endpoint| endpoint.send(peer, channel, packet))
+}
+
+/// How much the network has queued for a peer, or unacknowledged.
+fn queued_for(exchange: &Exchange, peer: PeerHandle) -> usize {
+    let look = |peer: &enet_tokio::Peer| peer.statistics().bytes_queued;
+    exchange.endpoint().inspect(peer, look).unwrap_or(0)
+}
+
 impl Farewell {
     /// This side has ended it.
     pub(crate) const OURS: Farewell = Farewell {
@@ -413,6 +548,9 @@ impl Farewell {
 
     /// What a server passes along when it turns a newcomer away: "REFU" in ASCII. Stock Godot looks at the data of no notice.
     pub(crate) const REFUSAL: u32 = u32::from_be_bytes(*b"REFU");
+
+    /// What this side passes along when it gives up a peer that takes in too little: "SLOW" in ASCII.
+    pub(crate) const TOO_SLOW: u32 = u32::from_be_bytes(*b"SLOW");
 
     pub(super) fn new(reason: DisconnectReason, was_connected: bool) -> Farewell {
         let why = match reason {
@@ -432,9 +570,9 @@ impl Farewell {
     }
 }
 
-/// Godot writes all eight groups of an IPv6 address.
+/// Godot writes all eight groups of an IPv6 address, and an IPv4 one in IPv6's clothes as what it is.
 fn spell(address: IpAddr) -> String {
-    match address {
+    match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {
             let groups: Vec<String> = address.segments().iter().map(|group| format!("{group:x}")).collect();
@@ -450,6 +588,7 @@ mod tests {
     #[test]
     fn addresses_are_spelled_as_godot_does() {
         assert_eq!(spell("127.0.0.1".parse().expect("an address")), "127.0.0.1");
+        assert_eq!(spell("::ffff:127.0.0.1".parse().expect("an address")), "127.0.0.1");
         assert_eq!(spell("::1".parse().expect("an address")), "0:0:0:0:0:0:0:1");
     }
 

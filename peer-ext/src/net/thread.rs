@@ -1,11 +1,13 @@
 //! The thread that runs the sockets of all connections of this process.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{Builder, JoinHandle};
 
 use tokio::runtime::{Builder as RuntimeBuilder, Handle};
 use tokio::sync::oneshot;
+
+use super::lock;
 
 /// The thread, as long as something holds it.
 static CURRENT: Mutex<Weak<NetThread>> = Mutex::new(Weak::new());
@@ -26,7 +28,7 @@ struct Running {
 impl NetThread {
     /// The thread of this process, started if there is none.
     pub(crate) fn acquire() -> io::Result<Arc<NetThread>> {
-        let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = lock(&CURRENT);
         if let Some(thread) = current.upgrade().filter(|thread| thread.is_running()) {
             return Ok(thread);
         }
@@ -53,11 +55,11 @@ impl NetThread {
     }
 
     fn is_running(&self) -> bool {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        lock(&self.running).is_some()
     }
 
     fn stop(&self) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let running = lock(&self.running).take();
         if let Some(Running { stop, thread }) = running {
             let _ = stop.send(());
             // It has printed its panic, if it had one.
@@ -74,7 +76,7 @@ impl Drop for NetThread {
 
 /// Ends the thread if scripts have left something that holds it: the code it runs is about to be unloaded.
 pub(crate) fn stop() {
-    let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+    let current = lock(&CURRENT).upgrade();
     if let Some(thread) = current {
         thread.stop();
     }

@@ -2,28 +2,31 @@
 
 mod buffers;
 mod drive;
+mod sending;
 mod session;
+mod setters;
+mod state;
 mod virtuals;
 
-use std::net::IpAddr;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 pub(crate) use buffers::{answer_with, read_from};
-use enet_tokio::{Bytes, PeerState};
+use enet_tokio::PeerState;
 use godot::classes::MultiplayerPeerExtension;
-use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
+use godot::classes::multiplayer_peer::ConnectionStatus;
 use godot::global::Error;
 use godot::prelude::*;
 use godot::register::property::PhantomVar;
 use godot_peer::{PeerId, enet_channel_count};
 
 use self::session::{Farewells, Mode, Session, SessionHost};
-use super::conditions;
+use self::state::{Options, State};
 use super::connection::{self, MAX_CHANNELS, MAX_PEERS};
 use super::enums::DisconnectReason;
+use super::handed_out::HandedOut;
 use super::monitors::{Monitor, Monitors};
 use super::{RustENetConnection, RustENetPacketPeer};
-use crate::net::{HostLink, HostOptions, PeerLink, parse_address};
+use crate::net::{Held, HostLink, HostOptions, PeerLink, parse_address};
 
 /// How many clients a server can be asked for with `allow_large_servers`.
 const MAX_LARGE: i64 = 65_535;
@@ -36,6 +39,8 @@ const MAX_LARGE: i64 = 65_535;
 ///
 /// The network runs in a thread of its own. [method MultiplayerPeer.poll] only takes what has come; a game that loads for half a
 /// minute is not dropped, and no packet is lost by it. Packets leave as soon as they are put.
+///
+/// All of it may be used from any thread, as of its model; who sends or polls from several at once has to agree on an order.
 ///
 /// Where it is better than its model: [method create_server] uses [code]max_channels[/code] and [code]in_bandwidth[/code] as
 /// their names say; host names are looked up without blocking (a name without an address ends the attempt as a server that does
@@ -52,7 +57,35 @@ pub(crate) struct RustENetMultiplayerPeer {
     /// [ENetMultiplayerPeer].
     #[var(get = get_allow_large_servers, set = set_allow_large_servers)]
     allow_large_servers: PhantomVar<bool>,
-    large_servers: bool,
+    /// How many bytes may be queued for one peer, or unacknowledged, 33554432 (32 MiB) if not set. A peer with nothing queued takes
+    /// a packet of any size up to 32 MiB. Holds for sessions that begin later; see [member full_queue] for what happens beyond it.
+    /// Not in [ENetMultiplayerPeer], which takes memory without end.
+    #[var(get = get_max_queued_bytes, set = set_max_queued_bytes)]
+    max_queued_bytes: PhantomVar<i64>,
+    /// What is done with a reliable packet for a peer that has [member max_queued_bytes] queued, one of the constants
+    /// [code]FULL_QUEUE_*[/code]. Not in [ENetMultiplayerPeer].
+    ///
+    /// [constant FULL_QUEUE_REFUSE]: [method PacketPeer.put_packet] answers [constant ERR_BUSY] and nothing is sent, to nobody.
+    /// Whoever calls it has to try again later. [constant FULL_QUEUE_DISCONNECT]: the peer is disconnected,
+    /// with [code]REASON_TOO_SLOW[/code]; a packet for it alone is answered by [constant ERR_BUSY].
+    /// [constant FULL_QUEUE_AUTO], which it is at first, is the second while a [MultiplayerAPI] uses this peer, since that does
+    /// not look at the answer: a remote call would be missing, and those after it arrive. Else it is the first. Unreliable packets
+    /// never end a connection; they go to those who have room, and [constant ERR_BUSY] says that nobody had.
+    #[var(get = get_full_queue, set = set_full_queue)]
+    full_queue: PhantomVar<i64>,
+    /// For how many milliseconds a packet of [constant MultiplayerPeer.TRANSFER_MODE_UNRELIABLE_ORDERED] may wait for
+    /// [method MultiplayerPeer.poll], 1000 if not set, 0 for ever. One that has waited for longer is dropped if there is a newer
+    /// one of its sender on its channel: after half a minute of loading a game wants where everybody is, not where they were.
+    /// Reliable packets always wait, and [constant MultiplayerPeer.TRANSFER_MODE_UNRELIABLE] ones too, as each of them may mean
+    /// something else; but not more than the 2048 newest of a sender and channel. Not in [ENetMultiplayerPeer], whose socket
+    /// keeps the oldest 200 KiB.
+    #[var(get = get_stale_after_ms, set = set_stale_after_ms)]
+    stale_after_ms: PhantomVar<i64>,
+    /// Whether a farewell that anybody on the way could have sent, such as that of [method MultiplayerPeer.close], is doubted
+    /// until the peer turns out to be silent; [signal MultiplayerPeer.peer_disconnected] comes that much later than with
+    /// [ENetMultiplayerPeer]. [code]true[/code] if not set. Holds for sessions that begin later. Not in [ENetMultiplayerPeer].
+    #[var(get = get_doubt_farewells, set = set_doubt_farewells)]
+    doubt_farewells: PhantomVar<bool>,
     /// A bad network between this peer and all others, for testing on one machine; empty for none. Can be changed at any time,
     /// and holds for sessions to come as well. Not in [ENetMultiplayerPeer].
     ///
@@ -62,20 +95,8 @@ pub(crate) struct RustENetMultiplayerPeer {
     /// [code]seed[/code] draw the same accidents.
     #[var(get = get_network_conditions, set = set_network_conditions)]
     network_conditions: PhantomVar<VarDictionary>,
-    conditions: VarDictionary,
-    session: Option<Session>,
-    /// Grows with each session that begins or ends, so that one notices that a signal's handler ended it.
-    generation: u64,
-    polls: u64,
-    bind_ip: Option<IpAddr>,
-    target: i32,
-    transfer_channel: i32,
-    #[init(val = TransferMode::RELIABLE)]
-    transfer_mode: TransferMode,
-    refusing: bool,
-    /// The packet that Godot was given last, which it reads after the call.
-    handed_out: Bytes,
-    farewells: Farewells,
+    state: Mutex<State>,
+    handed_out: Mutex<HandedOut>,
     monitors: Monitors,
     base: Base<MultiplayerPeerExtension>,
 }
@@ -85,24 +106,23 @@ impl RustENetMultiplayerPeer {
     /// Listens on a UDP port (0 for any, see [method RustENetConnection.get_local_port]) for up to [param max_clients] clients,
     /// who may have up to [param max_channels] transfer channels besides the default one (0 for all). The bandwidths are in bytes
     /// per second, 0 for unlimited.
-    #[func]
+    #[func(gd_self)]
     fn create_server(
-        &mut self,
+        this: Gd<Self>,
         port: i64,
         #[opt(default = 32)] max_clients: i64,
         #[opt(default = 0)] max_channels: i64,
         #[opt(default = 0)] in_bandwidth: i64,
         #[opt(default = 0)] out_bandwidth: i64,
     ) -> Error {
-        if !self.check_inactive() {
+        let me = this.bind();
+        let Some(most) = me.prepare(|options| if options.large_servers { MAX_LARGE } else { MAX_PEERS }) else {
             return Error::ERR_ALREADY_IN_USE;
-        }
-        self.refusing = false;
+        };
         let Ok(port) = u16::try_from(port) else {
             godot_error!("The port number must be between 0 and 65535 (inclusive).");
             return Error::ERR_INVALID_PARAMETER;
         };
-        let most = if self.large_servers { MAX_LARGE } else { MAX_PEERS };
         if !(1..=most).contains(&max_clients) {
             godot_error!("The number of clients must be between 1 and {most} (inclusive).");
             return Error::ERR_INVALID_PARAMETER;
@@ -110,22 +130,26 @@ impl RustENetMultiplayerPeer {
         let Some((in_bandwidth, out_bandwidth)) = bandwidths(in_bandwidth, out_bandwidth) else {
             return Error::ERR_INVALID_PARAMETER;
         };
-        let options = HostOptions {
-            bind: self.bind_ip,
-            port,
-            max_peers: max_clients as usize,
-            channel_limit: channel_limit(max_channels),
-            in_bandwidth,
-            out_bandwidth,
-            accept: true,
+        let options = {
+            let state = me.state();
+            HostOptions {
+                bind: state.bind_ip,
+                port,
+                max_peers: max_clients as usize,
+                channel_limit: channel_limit(max_channels),
+                in_bandwidth,
+                out_bandwidth,
+                accept: true,
+                max_queued: state.options.max_queued,
+                doubt_farewells: state.options.doubt_farewells,
+            }
         };
         let Some(link) = open(&options) else {
             return Error::ERR_CANT_CREATE;
         };
         let id = PeerId::SERVER.number();
         let session = Session::new(Mode::Server, id, ConnectionStatus::CONNECTED);
-        self.begin(session, Some(link));
-        Error::OK
+        me.begin(session, Some(link))
     }
 
     /// Connects to a server, with [param channel_count] transfer channels besides the default one (0 for all), and from
@@ -133,9 +157,9 @@ impl RustENetMultiplayerPeer {
     ///
     /// What is set between this and the first [method MultiplayerPeer.poll], as by [method RustENetConnection.compress], holds
     /// for the first datagram.
-    #[func]
+    #[func(gd_self)]
     fn create_client(
-        &mut self,
+        this: Gd<Self>,
         address: GString,
         port: i64,
         #[opt(default = 0)] channel_count: i64,
@@ -143,10 +167,10 @@ impl RustENetMultiplayerPeer {
         #[opt(default = 0)] out_bandwidth: i64,
         #[opt(default = 0)] local_port: i64,
     ) -> Error {
-        if !self.check_inactive() {
+        let me = this.bind();
+        if me.prepare(|_| ()).is_none() {
             return Error::ERR_ALREADY_IN_USE;
         }
-        self.refusing = false;
         let Some((in_bandwidth, out_bandwidth)) = bandwidths(in_bandwidth, out_bandwidth) else {
             return Error::ERR_INVALID_PARAMETER;
         };
@@ -158,59 +182,62 @@ impl RustENetMultiplayerPeer {
             godot_error!("The remote port number must be between 1 and 65535 (inclusive).");
             return Error::ERR_CANT_CREATE;
         };
-        let options = HostOptions {
-            // As in the model, which binds only where a port is named.
-            bind: self.bind_ip.filter(|_| local_port > 0),
-            port: local_port,
-            max_peers: 1,
-            channel_limit: MAX_CHANNELS as usize,
-            in_bandwidth,
-            out_bandwidth,
-            accept: false,
+        let options = {
+            let state = me.state();
+            HostOptions {
+                // As in the model, which binds only where a port is named.
+                bind: state.bind_ip.filter(|_| local_port > 0),
+                port: local_port,
+                max_peers: 1,
+                channel_limit: MAX_CHANNELS as usize,
+                in_bandwidth,
+                out_bandwidth,
+                accept: false,
+                max_queued: state.options.max_queued,
+                doubt_farewells: state.options.doubt_farewells,
+            }
         };
         let Some(link) = open(&options) else {
             return Error::ERR_CANT_CREATE;
         };
-        let id = i32::try_from(self.base().generate_unique_id()).unwrap_or(i32::MAX);
+        let id = i32::try_from(this.generate_unique_id()).unwrap_or(i32::MAX);
         let channels = channel_limit(channel_count) as i64;
         let Some(server) = connection::dial(&link, &address.to_string(), port, channels, id.cast_unsigned()) else {
             return Error::ERR_CANT_CREATE;
         };
         let mut session = Session::new(Mode::Client, id, ConnectionStatus::CONNECTING);
         session.admit(PeerId::SERVER.number(), server);
-        self.begin(session, Some(link));
-        Error::OK
+        me.begin(session, Some(link))
     }
 
     /// Begins a mesh, in which each peer is connected with each other, as the peer [param unique_id]. The connections are made
     /// with [RustENetConnection] and added by [method add_mesh_peer].
-    #[func]
-    fn create_mesh(&mut self, unique_id: i64) -> Error {
+    #[func(gd_self)]
+    fn create_mesh(this: Gd<Self>, unique_id: i64) -> Error {
         let Some(id) = i32::try_from(unique_id).ok().filter(|id| *id > 0) else {
             godot_error!("The unique ID must be between 1 and 2147483647 (inclusive).");
             return Error::ERR_INVALID_PARAMETER;
         };
-        if !self.check_inactive() {
-            return Error::ERR_ALREADY_IN_USE;
-        }
-        self.begin(Session::new(Mode::Mesh, id, ConnectionStatus::CONNECTED), None);
-        Error::OK
+        let session = Session::new(Mode::Mesh, id, ConnectionStatus::CONNECTED);
+        this.bind().begin(session, None)
     }
 
     /// Makes the only peer of a connection, which must be connected, a member of the mesh.
-    #[func]
-    fn add_mesh_peer(&mut self, peer_id: i64, host: Option<Gd<RustENetConnection>>) -> Error {
+    #[func(gd_self)]
+    fn add_mesh_peer(this: Gd<Self>, peer_id: i64, host: Option<Gd<RustENetConnection>>) -> Error {
         let Some(host) = host else {
             godot_error!("There is no connection to add.");
             return Error::ERR_INVALID_PARAMETER;
         };
-        let Some(session) = self.session.as_mut().filter(|session| session.mode == Mode::Mesh) else {
+        let me = this.bind();
+        let is_mesh = |state: &State| matches!(&state.session, Some(session) if session.mode == Mode::Mesh);
+        if !is_mesh(&me.state()) {
             godot_error!("Mesh peers can only be added to a mesh.");
             return Error::ERR_UNCONFIGURED;
-        };
+        }
         let link = host.bind().link();
         let only_peer = link.as_ref().and_then(|link| match &link.peers()[..] {
-            [peer] if peer.state() == PeerState::Connected => Some(peer.clone()),
+            [peer] if peer.peer_state() == PeerState::Connected => Some(peer.clone()),
             _ => None,
         });
         let (Some(link), Some(peer)) = (link, only_peer) else {
@@ -218,79 +245,130 @@ impl RustENetMultiplayerPeer {
             return Error::ERR_INVALID_PARAMETER;
         };
         let id = peer_id as i32;
-        session.strike(id);
-        session.admit(id, peer);
-        if let Ok(conditions) = conditions::read(&self.conditions) {
-            link.set_conditions(conditions);
-        }
-        session.hosts.insert(id, SessionHost { link, object: host });
-        self.tell_connected(id);
+        let before = {
+            let mut state = me.state();
+            let State { session, options, .. } = &mut *state;
+            let Some(session) = session else {
+                // Another thread was quicker.
+                return Error::ERR_UNCONFIGURED;
+            };
+            options.apply(&link);
+            let object = Held::new(host);
+            let struck = session.strike(id);
+            session.admit(id, peer);
+            (struck, session.hosts.insert(id, SessionHost { link, object }))
+        };
+        drop(before);
+        me.tell_connected(&this, id);
         Error::OK
     }
 
     /// Sets the address that [method create_server] binds to, and [method create_client] with a local port; [code]"*"[/code] for
     /// all addresses of this machine.
-    #[func]
-    fn set_bind_ip(&mut self, ip: GString) {
+    #[func(gd_self)]
+    fn set_bind_ip(this: Gd<Self>, ip: GString) {
         let text = ip.to_string();
         match parse_address(&text) {
             None if text != "*" => godot_error!("Invalid bind IP address: {text}"),
-            address => self.bind_ip = address,
+            address => this.bind().state().bind_ip = address,
         }
     }
 
     /// The connection of a server or client.
     #[func]
     fn get_host(&self) -> Option<Gd<RustENetConnection>> {
-        let session = self.active()?;
-        let host = session.host();
+        let host = self.with_session(|session| session.host().map(|host| host.object.object()))?;
         if host.is_none() {
             godot_error!("A mesh has a connection for each of its peers.");
         }
-        host.map(|host| host.object.clone())
+        host
     }
 
     /// The end of the connection to a peer.
     #[func]
     fn get_peer(&self, id: i64) -> Option<Gd<RustENetPacketPeer>> {
-        let session = self.active()?;
-        let peer = i32::try_from(id).ok().and_then(|id| session.members.get(&id));
+        let named = |session: &mut Session| {
+            let id = i32::try_from(id).ok()?;
+            session.members.get(&id).cloned()
+        };
+        let peer = self.with_session(named)?;
         if peer.is_none() {
             godot_error!("There is no peer {id}.");
         }
-        peer.map(PeerLink::object)
+        peer.as_ref().map(PeerLink::object)
     }
 
     /// Whether [member allow_large_servers] is set.
     #[func]
     fn get_allow_large_servers(&self) -> bool {
-        self.large_servers
+        self.state().options.large_servers
     }
 
     /// Sets [member allow_large_servers].
+    #[func(gd_self, rename = set_allow_large_servers)]
+    fn put_allow_large_servers(this: Gd<Self>, allow: bool) {
+        this.bind().change_allow_large_servers(allow);
+    }
+
+    /// What [member max_queued_bytes] is.
     #[func]
-    fn set_allow_large_servers(&mut self, allow: bool) {
-        self.large_servers = allow;
+    fn get_max_queued_bytes(&self) -> i64 {
+        i64::try_from(self.state().options.max_queued).unwrap_or(i64::MAX)
+    }
+
+    /// Sets [member max_queued_bytes].
+    #[func(gd_self, rename = set_max_queued_bytes)]
+    fn put_max_queued_bytes(this: Gd<Self>, bytes: i64) {
+        this.bind().change_max_queued_bytes(bytes);
+    }
+
+    /// What [member full_queue] is.
+    #[func]
+    fn get_full_queue(&self) -> i64 {
+        self.state().options.full_queue.0
+    }
+
+    /// Sets [member full_queue].
+    #[func(gd_self, rename = set_full_queue)]
+    fn put_full_queue(this: Gd<Self>, what: i64) {
+        this.bind().change_full_queue(what);
+    }
+
+    /// What [member stale_after_ms] is.
+    #[func]
+    fn get_stale_after_ms(&self) -> i64 {
+        self.stale_after()
+    }
+
+    /// Sets [member stale_after_ms].
+    #[func(gd_self, rename = set_stale_after_ms)]
+    fn put_stale_after_ms(this: Gd<Self>, milliseconds: i64) {
+        this.bind().change_stale_after_ms(milliseconds);
+    }
+
+    /// What [member doubt_farewells] is.
+    #[func]
+    fn get_doubt_farewells(&self) -> bool {
+        self.state().options.doubt_farewells
+    }
+
+    /// Sets [member doubt_farewells].
+    #[func(gd_self, rename = set_doubt_farewells)]
+    fn put_doubt_farewells(this: Gd<Self>, doubt: bool) {
+        this.bind().change_doubt_farewells(doubt);
     }
 
     /// What [member network_conditions] is.
     #[func]
     fn get_network_conditions(&self) -> VarDictionary {
-        self.conditions.duplicate_deep()
+        let given = self.state().options.conditions_given.clone();
+        given.duplicate_deep()
     }
 
     /// Sets [member network_conditions].
-    #[func]
-    fn set_network_conditions(&mut self, conditions: VarDictionary) {
-        match conditions::read(&conditions) {
-            Ok(read) => {
-                self.conditions = conditions.duplicate_deep();
-                for host in self.session.iter().flat_map(|session| session.hosts.values()) {
-                    host.link.set_conditions(read.clone());
-                }
-            }
-            Err(wrong) => godot_error!("Network conditions: {wrong}."),
-        }
+    #[func(gd_self, rename = set_network_conditions)]
+    fn put_network_conditions(this: Gd<Self>, conditions: VarDictionary) {
+        this.bind().change_network_conditions(conditions);
     }
 
     /// Why the last peer with this id went, also in a handler of [signal MultiplayerPeer.peer_disconnected];
@@ -302,52 +380,53 @@ impl RustENetMultiplayerPeer {
     /// answered; nobody is there, or the server is full, which it leaves unanswered as every ENet host does.
     /// [code]REASON_REFUSED[/code]: the server takes nobody at present (only a server of this class says so).
     /// [code]REASON_NO_ADDRESS[/code]: its name has no address.
-    /// [code]REASON_NETWORK_FAILED[/code]: the socket is broken.
+    /// [code]REASON_NETWORK_FAILED[/code]: the socket is broken. [code]REASON_TOO_SLOW[/code]: one side had more for the other
+    /// than that took in, see [member full_queue].
     #[func]
     fn get_disconnect_reason(&self, peer_id: i64) -> DisconnectReason {
         let id = i32::try_from(peer_id).unwrap_or(0);
-        DisconnectReason(
-            self.farewells
-                .of(id)
-                .map_or(0, |farewell| i64::from(farewell.why as u8)),
-        )
+        let farewell = self.state().farewells.of(id);
+        DisconnectReason(farewell.map_or(0, |farewell| i64::from(farewell.why as u8)))
     }
 
     /// The number that the last peer with this id passed along when it left, else 0. Not in [ENetMultiplayerPeer].
     #[func]
     fn get_disconnect_data(&self, peer_id: i64) -> i64 {
         let id = i32::try_from(peer_id).unwrap_or(0);
-        self.farewells.of(id).map_or(0, |farewell| i64::from(farewell.data))
+        let farewell = self.state().farewells.of(id);
+        farewell.map_or(0, |farewell| i64::from(farewell.data))
     }
 
     /// Adds monitors of this peer to [Performance], and so to the editor's debugger, as [code]category/name[/code]: round trip
     /// time, loss, bytes and datagrams per second as they are on the wire, resent commands and queue lengths. They are removed
     /// with the peer or by [method remove_monitors]. Not in [ENetMultiplayerPeer].
-    #[func]
-    fn add_monitors(&mut self, #[opt(default = "ENet")] category: GString) {
-        let object = self.to_gd();
-        self.monitors.add(&object, &category.to_string());
+    #[func(gd_self)]
+    fn add_monitors(this: Gd<Self>, #[opt(default = "ENet")] category: GString) {
+        let me = this.bind();
+        me.monitors.add(this.clone(), category.to_string());
     }
 
     /// Removes what [method add_monitors] has added. Not in [ENetMultiplayerPeer].
-    #[func]
-    fn remove_monitors(&mut self) {
-        self.monitors.remove();
+    #[func(gd_self)]
+    fn remove_monitors(this: Gd<Self>) {
+        this.bind().monitors.remove();
     }
 
     /// The present value of a monitor by its name, such as [code]round_trip_time_ms[/code], whether it was added or not; see
     /// [method get_monitor_names]. Not in [ENetMultiplayerPeer].
-    #[func]
-    fn get_monitor(&mut self, name: GString) -> f64 {
+    #[func(gd_self)]
+    fn get_monitor(this: Gd<Self>, name: GString) -> f64 {
         let Some(monitor) = Monitor::by_name(&name.to_string()) else {
             godot_error!("There is no monitor {name}.");
             return 0.0;
         };
-        let session = self.session.as_ref();
-        let hosts: Vec<_> = session.map_or_else(Vec::new, |session| {
-            session.hosts.values().map(|host| host.link.clone()).collect()
-        });
-        self.monitors.value(monitor, &hosts)
+        let me = this.bind();
+        let hosts: Vec<_> = {
+            let state = me.state();
+            let hosts = state.session.iter().flat_map(|session| session.hosts.values());
+            hosts.map(|host| host.link.clone()).collect()
+        };
+        me.monitors.value(monitor, &hosts)
     }
 
     /// The names of all monitors. Not in [ENetMultiplayerPeer].
@@ -361,44 +440,63 @@ impl RustENetMultiplayerPeer {
 }
 
 impl RustENetMultiplayerPeer {
-    fn active(&self) -> Option<&Session> {
-        if self.session.is_none() {
-            godot_error!("The multiplayer peer is not active.");
-        }
-        self.session.as_ref()
-    }
-
-    fn check_inactive(&self) -> bool {
-        if self.session.is_some() {
-            godot_error!("The multiplayer peer is active already.");
-        }
-        self.session.is_none()
-    }
-
-    fn begin(&mut self, mut session: Session, host: Option<Rc<HostLink>>) {
-        if let Some(link) = host {
-            if let Ok(conditions) = conditions::read(&self.conditions) {
-                link.set_conditions(conditions);
+    /// Looks at the options before a session begins; `None` and an error line if there is one.
+    fn prepare<R>(&self, look: impl FnOnce(&Options) -> R) -> Option<R> {
+        {
+            let mut state = self.state();
+            if state.session.is_none() {
+                state.refusing = false;
+                return Some(look(&state.options));
             }
-            let object = RustENetConnection::over(link.clone());
+        }
+        already_active();
+        None
+    }
+
+    fn begin(&self, mut session: Session, host: Option<Arc<HostLink>>) -> Error {
+        if let Some(link) = host {
+            let object = Held::new(RustENetConnection::over(link.clone()));
             session.hosts.insert(session.id, SessionHost { link, object });
         }
-        self.session = Some(session);
-        self.farewells = Farewells::default();
-        self.generation += 1;
+        let mut state = self.state();
+        if state.session.is_some() {
+            drop(state);
+            return already_active();
+        }
+        for host in session.hosts.values() {
+            state.options.apply(&host.link);
+        }
+        state.session = Some(session);
+        state.farewells = Farewells::default();
+        state.generation += 1;
+        Error::OK
     }
 
     /// Ends the session, if there is one; those who are connected are told.
-    fn end(&mut self) {
-        let Some(session) = self.session.take() else { return };
-        self.generation += 1;
-        self.refusing = false;
+    fn end(&self) {
+        let session = {
+            let mut state = self.state();
+            let Some(session) = state.session.take() else { return };
+            state.generation += 1;
+            state.refusing = false;
+            session
+        };
         for host in session.hosts.values() {
             host.link.close();
         }
-        for (id, peer) in &session.members {
-            self.farewells.note(*id, peer.farewell());
+        let mut state = self.state();
+        if state.session.is_none() {
+            for (id, peer) in &session.members {
+                state.farewells.note(*id, peer.farewell());
+            }
         }
+    }
+}
+
+impl Options {
+    fn apply(&self, link: &HostLink) {
+        link.set_conditions(self.conditions.clone());
+        link.set_freshness(self.freshness);
     }
 }
 
@@ -409,7 +507,12 @@ impl Drop for RustENetMultiplayerPeer {
     }
 }
 
-fn open(options: &HostOptions) -> Option<Rc<HostLink>> {
+fn already_active() -> Error {
+    godot_error!("The multiplayer peer is active already.");
+    Error::ERR_ALREADY_IN_USE
+}
+
+fn open(options: &HostOptions) -> Option<Arc<HostLink>> {
     HostLink::open(options)
         .inspect_err(|error| godot_error!("Couldn't create an ENet host: {error}."))
         .ok()

@@ -1,15 +1,14 @@
 //! What a multiplayer peer has while it is active.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use enet_tokio::{Bytes, Packet};
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
-use godot::obj::Gd;
 use godot_peer::TransferChannel;
 
 use crate::api::RustENetConnection;
-use crate::net::{Farewell, HostLink, PeerLink};
+use crate::net::{Farewell, Held, HostLink, PeerLink};
 
 /// How many departures are remembered.
 const REMEMBERED: usize = 4096;
@@ -29,15 +28,14 @@ pub(super) struct Session {
     pub(super) status: ConnectionStatus,
     /// One as server and client, under its own id; in a mesh one for each member, under the member's.
     pub(super) hosts: BTreeMap<i32, SessionHost>,
-    pub(super) members: BTreeMap<i32, Rc<PeerLink>>,
+    pub(super) members: BTreeMap<i32, Arc<PeerLink>>,
     pub(super) packets: VecDeque<Received>,
 }
 
 /// A host and what scripts see of it.
-#[derive(Clone)]
 pub(super) struct SessionHost {
-    pub(super) link: Rc<HostLink>,
-    pub(super) object: Gd<RustENetConnection>,
+    pub(super) link: Arc<HostLink>,
+    pub(super) object: Held<RustENetConnection>,
 }
 
 /// A packet that was not taken yet.
@@ -61,24 +59,24 @@ impl Session {
     }
 
     /// Makes a connection a member.
-    pub(super) fn admit(&mut self, id: i32, peer: Rc<PeerLink>) {
+    pub(super) fn admit(&mut self, id: i32, peer: Arc<PeerLink>) {
         peer.set_id(id);
         self.members.insert(id, peer);
     }
 
     /// Strikes a member out; what it is to the network does not change.
-    pub(super) fn strike(&mut self, id: i32) -> Option<Rc<PeerLink>> {
+    pub(super) fn strike(&mut self, id: i32) -> Option<Arc<PeerLink>> {
         let peer = self.members.remove(&id)?;
         peer.set_id(0);
         Some(peer)
     }
 
     /// The id of a connection, if it is a member.
-    pub(super) fn member_id(&self, peer: &Rc<PeerLink>) -> Option<i32> {
+    pub(super) fn member_id(&self, peer: &Arc<PeerLink>) -> Option<i32> {
         let id = peer.id();
         self.members
             .get(&id)
-            .filter(|member| Rc::ptr_eq(member, peer))
+            .filter(|member| Arc::ptr_eq(member, peer))
             .map(|_| id)
     }
 
@@ -99,7 +97,7 @@ impl Session {
     /// Whom a packet for this target goes to; `None` if the target names nobody.
     ///
     /// A client's only member is the server, whom its packets always go to.
-    pub(super) fn receivers(&self, target: i32) -> Option<impl Iterator<Item = &Rc<PeerLink>>> {
+    pub(super) fn receivers(&self, target: i32) -> Option<impl Iterator<Item = &Arc<PeerLink>>> {
         let named = i32::try_from(target.unsigned_abs()).unwrap_or(i32::MAX);
         if named != 0 && !self.members.contains_key(&named) {
             return None;
