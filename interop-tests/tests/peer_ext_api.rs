@@ -87,6 +87,83 @@ const ADDED: &[(&str, &str, &str)] = &[
     ),
     (
         "ENetMultiplayerPeer",
+        "max_queued_bytes",
+        "how much is queued; stock takes memory without end",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "get_max_queued_bytes(",
+        "the getter of the property",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "set_max_queued_bytes(",
+        "the setter of the property",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "const get_max_queued_bytes",
+        "a getter that stock does not have",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "full_queue",
+        "what happens when that much is queued",
+    ),
+    ("ENetMultiplayerPeer", "get_full_queue(", "the getter of the property"),
+    ("ENetMultiplayerPeer", "set_full_queue(", "the setter of the property"),
+    (
+        "ENetMultiplayerPeer",
+        "const get_full_queue",
+        "a getter that stock does not have",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "stale_after_ms",
+        "stock keeps the oldest packets of a stall",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "get_stale_after_ms(",
+        "the getter of the property",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "set_stale_after_ms(",
+        "the setter of the property",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "const get_stale_after_ms",
+        "a getter that stock does not have",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "doubt_farewells",
+        "stock believes every farewell",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "get_doubt_farewells(",
+        "the getter of the property",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "set_doubt_farewells(",
+        "the setter of the property",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "const get_doubt_farewells",
+        "a getter that stock does not have",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "FullQueue.FULL_QUEUE_",
+        "the values of full_queue",
+    ),
+    (
+        "ENetMultiplayerPeer",
         "MultiplayerPeerExtension",
         "what extensions derive multiplayer peers from",
     ),
