@@ -48,6 +48,10 @@ pub enum DisconnectReason {
     /// The other side did not answer for too long.
     #[error("the other side does not answer")]
     TimedOut,
+    /// The other side is still heard, and acknowledges none of the datagrams that are larger than what every path must carry: one on
+    /// the way seems to swallow them. The [`mtu`](crate::HostConfig::mtu) is the remedy.
+    #[error("the other side is there, but larger datagrams do not seem to reach it: set a smaller MTU")]
+    LargeDatagramsLost,
     /// Something came back while connecting, and was no answer.
     #[error(
         "what came back was not understood: the other side may use another compression or checksum, or not be ENet"
@@ -66,6 +70,7 @@ impl DisconnectReason {
             DisconnectReason::Remote { data } => *data,
             DisconnectReason::Local
             | DisconnectReason::TimedOut
+            | DisconnectReason::LargeDatagramsLost
             | DisconnectReason::NotUnderstood
             | DisconnectReason::Refused => 0,
         }

@@ -168,7 +168,9 @@ impl Handle {
             _ if !state.is_running() => ConnectError::Closed,
             None if state.host.has_misunderstood(peer) => ConnectError::NotUnderstood { to },
             Some(DisconnectReason::NotUnderstood) => ConnectError::NotUnderstood { to },
-            None | Some(DisconnectReason::TimedOut) => ConnectError::TimedOut { to, after },
+            None | Some(DisconnectReason::TimedOut | DisconnectReason::LargeDatagramsLost) => {
+                ConnectError::TimedOut { to, after }
+            }
             Some(reason) => ConnectError::Refused { to, reason },
         })
     }

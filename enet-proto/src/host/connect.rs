@@ -368,7 +368,7 @@ impl Host {
             return;
         }
         peer.handshake_done(self.now, measured(&entry, self.now));
-        peer.count_received(arrived.datagram.len());
+        peer.count_received(self.now, arrived.datagram.len());
         let handle = self.add(peer);
         self.count_connection(handle);
         self.events.push_back(Event::Connected {

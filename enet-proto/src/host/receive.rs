@@ -100,11 +100,12 @@ impl Host {
         self.peers[handle].identity = identity;
         self.addresses.insert(handle, &self.peers);
         let asked_at = self.dials.asked_at(handle, endpoint.0);
+        let now = self.now;
         let peer = &mut self.peers[handle];
         if let Some(at) = asked_at {
             peer.connect_left_again(at);
         }
-        peer.count_received(arrived.datagram.len());
+        peer.count_received(now, arrived.datagram.len());
         self.handle_commands(handle, arrived, &block, 0);
     }
 
@@ -119,7 +120,8 @@ impl Host {
         let Some(block) = self.open(arrived, seed, wire::MAXIMUM_DATAGRAM, Some(handle)) else {
             return self.dials.not_understood(handle);
         };
-        self.peers[handle].count_received(arrived.datagram.len());
+        let now = self.now;
+        self.peers[handle].count_received(now, arrived.datagram.len());
         self.handle_commands(handle, arrived, &block, 0);
     }
 

@@ -20,13 +20,14 @@ use busy::{Busy, BusySlot};
 pub(crate) use outbox::Control;
 use packet_loss::PacketLoss;
 pub(crate) use receive::{Context, answered_window};
+use retransmission::CommandId;
 use round_trip::RoundTrip;
 use throttle::Throttle;
 pub(crate) use throttle::{THROTTLE_SCALE, sending_window, window_for};
 pub(crate) use transmit::{Sender, largest_header, seal};
 use window::WindowShare;
 
-use crate::channel::{Channels, Outgoing, UnsequencedWindow};
+use crate::channel::{Channels, InFlight, Outgoing, UnsequencedWindow};
 use crate::config::HostConfig;
 use crate::event::DisconnectReason;
 use crate::path::Path;
@@ -37,6 +38,9 @@ use crate::wire::{ConnectId, PeerId, SessionId};
 
 /// How long nothing may be acknowledged before a PING asks for it (ENet's `ENET_PEER_PING_INTERVAL`).
 pub(crate) const DEFAULT_PING_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What a datagram can carry on every path: those of IPv4 take 576 bytes (RFC 791), of which its header and that of UDP take 28.
+const SURE_PAYLOAD: usize = 548;
 
 /// For how many intervals the other side's PINGs stand for the own ones. The round trip time is measured as often.
 const MOST_INTERVALS: u32 = 4;
@@ -168,6 +172,8 @@ pub struct Peer {
     last_acknowledged: Time,
     /// When the other side last asked whether this one is there, if that counts; the epoch if it never has.
     last_asked: Time,
+    /// When something last came from the other side.
+    last_heard: Time,
     /// Whether an unreliable packet was sent since the last acknowledgement.
     spoke_since: bool,
     /// What the program has set, if it has set anything.
@@ -252,6 +258,7 @@ impl Peer {
             loss: PacketLoss::default(),
             last_acknowledged: now,
             last_asked: Time::ZERO,
+            last_heard: Time::ZERO,
             spoke_since: false,
             settings: None,
             max_waiting_data: config.max_waiting_data,
@@ -416,7 +423,8 @@ impl Peer {
         self.ended.get_or_insert(reason);
     }
 
-    pub(crate) fn count_received(&mut self, bytes: usize) {
+    pub(crate) fn count_received(&mut self, now: Time, bytes: usize) {
+        self.last_heard = now;
         self.totals.datagrams_received += 1;
         self.totals.bytes_received += bytes as u64;
     }
@@ -516,13 +524,44 @@ impl Peer {
         }
         self.expire_commands(now);
         self.too_slow = self.busy.outbox.is_stuck(now);
-        if self.too_slow || self.given_up_at().is_some_and(|at| at <= now) {
+        if self.too_slow {
             self.end(DisconnectReason::TimedOut);
+            return;
+        }
+        if self.given_up_at().is_some_and(|at| at <= now) {
+            self.end(self.reason_of_silence(now));
             return;
         }
         if self.is_live() && !self.has_unacknowledged() && self.ping_due() <= now {
             self.ping();
         }
+    }
+
+    /// Why nothing was acknowledged for so long.
+    fn reason_of_silence(&self, now: Time) -> DisconnectReason {
+        let busy = &*self.busy;
+        let silence = busy.retransmission.overdue().map(|began| now.saturating_since(began));
+        // It was heard in the later half of the time.
+        let is_there = silence.is_some_and(|silence| now.saturating_since(self.last_heard) * 2 <= silence);
+        let mut unanswered = busy
+            .retransmission
+            .oldest()
+            .filter_map(|id| self.in_flight(id))
+            .peekable();
+        let any = unanswered.peek().is_some();
+        if any && is_there && self.is_live() && unanswered.all(|command| command.payload.len() > SURE_PAYLOAD) {
+            DisconnectReason::LargeDatagramsLost
+        } else {
+            DisconnectReason::TimedOut
+        }
+    }
+
+    fn in_flight(&self, id: CommandId) -> Option<&InFlight> {
+        let outgoing = match id.channel {
+            crate::wire::CONNECTION_CHANNEL => &self.busy.control,
+            channel => &self.channels.get(channel)?.outgoing,
+        };
+        outgoing.in_flight(id.position)
     }
 
     /// When a PING is due if nothing is acknowledged until then.

@@ -149,6 +149,13 @@ impl Retransmission {
         self.queue.push_back(id);
     }
 
+    /// The commands that have been unacknowledged for longest, one of each order.
+    pub(crate) fn oldest(&self) -> impl Iterator<Item = CommandId> {
+        let once = self.sent_once.front().map(|sent| sent.id);
+        let again = self.sent_again.front().map(|sent| sent.id);
+        [once, again, self.next_queued()].into_iter().flatten()
+    }
+
     pub(crate) fn next_queued(&self) -> Option<CommandId> {
         self.queue.front().copied()
     }

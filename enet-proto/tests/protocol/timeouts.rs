@@ -170,6 +170,48 @@ fn who_pings_but_acknowledges_nothing_is_given_up() {
     assert!(waited > secs(5));
 }
 
+/// Why a peer is given up that has been sent a reliable packet of `size` bytes and acknowledges nothing, though it pings for `pings`.
+fn reason_of_loss(size: usize, pings: Duration) -> DisconnectReason {
+    let (mut probe, mut remote) = settled();
+    let peer = remote.peer;
+    probe.act(|host| {
+        host.peer_mut(peer)
+            .unwrap()
+            .send(0, Packet::reliable(vec![1; size]))
+            .unwrap()
+    });
+    let mut waited = Duration::ZERO;
+    loop {
+        if let Some(Event::Disconnected { reason, .. }) = probe.events().pop() {
+            return reason;
+        }
+        if waited < pings {
+            let ping = remote.control(Body::Ping);
+            let datagram = remote.with(&probe, ping);
+            probe.receive(remote.address, &datagram);
+        }
+        probe.advance(ms(500));
+        waited += ms(500);
+        assert!(waited < secs(60), "still there after {waited:?}");
+    }
+}
+
+#[test]
+fn a_path_that_swallows_large_datagrams_is_told_from_silence() {
+    assert_eq!(reason_of_loss(1200, secs(60)), DisconnectReason::LargeDatagramsLost);
+    assert_eq!(
+        reason_of_loss(5000, secs(60)),
+        DisconnectReason::LargeDatagramsLost,
+        "fragments"
+    );
+    assert_eq!(reason_of_loss(1200, secs(1)), DisconnectReason::TimedOut, "it is gone");
+    assert_eq!(
+        reason_of_loss(20, secs(60)),
+        DisconnectReason::TimedOut,
+        "small ones are lost as well"
+    );
+}
+
 #[test]
 fn an_idle_host_asks_for_no_wake_up_before_its_ping() {
     let (mut probe, remote) = settled();

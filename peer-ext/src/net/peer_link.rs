@@ -560,8 +560,10 @@ impl Farewell {
             | DisconnectReason::Refused => Why::Refused,
             DisconnectReason::Remote { .. } => Why::ByPeer,
             DisconnectReason::Local => Why::ByUs,
-            DisconnectReason::TimedOut if was_connected => Why::TimedOut,
-            DisconnectReason::TimedOut | DisconnectReason::NotUnderstood => Why::NoAnswer,
+            DisconnectReason::TimedOut | DisconnectReason::LargeDatagramsLost if was_connected => Why::TimedOut,
+            DisconnectReason::TimedOut | DisconnectReason::LargeDatagramsLost | DisconnectReason::NotUnderstood => {
+                Why::NoAnswer
+            }
         };
         Farewell {
             why,
