@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use enet_tokio::BindError;
+use enet_tokio::{Address, BindError};
 use godot_peer::{GodotServer, ServerEvent};
 use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::address::{AddressError, Listen};
+use crate::address::{ListenError, listen_address};
 use crate::arguments::Arguments;
 use crate::calls::Calls;
 use crate::filter::{self, FilterError};
@@ -38,7 +38,7 @@ const INTERRUPTED: u8 = 130;
 #[derive(Debug, Error)]
 pub(crate) enum ServeError {
     #[error(transparent)]
-    Address(#[from] AddressError),
+    Address(#[from] ListenError),
     #[error("{origin}: {error}")]
     Filter { origin: &'static str, error: FilterError },
     #[error("port {} is in use by another program, cannot listen on {address}", address.port())]
@@ -55,7 +55,7 @@ pub(crate) enum ServeError {
 
 /// Serves until asked to stop.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, ServeError> {
-    let listen = Listen::new(arguments.bind.as_deref(), arguments.port)?;
+    let address = listen_address(arguments.bind.as_deref(), arguments.port)?;
     let log = begin_log(arguments)?;
     for doubt in arguments.doubts() {
         tracing::warn!("{doubt}");
@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, ServeError> {
         .map_err(ServeError::System)?
         .block_on(async {
             let signals = Signals::listen().map_err(ServeError::System)?;
-            let server = bind(arguments, &listen).await?;
+            let server = bind(arguments, &address).await?;
             announce(server.local_addr());
             Serving::new(arguments, server, log).run(signals).await
         })
@@ -84,20 +84,13 @@ fn begin_log(arguments: &Arguments) -> Result<Log, ServeError> {
     Ok(Log::start(filter, !arguments.has_table()))
 }
 
-async fn bind(arguments: &Arguments, listen: &Listen) -> Result<GodotServer, ServeError> {
-    let options = arguments.options();
-    let addresses = listen.addresses().await?;
-    let mut result = GodotServer::bind(addresses.as_slice(), options.clone()).await;
-    if let (Err(BindError::Bind { source, .. }), Some(ipv4)) = (&result, listen.ipv4_instead())
-        && !matches!(
-            source.kind(),
-            io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
-        )
-    {
-        tracing::info!(%source, "no IPv6 here, listening on IPv4 alone");
-        result = GodotServer::bind(ipv4, options).await;
+async fn bind(arguments: &Arguments, address: &Address) -> Result<GodotServer, ServeError> {
+    let server = GodotServer::bind(address, arguments.options()).await;
+    let is_ipv6 = |addresses: &[SocketAddr]| addresses.iter().all(SocketAddr::is_ipv6);
+    if server.as_ref().is_ok_and(|server| server.local_addr().is_ipv4()) && address.known().is_some_and(is_ipv6) {
+        tracing::info!("no IPv6 here, listening on IPv4 alone");
     }
-    result.map_err(|error| match error {
+    server.map_err(|error| match error {
         BindError::Bind { address, ref source } => match source.kind() {
             io::ErrorKind::AddrInUse => ServeError::PortInUse { address },
             io::ErrorKind::AddrNotAvailable => ServeError::NotHere { address },

@@ -187,12 +187,11 @@ fn a_port_in_use_is_one_clear_line() {
 #[test]
 fn bad_addresses_are_one_clear_line() {
     for (address, part) in [
-        ("127.0.0.1:99999", "\"127.0.0.1:99999\" is no address"),
-        ("1.2.3", "\"1.2.3\" is no address"),
-        (
-            "no-such-host.invalid",
-            "\"no-such-host.invalid\" is no address, and no name that is known here",
-        ),
+        ("127.0.0.1:99999", "\"99999\" in \"127.0.0.1:99999\" is no port"),
+        ("1.2.3", "\"1.2.3\" is no IP address and no host name"),
+        ("enet://localhost", "\"enet://localhost\" is a URL"),
+        ("224.0.0.1", "\"224.0.0.1:7777\" is a multicast address"),
+        ("no-such-host.invalid", "cannot resolve \"no-such-host.invalid\""),
         ("203.0.113.77:0", "203.0.113.77 is not an address of this machine"),
     ] {
         let line = refused(&["serve", "--bind", address]);
@@ -205,6 +204,17 @@ fn a_host_name_is_an_address_to_listen_on() {
     let serve = Serve::start(&["serve", "--bind", "localhost:0"]);
     assert!(serve.address.ip().is_loopback());
     runtime().block_on(async { drop(join(serve.address).await) });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_on_all_interfaces_answers_from_the_address_that_was_called() {
+    let serve = Serve::start(&["serve", "--port", "0"]);
+    // The client takes answers from the address that it has called only.
+    for called in [[127, 0, 0, 2], [127, 0, 0, 3]] {
+        let address = SocketAddr::from((called, serve.address.port()));
+        runtime().block_on(async { drop(join(address).await) });
+    }
 }
 
 #[test]
