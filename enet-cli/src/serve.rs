@@ -218,8 +218,8 @@ impl Serving {
         let clients = self.server.statistics().clients;
         tracing::info!("stopping, {clients} clients are told");
         let end = async {
-            if timeout(GRACE, self.server.shutdown()).await.is_err() {
-                self.server.shutdown_now().await;
+            if timeout(GRACE, self.server.shutdown(0)).await.is_err() {
+                self.server.shutdown_now(0).await;
             }
         };
         let mut confirmed = 0;

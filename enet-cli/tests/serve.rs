@@ -388,7 +388,7 @@ fn clients_talk_to_each_other_through_it() {
             };
             assert_eq!((packet.from, packet.message()), (a.id(), Ok(Message::Raw(text.into()))));
         }
-        a.close().await;
+        a.close(0).await;
         assert_eq!(next(&b).await, ClientEvent::PeerDisconnected { id: a.id() });
         serve.logged(&format!("{} left: closed by the other side", a.id()));
     });
@@ -632,7 +632,7 @@ fn strangers_cannot_flood_a_debugging_log() {
                 .expect("sent");
             tokio::task::yield_now().await;
         }
-        client.close().await;
+        client.close(0).await;
         serve.logs("left: closed by the other side").await;
         10_000
     });
@@ -729,7 +729,7 @@ fn on_a_terminal_there_is_a_table() {
         shown.until("CHANNELS").await;
         shown.until(&format!("{id} 127.0.0.1:")).await;
         shown.until(&format!("{id} joined")).await;
-        client.close().await;
+        client.close(0).await;
         shown.until(&format!("{id} left")).await;
     });
     serve.signal(Signal::INT);

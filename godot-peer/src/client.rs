@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use enet_proto::compress::Compressor;
 use enet_proto::{DisconnectReason, Event, PeerHandle, PeerStatistics};
-use enet_tokio::{Address, ConnectError, EventEndpoint, Peer, ToAddress};
+use enet_tokio::{Address, ConnectError, EndpointStatistics, EventEndpoint, NetworkConditions, Peer, ToAddress};
 use tokio::time::timeout;
 
 use crate::event::ClientEvent;
@@ -136,6 +136,62 @@ impl GodotClient {
         self.endpoint.inspect(self.server, Peer::statistics)
     }
 
+    /// Counters of the protocol and the socket, since the client was made.
+    #[must_use]
+    pub fn endpoint_statistics(&self) -> EndpointStatistics {
+        self.endpoint.statistics()
+    }
+
+    /// The address of the server; `None` when the connection is over.
+    #[must_use]
+    pub fn server_addr(&self) -> Option<SocketAddr> {
+        self.endpoint.inspect(self.server, Peer::address)
+    }
+
+    /// Sends what is queued now, from the calling thread. Not needed for delivery: see
+    /// [`EventEndpoint::flush`](EventEndpoint::flush).
+    pub fn flush(&self) {
+        self.endpoint.flush();
+    }
+
+    /// Sends a PING now, which is acknowledged and so measures the round trip time.
+    pub fn ping(&self) {
+        self.endpoint.ping(self.server);
+    }
+
+    /// Sets after how much silence a PING is sent. Zero for the default of 500 ms.
+    pub fn set_ping_interval(&self, interval: Duration) {
+        self.endpoint.set_ping_interval(self.server, interval);
+    }
+
+    /// Limits what the client receives and sends, each in bytes per second, 0 for unlimited. The server is told.
+    pub fn set_bandwidth_limit(&self, incoming: u32, outgoing: u32) {
+        self.endpoint.set_bandwidth_limit(incoming, outgoing);
+    }
+
+    /// Sets how the share of unreliable packets that is sent follows the round trip time, as `get_peer(1).throttle_configure` in
+    /// Godot; the server is told to do the same. ENet's defaults are 5 s, 2 and 2, out of a scale of 32.
+    pub fn configure_throttle(&self, interval: Duration, acceleration: u32, deceleration: u32) {
+        self.endpoint
+            .configure_throttle(self.server, interval, acceleration, deceleration);
+    }
+
+    /// Sets how many bytes a packet may have that is sent or arrives from now on.
+    pub fn set_max_packet_size(&self, bytes: usize) {
+        self.endpoint.set_max_packet_size(bytes);
+    }
+
+    /// Puts a bad network between this client and the server, for testing; ideal conditions take it away again.
+    pub fn set_conditions(&self, conditions: NetworkConditions) {
+        self.endpoint.set_conditions(conditions);
+    }
+
+    /// The bad network that was put between this client and the server; ideal if there is none.
+    #[must_use]
+    pub fn conditions(&self) -> NetworkConditions {
+        self.endpoint.conditions()
+    }
+
     /// Sets when the server counts as lost, as `get_peer(1).set_timeout` in Godot: when something has been unacknowledged for
     /// `minimum`, and for as long as it takes a waiting time that doubles with each resend to grow by the factor `limit`; or for
     /// `maximum` in any case. Zero for the defaults: 32, 5 s, 30 s.
@@ -238,22 +294,22 @@ impl GodotClient {
         self.send(target, channel, mode, call.to_bytes())
     }
 
-    /// Leaves the session gracefully: what is queued is delivered and the server is told.
+    /// Leaves the session gracefully: what is queued is delivered and the server is told, with a number to see (Godot passes 0).
     ///
     /// # Cancel safety
     ///
     /// Once polled it goes on, whether it is waited for or not.
-    pub async fn close(&self) {
-        self.endpoint.shutdown(0).await;
+    pub async fn close(&self, data: u32) {
+        self.endpoint.shutdown(data).await;
     }
 
-    /// Leaves at once, as `close()` in Godot: the server is told once, what is queued is lost.
+    /// Leaves at once, as `close()` in Godot: the server is told once, with a number to see, and what is queued is lost.
     ///
     /// # Cancel safety
     ///
     /// Once polled it goes on, whether it is waited for or not.
-    pub async fn close_now(&self) {
-        self.endpoint.shutdown_now(0).await;
+    pub async fn close_now(&self, data: u32) {
+        self.endpoint.shutdown_now(data).await;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use enet_proto::Packet;
 
 use crate::event::{ClientEvent, Received};
-use crate::paths::KnownPaths;
-use crate::scene::{Command, ConfirmPath, Message, System};
+use crate::paths::{KnownPaths, Learned};
+use crate::scene::{Command, Message, System};
 use crate::transfer::{Outgoing, TransferChannel, TransferMode};
 use crate::{PeerId, Target, UnknownTarget};
 
@@ -128,17 +128,29 @@ impl SceneClient {
                 Ok(Message::SimplifyPath(offer)) => {
                     let known = from.is_server() || self.others.contains(&from);
                     let room = self.paths.len() < MAX_CALLERS || self.paths.contains_key(&from);
-                    if known && room && self.paths.entry(from).or_default().learn(&offer) {
-                        let answer = ConfirmPath {
-                            checksum_matched: true,
-                            id: offer.id,
-                        };
-                        let outgoing = Outgoing::system(wrapped(Target::One(from), answer.to_bytes()));
-                        self.outputs.push_back(ClientOutput::Send(outgoing));
+                    if known && room {
+                        match self.paths.entry(from).or_default().learn(&offer) {
+                            Learned::Taken(answer) => self.answer(from, answer),
+                            Learned::NoRoom => {}
+                            Learned::Used => self.malformed += 1,
+                        }
                     }
                 }
                 _ => self.malformed += 1,
             },
+            Some(Command::ConfirmPath) => {
+                let answers = match Message::parse(&received.data) {
+                    Ok(Message::ConfirmPath(confirmation)) => {
+                        let paths = self.paths.get_mut(&from);
+                        paths.and_then(|paths| paths.confirmed(&confirmation))
+                    }
+                    _ => None,
+                };
+                match answers {
+                    Some(answers) => self.answer(from, answers),
+                    None => self.event(ClientEvent::Packet(received)),
+                }
+            }
             Some(Command::Rpc) => {
                 if let Ok(Message::Rpc(rpc)) = Message::parse(&received.data) {
                     received.node_path = match self.paths.get(&from) {
@@ -150,6 +162,12 @@ impl SceneClient {
             }
             _ => self.event(ClientEvent::Packet(received)),
         }
+    }
+
+    fn answer(&mut self, to: PeerId, messages: impl IntoIterator<Item = Bytes>) {
+        let packets = messages.into_iter().map(|message| wrapped(Target::One(to), message));
+        let outgoing = packets.map(|packet| ClientOutput::Send(Outgoing::system(packet)));
+        self.outputs.extend(outgoing);
     }
 
     fn event(&mut self, event: ClientEvent) {
@@ -177,7 +195,7 @@ fn wrapped(target: Target, packet: Bytes) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scene::{self, Arguments, MethodId, NodeId, NodeReference, Rpc, SimplifyPath};
+    use crate::scene::{self, Arguments, ConfirmPath, MethodId, NodeId, NodeReference, Rpc, SimplifyPath};
 
     fn id(number: i32) -> PeerId {
         PeerId::new(number).expect("an id")
@@ -254,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_confirmed_to_whoever_offered_it() {
+    fn a_path_is_confirmed_to_whoever_offered_it_in_its_own_form() {
         let mut client = joined(7);
         let number = NodeId::new(4).expect("31 bits");
         let offer = SimplifyPath {
@@ -262,26 +280,35 @@ mod tests {
             id: number,
             path: "Main".into(),
         };
-        let confirm = ConfirmPath {
-            checksum_matched: true,
-            id: number,
-        }
-        .to_bytes();
+        let send = |packet: Bytes| ClientOutput::Send(Outgoing::system(packet));
+        let wrap = |packet: Bytes| System::Relay { peer: 7, packet }.to_bytes();
+        let confirm = |node| {
+            let message = ConfirmPath {
+                checksum_matched: true,
+                node,
+            };
+            message.to_bytes()
+        };
+        // The question in which form.
+        let outputs = get(&mut client, offer.to_bytes());
+        let [ClientOutput::Send(question)] = &outputs[..] else {
+            panic!("{outputs:?}");
+        };
+        let question = question.packet.data.clone();
+        let Ok(Message::SimplifyPath(root)) = Message::parse(&question) else {
+            panic!("{question:?}");
+        };
+        assert_eq!(&*root.path, ".");
+        assert_eq!(get(&mut client, wrap(offer.to_bytes())), [send(wrap(question))]);
+
+        // The server is a later Godot, the other client a 4.2.
         assert_eq!(
-            get(&mut client, offer.to_bytes()),
-            [ClientOutput::Send(Outgoing::system(confirm.clone()))]
+            get(&mut client, confirm(NodeReference::Id(root.id))),
+            [send(confirm(NodeReference::Id(number)))]
         );
-        let relay = System::Relay {
-            peer: 7,
-            packet: offer.to_bytes(),
-        };
-        let answer = System::Relay {
-            peer: 7,
-            packet: confirm,
-        };
         assert_eq!(
-            get(&mut client, relay.to_bytes()),
-            [ClientOutput::Send(Outgoing::system(answer.to_bytes()))]
+            get(&mut client, wrap(confirm(NodeReference::Path(".".into())))),
+            [send(wrap(confirm(NodeReference::Path("Main".into()))))]
         );
         let call = Rpc {
             node: NodeReference::Id(number),

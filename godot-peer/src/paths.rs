@@ -1,35 +1,123 @@
-//! The node paths that other members have given numbers to.
+//! The node paths that other members offer numbers for, and the answers.
+//!
+//! A Godot sends nothing of a synchronizer whose path was not confirmed, and never offers it again; a call just carries its path
+//! for as long. So every offer for a node that cannot be called is confirmed, whether its path is kept or not, and of the others
+//! those for which there is room.
+//!
+//! A Godot 4.2 wants to see the path in the answer, later ones the number. Nothing tells which it is, so before the first answer it
+//! is asked: it is offered the root, which every game has, and answers in its own form.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::scene::{NodeId, NodeReference, SimplifyPath};
+use bytes::Bytes;
 
-/// How much one member's paths may take. Beyond it new ones are not confirmed, and calls go on carrying them whole.
+use crate::scene::{ConfirmPath, NO_METHODS, NodeId, NodeReference, SimplifyPath};
+
+/// How much one member's paths may take.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// What an entry costs besides the path itself, roughly.
-const ENTRY_COST: usize = 64;
+/// What an entry takes besides the path itself: its part of the table, which is up to twice as large as what is in it, and the
+/// head of an allocation.
+const ENTRY_COST: usize = 96;
+
+/// How many answers may wait for the member to say which form it wants.
+const MAX_WAITING: usize = 16 * 1024;
+
+/// The root of every scene, as an offer calls it.
+const ROOT: &str = ".";
+
+/// The number the root is offered under: the last one there is, which no Godot ever comes to.
+const ROOT_ID: NodeId = match NodeId::new(0x7fff_ffff) {
+    Some(id) => id,
+    None => panic!("it has 31 bits"),
+};
 
 /// The paths of one member.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KnownPaths {
     paths: HashMap<NodeId, Arc<str>>,
     bytes: usize,
+    form: Form,
+}
+
+/// What stands in a confirmation.
+#[derive(Clone, Debug, Default)]
+enum Form {
+    /// Nobody has had to know.
+    #[default]
+    Unknown,
+    /// The member was asked; these are to be confirmed then.
+    Asked(Vec<NodeId>),
+    Number,
+    /// As in Godot 4.2.
+    Path,
+}
+
+/// What comes of an offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Learned {
+    /// It is known, and to be answered by this message; or by none yet.
+    Taken(Option<Bytes>),
+    /// There is no room for it, so there is no answer.
+    NoRoom,
+    /// The number stands for a path already.
+    Used,
 }
 
 impl KnownPaths {
-    /// Keeps a path; false if there is no room for it.
-    pub(crate) fn learn(&mut self, offer: &SimplifyPath) -> bool {
-        let cost = offer.path.len() + ENTRY_COST;
-        let former = self.paths.get(&offer.id).map_or(0, |path| path.len() + ENTRY_COST);
-        let bytes = self.bytes - former + cost;
-        if bytes > MAX_BYTES {
-            return false;
+    /// Takes an offer.
+    pub(crate) fn learn(&mut self, offer: &SimplifyPath) -> Learned {
+        if offer.id == ROOT_ID && &*offer.path == ROOT {
+            // One like us asks in which form we answer.
+            self.form = Form::Number;
+            return Learned::Taken(Some(confirm(NodeReference::Id(ROOT_ID))));
         }
-        self.bytes = bytes;
-        self.paths.insert(offer.id, Arc::clone(&offer.path));
-        true
+        if self.paths.contains_key(&offer.id) {
+            return Learned::Used;
+        }
+        let cost = offer.path.len() + ENTRY_COST;
+        let has_room = self.bytes + cost <= MAX_BYTES;
+        if has_room {
+            self.bytes += cost;
+            self.paths.insert(offer.id, Arc::clone(&offer.path));
+        } else if offer.checksum != NO_METHODS {
+            return Learned::NoRoom;
+        }
+        match &mut self.form {
+            Form::Number => Learned::Taken(Some(confirm(NodeReference::Id(offer.id)))),
+            Form::Path => Learned::Taken(Some(confirm(NodeReference::Path(Arc::clone(&offer.path))))),
+            Form::Asked(waiting) if waiting.len() < MAX_WAITING => {
+                waiting.push(offer.id);
+                Learned::Taken(None)
+            }
+            Form::Asked(_) => Learned::NoRoom,
+            Form::Unknown => {
+                self.form = Form::Asked(vec![offer.id]);
+                Learned::Taken(Some(question()))
+            }
+        }
+    }
+
+    /// Takes a confirmation. If it is the answer to the question of the form, these are the messages that waited for it; all others
+    /// are for the program.
+    pub(crate) fn confirmed(&mut self, confirmation: &ConfirmPath) -> Option<Vec<Bytes>> {
+        let Form::Asked(waiting) = &mut self.form else {
+            return None;
+        };
+        let form = match &confirmation.node {
+            NodeReference::Id(id) if *id == ROOT_ID => Form::Number,
+            NodeReference::Path(path) if &**path == ROOT => Form::Path,
+            _ => return None,
+        };
+        let waiting = std::mem::take(waiting);
+        let node = |id: NodeId| match form {
+            Form::Path => self.paths.get(&id).cloned().map(NodeReference::Path),
+            _ => Some(NodeReference::Id(id)),
+        };
+        let answers = waiting.into_iter().filter_map(node).map(confirm).collect();
+        self.form = form;
+        Some(answers)
     }
 
     /// The path of the node that is meant, if it is known.
@@ -41,13 +129,32 @@ impl KnownPaths {
     }
 }
 
+fn confirm(node: NodeReference) -> Bytes {
+    let message = ConfirmPath {
+        checksum_matched: true,
+        node,
+    };
+    message.to_bytes()
+}
+
+fn question() -> Bytes {
+    let offer = SimplifyPath {
+        checksum: NO_METHODS,
+        id: ROOT_ID,
+        path: ROOT.into(),
+    };
+    offer.to_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn offer(id: u32, path: &str) -> SimplifyPath {
+    const METHODS: [u8; 32] = [b'0'; 32];
+
+    fn offer(checksum: [u8; 32], id: u32, path: &str) -> SimplifyPath {
         SimplifyPath {
-            checksum: [b'0'; 32],
+            checksum,
             id: NodeId::new(id).expect("31 bits"),
             path: path.into(),
         }
@@ -57,21 +164,115 @@ mod tests {
         NodeReference::Id(NodeId::new(id).expect("31 bits"))
     }
 
-    #[test]
-    fn a_number_stands_for_the_path_last_offered() {
+    fn confirmation(node: NodeReference) -> ConfirmPath {
+        ConfirmPath {
+            checksum_matched: true,
+            node,
+        }
+    }
+
+    /// Of a member that has answered the question.
+    fn of(answer: NodeReference) -> KnownPaths {
         let mut paths = KnownPaths::default();
-        assert_eq!(paths.resolve(&node(1)), None);
-        assert!(paths.learn(&offer(1, "A")));
-        assert!(paths.learn(&offer(1, "B")));
-        assert_eq!(paths.resolve(&node(1)).as_deref(), Some("B"));
+        assert_eq!(
+            paths.learn(&offer(NO_METHODS, 0, "first")),
+            Learned::Taken(Some(question()))
+        );
+        assert!(paths.confirmed(&confirmation(answer)).is_some());
+        paths
     }
 
     #[test]
-    fn no_member_makes_us_keep_more_than_its_share() {
-        let mut paths = KnownPaths::default();
+    fn a_number_that_was_used_stands_for_its_path_for_good() {
+        let mut paths = of(NodeReference::Id(ROOT_ID));
+        assert_eq!(paths.resolve(&node(1)), None);
+        assert_eq!(
+            paths.learn(&offer(METHODS, 1, "A")),
+            Learned::Taken(Some(confirm(node(1))))
+        );
+        for path in ["B", "A"] {
+            assert_eq!(paths.learn(&offer(METHODS, 1, path)), Learned::Used);
+        }
+        assert_eq!(paths.resolve(&node(1)).as_deref(), Some("A"));
+    }
+
+    #[test]
+    fn no_member_makes_us_keep_more_than_its_share_and_yet_no_synchronizer_goes_unanswered() {
+        let mut paths = of(NodeReference::Id(ROOT_ID));
         let long = "x".repeat(1000);
-        let kept = (0..1000).filter(|&id| paths.learn(&offer(id, &long))).count();
-        assert_eq!(kept, MAX_BYTES / (1000 + ENTRY_COST));
-        assert!(paths.learn(&offer(0, "short")), "a known number may change");
+        let answer = |id| Learned::Taken(Some(confirm(node(id))));
+        let kept = (1..1000)
+            .filter(|&id| paths.learn(&offer(METHODS, id, &long)) == answer(id))
+            .count();
+        assert_eq!(kept, (MAX_BYTES - "first".len() - ENTRY_COST) / (1000 + ENTRY_COST));
+        assert_eq!(paths.learn(&offer(METHODS, 1000, &long)), Learned::NoRoom);
+        for id in 2000..40_000 {
+            assert_eq!(paths.learn(&offer(NO_METHODS, id, &long)), answer(id));
+        }
+        assert!(paths.bytes <= MAX_BYTES);
+        assert_eq!(
+            paths.resolve(&node(1)).as_deref(),
+            Some(&*long),
+            "nothing known is lost"
+        );
+        assert_eq!(paths.resolve(&node(2000)), None);
+    }
+
+    #[test]
+    fn what_is_offered_before_the_form_is_known_is_confirmed_when_it_is() {
+        for (answer, answers) in [
+            (NodeReference::Id(ROOT_ID), [node(1), node(2)]),
+            (
+                NodeReference::Path(ROOT.into()),
+                [NodeReference::Path("A/B".into()), NodeReference::Path("C".into())],
+            ),
+        ] {
+            let mut paths = KnownPaths::default();
+            assert_eq!(paths.learn(&offer(METHODS, 1, "A/B")), Learned::Taken(Some(question())));
+            assert_eq!(paths.learn(&offer(NO_METHODS, 2, "C")), Learned::Taken(None));
+            assert_eq!(paths.confirmed(&confirmation(node(7))), None, "of the program's own");
+            assert_eq!(
+                paths.confirmed(&confirmation(answer.clone())),
+                Some(answers.map(confirm).to_vec())
+            );
+            assert_eq!(paths.confirmed(&confirmation(answer)), None, "once");
+        }
+    }
+
+    #[test]
+    fn a_godot_4_2_gets_paths_back() {
+        let mut paths = of(NodeReference::Path(ROOT.into()));
+        assert_eq!(
+            paths.learn(&offer(METHODS, 1, "Main/Chat")),
+            Learned::Taken(Some(Bytes::from_static(b"\x02\x01Main/Chat\0")))
+        );
+    }
+
+    #[test]
+    fn answers_that_wait_are_bounded() {
+        let mut paths = KnownPaths::default();
+        let outcomes = (0..100_000).map(|id| paths.learn(&offer(NO_METHODS, id, "Long/Path/Of/A/Node")));
+        let taken = outcomes.filter(|outcome| matches!(outcome, Learned::Taken(_))).count();
+        assert_eq!(taken, MAX_WAITING);
+        assert!(paths.bytes <= MAX_BYTES);
+    }
+
+    #[test]
+    fn two_that_ask_each_other_both_get_an_answer() {
+        let (mut one, mut other) = (KnownPaths::default(), KnownPaths::default());
+        assert_eq!(one.learn(&offer(METHODS, 1, "A")), Learned::Taken(Some(question())));
+        assert_eq!(
+            other.learn(&offer(NO_METHODS, ROOT_ID.number(), ROOT)),
+            Learned::Taken(Some(confirm(NodeReference::Id(ROOT_ID))))
+        );
+        assert_eq!(
+            one.confirmed(&confirmation(NodeReference::Id(ROOT_ID))),
+            Some(vec![confirm(node(1))])
+        );
+        assert_eq!(
+            other.learn(&offer(METHODS, 1, "A")),
+            Learned::Taken(Some(confirm(node(1)))),
+            "and is known to take numbers"
+        );
     }
 }

@@ -38,6 +38,11 @@ use crate::{PeerId, SendError, ServerOptions, Target};
 ///
 /// Unreliable packets are left out instead.
 ///
+/// A client with an `auth_callback` finds its authentication completed by the server as soon as it says anything about it: it may
+/// send what it likes by `send_auth`, gets nothing back, and is in when it has called `complete_auth(1)`. Until then it is told of
+/// nobody and nobody of it. One that begins only some time after it has connected is known to the others before. Nothing changes for
+/// clients without the callback.
+///
 /// ```no_run
 /// use godot_peer::{GodotServer, ServerEvent, ServerOptions};
 ///
@@ -167,6 +172,7 @@ impl GodotServer {
                 if state.scene.poll_timeout().is_some_and(|due| due <= now) {
                     state.scene.handle_timeout(now);
                     let _ = self.carry_out(&mut state, None);
+                    state.expect_newcomers(now);
                 }
                 if state.introduce_at.is_some_and(|due| due <= now) {
                     self.introduce(&mut state, now);
@@ -242,11 +248,12 @@ impl GodotServer {
         self.send(target, channel, mode, scene::raw(data))
     }
 
-    /// Disconnects a client; [`ServerEvent::PeerDisconnected`] comes when it has confirmed. False if there is no such client.
-    pub fn disconnect(&self, id: PeerId) -> bool {
+    /// Disconnects a client, with a number for it to see ([`Departure::Remote`]; a stock client does not show it, and Godot itself
+    /// passes 0). [`ServerEvent::PeerDisconnected`] comes when it has confirmed. False if there is no such client.
+    pub fn disconnect(&self, id: PeerId, data: u32) -> bool {
         let key = self.lock().scene.roster().key(id);
         if let Some(key) = key {
-            self.endpoint.disconnect(key, 0);
+            self.endpoint.disconnect(key, data);
         }
         key.is_some()
     }
@@ -302,22 +309,23 @@ impl GodotServer {
         self.endpoint.set_bandwidth_limit(incoming, outgoing);
     }
 
-    /// Ends the server gracefully: what is queued is delivered, clients are told and may confirm.
+    /// Ends the server gracefully: what is queued is delivered, clients are told, with a number to see, and may confirm.
     ///
     /// # Cancel safety
     ///
     /// Once polled the shutdown goes on, whether it is waited for or not.
-    pub async fn shutdown(&self) {
-        self.endpoint.shutdown(0).await;
+    pub async fn shutdown(&self, data: u32) {
+        self.endpoint.shutdown(data).await;
     }
 
-    /// Ends the server at once, as `close()`: clients are told once, what is queued is lost. Usually done in a millisecond.
+    /// Ends the server at once, as `close()`: clients are told once, with a number to see, and what is queued is lost. Usually done
+    /// in a millisecond.
     ///
     /// # Cancel safety
     ///
     /// Once polled the shutdown goes on, whether it is waited for or not.
-    pub async fn shutdown_now(&self) {
-        self.endpoint.shutdown_now(0).await;
+    pub async fn shutdown_now(&self, data: u32) {
+        self.endpoint.shutdown_now(data).await;
     }
 
     fn inform(&self, id: PeerId, key: PeerHandle) -> Option<PeerInfo> {
@@ -333,15 +341,13 @@ impl GodotServer {
         let now = self.now();
         let mut state = self.lock();
         match event {
-            Event::Connected { peer, data } => {
-                state.scene.peer_connected(now, peer, data);
-                state.introduce_at.get_or_insert(now + INTRODUCING_PERIOD);
-            }
+            Event::Connected { peer, data } => state.scene.peer_arrived(now, peer, data),
             Event::Disconnected { peer, reason } => state.leave(now, peer, reason.into()),
             Event::Received { peer, channel, packet } => state.scene.packet_received(peer, channel, packet),
         }
         // There is no single receiver, so nothing is reported.
         let _ = self.carry_out(&mut state, None);
+        state.expect_newcomers(now);
     }
 
     /// Goes on to introduce newcomers whose connection has taken what was queued.
@@ -442,6 +448,13 @@ impl GodotServer {
 }
 
 impl State {
+    /// Newcomers may have come in who are to be introduced.
+    fn expect_newcomers(&mut self, now: Time) {
+        if self.scene.has_newcomers() {
+            self.introduce_at.get_or_insert(now + INTRODUCING_PERIOD);
+        }
+    }
+
     /// A connection is gone.
     fn leave(&mut self, now: Time, key: PeerHandle, reason: Departure) {
         if let Some(id) = self.scene.roster().id(key) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use enet_tokio::{Config, Event, EventEndpoint, PeerHandle};
+use enet_tokio::{Conditions, Config, Event, EventEndpoint, NetworkConditions, PeerHandle};
 use godot_peer::scene::{Arguments, Message, MethodId, NodeId, NodeReference, Rpc, SimplifyPath, System};
 use godot_peer::{
     ClientEvent, ClientOptions, Departure, GodotClient, GodotServer, JoinError, PeerId, Received, SendError,
@@ -139,7 +139,7 @@ async fn clients_see_each_other_come_and_go() {
     assert!(peers.iter().all(|peer| peer.channels == 255));
     assert_eq!(server.server.statistics().clients, 3);
 
-    b.close().await;
+    b.close(0).await;
     let reason = Departure::Remote { data: 0 };
     assert_eq!(
         server.next().await,
@@ -270,7 +270,7 @@ async fn a_call_names_its_node_by_path_and_later_by_number() {
     a.send(Target::SERVER, TransferChannel::ZERO, reliable, offer.to_bytes())
         .expect("sent");
     match packet(&a).await.message() {
-        Ok(Message::ConfirmPath(confirm)) => assert!(confirm.checksum_matched && confirm.id == id),
+        Ok(Message::ConfirmPath(confirm)) => assert!(confirm.checksum_matched && confirm.node == NodeReference::Id(id)),
         other => panic!("{other:?}"),
     }
     a.call(Target::SERVER, TransferChannel::ZERO, reliable, &short)
@@ -302,9 +302,14 @@ async fn clients_confirm_paths_to_each_other() {
         (received.from, received.node_path.as_deref()),
         (a.id(), Some("Main/Chat"))
     );
-    let confirmed = packet(&a).await;
+    // First it is asked in which form it answers, so both are at it.
+    let confirmed = tokio::select! {
+        confirmed = packet(&a) => confirmed,
+        event = b.next_event() => panic!("{event:?}"),
+    };
     assert_eq!(confirmed.from, b.id());
-    assert!(matches!(confirmed.message(), Ok(Message::ConfirmPath(confirm)) if confirm.id == id));
+    let message = confirmed.message();
+    assert!(matches!(message, Ok(Message::ConfirmPath(confirm)) if confirm.node == NodeReference::Id(id)));
 }
 
 #[tokio::test]
@@ -332,11 +337,11 @@ async fn a_target_that_is_not_there_is_an_error_at_the_client_and_dropped_at_the
 async fn a_client_is_sent_away() {
     let mut server = Server::start().await;
     let [a, b, c] = three(&mut server).await;
-    assert!(server.server.disconnect(b.id()));
+    assert!(server.server.disconnect(b.id(), 77));
     expect(
         &b,
         ClientEvent::Disconnected {
-            reason: Departure::Remote { data: 0 },
+            reason: Departure::Remote { data: 77 },
         },
     )
     .await;
@@ -349,31 +354,73 @@ async fn a_client_is_sent_away() {
     for client in [&a, &c] {
         expect(client, ClientEvent::PeerDisconnected { id: b.id() }).await;
     }
-    assert!(!server.server.disconnect(b.id()));
+    assert!(!server.server.disconnect(b.id(), 77));
+}
+
+#[tokio::test]
+async fn a_client_can_do_to_its_connection_what_an_endpoint_can() {
+    let mut server = Server::start().await;
+    let client = server.join().await;
+    assert_eq!(client.server_addr(), Some(server.server.local_addr()));
+    let bad = NetworkConditions::default().with_outgoing(Conditions::default().loss(1.0));
+    client.set_conditions(bad.clone());
+    assert_eq!(client.conditions(), bad);
+    client.set_ping_interval(Duration::from_millis(20));
+    client
+        .send_bytes(
+            Target::SERVER,
+            TransferChannel::ZERO,
+            TransferMode::Reliable,
+            b"lost at first",
+        )
+        .expect("sent");
+    client.flush();
+    client.set_conditions(NetworkConditions::default());
+    assert_eq!(raw(&server.packet().await), "lost at first");
+    assert!(
+        client
+            .statistics()
+            .is_some_and(|statistics| statistics.commands_resent > 0)
+    );
+    assert!(client.endpoint_statistics().host.datagrams_sent > 0);
+    client.set_bandwidth_limit(0, 1000);
+    client.configure_throttle(Duration::from_secs(5), 2, 2);
+    client.ping();
+    client.set_max_packet_size(100);
+    let large = client.send_bytes(Target::SERVER, TransferChannel::ZERO, TransferMode::Reliable, &[7; 200]);
+    assert!(large.is_err());
+    client.close(9).await;
+    assert_eq!(
+        server.next().await,
+        ServerEvent::PeerDisconnected {
+            id: client.id(),
+            reason: Departure::Remote { data: 9 },
+        }
+    );
 }
 
 #[tokio::test]
 async fn clients_are_told_when_the_server_ends() {
     let mut server = Server::start().await;
     let clients = three(&mut server).await;
-    server.server.shutdown().await;
+    server.server.shutdown(5).await;
     for client in &clients {
         expect(
             client,
             ClientEvent::Disconnected {
-                reason: Departure::Remote { data: 0 },
+                reason: Departure::Remote { data: 5 },
             },
         )
         .await;
     }
     let mut server = Server::start().await;
     let clients = three(&mut server).await;
-    server.server.shutdown_now().await;
+    server.server.shutdown_now(6).await;
     for client in &clients {
         expect(
             client,
             ClientEvent::Disconnected {
-                reason: Departure::Remote { data: 0 },
+                reason: Departure::Remote { data: 6 },
             },
         )
         .await;
@@ -392,7 +439,7 @@ async fn a_full_server_does_not_answer() {
         matches!(error, JoinError::Connect(enet_tokio::ConnectError::TimedOut { .. })),
         "{error}"
     );
-    a.close().await;
+    a.close(0).await;
     assert!(matches!(server.next().await, ServerEvent::PeerDisconnected { .. }));
     server.join().await;
 }

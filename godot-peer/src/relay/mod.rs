@@ -9,6 +9,7 @@
 //! ([`SceneServer::introduce`]), or else thousands who come at the same time would have millions of packets queued for them.
 
 mod announcements;
+mod lobby;
 #[cfg(test)]
 mod tests;
 
@@ -20,12 +21,13 @@ use enet_proto::{Packet, Time};
 
 use crate::event::{Departure, Received, ServerEvent};
 use crate::notes::is_worth_a_note;
-use crate::paths::KnownPaths;
-use crate::scene::{Command, ConfirmPath, Message, System};
+use crate::paths::{KnownPaths, Learned};
+use crate::scene::{Command, Message, System, check_for_others};
 use crate::transfer::{Outgoing, TransferChannel, TransferMode};
 use crate::{PeerId, Roster, Target, UnknownTarget};
 
 use announcements::{Announcements, Change, Told};
+use lobby::{Lobby, Step, Visitor};
 
 /// How many members a newcomer is introduced to at a time.
 const INTRODUCTIONS: usize = 128;
@@ -34,6 +36,7 @@ const INTRODUCTIONS: usize = 128;
 #[derive(Debug)]
 pub struct SceneServer<K> {
     relaying: bool,
+    lobby: Lobby<K>,
     roster: Roster<K>,
     guests: HashMap<PeerId, Guest>,
     /// Those who still have [strangers](Guest::strangers), and some who had.
@@ -79,6 +82,14 @@ pub struct SceneStatistics {
     pub refused: u64,
     /// Packets sent to tell of others who came or went.
     pub announced: u64,
+    /// Packets from a client for others that a stock Godot crashes of or has no use for: a SPAWN whose lengths lie, a system
+    /// message. They are dropped.
+    pub unfit: u64,
+    /// Numbers offered for node paths that were not confirmed, as there is no room for more of that client's paths. Its calls go
+    /// on carrying them.
+    pub unlearned_paths: u64,
+    /// Clients that asked to be authenticated.
+    pub authenticated: u64,
 }
 
 #[derive(Debug)]
@@ -89,6 +100,18 @@ struct Guest {
     /// Who was there before and has not been introduced yet.
     strangers: Vec<PeerId>,
     paths: KnownPaths,
+    authentication: Authentication,
+}
+
+/// How far a client that is in the session is with being authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Authentication {
+    /// It never asked.
+    None,
+    /// It asked late, and was told that the server is done.
+    Answered,
+    /// Both are done.
+    Done,
 }
 
 impl<K: Copy + Eq + Hash> SceneServer<K> {
@@ -98,6 +121,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     pub fn new(relaying: bool) -> SceneServer<K> {
         SceneServer {
             relaying,
+            lobby: Lobby::default(),
             roster: Roster::default(),
             guests: HashMap::new(),
             newcomers: VecDeque::new(),
@@ -138,17 +162,30 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     /// When to call [`handle_timeout`](Self::handle_timeout), if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.announcements.due()
+        [self.announcements.due(), self.lobby.due()].into_iter().flatten().min()
     }
 
-    /// Tells the clients what has been gathered for them.
+    /// Lets in who has waited long enough, and tells the clients what has been gathered for them.
     pub fn handle_timeout(&mut self, now: Time) {
+        while let Some((key, visitor)) = self.lobby.take_silent(now) {
+            self.let_in(key, visitor, Authentication::None);
+        }
         if self.announcements.take_due(now, self.roster.len()) {
             self.tell_all();
         }
     }
 
-    /// A connection is up; the data of its CONNECT is the id it asks for.
+    /// A connection is up; the data of its CONNECT is the id it asks for. It is let in a moment later, or, if it asks to be
+    /// authenticated, when it is done with that.
+    pub fn peer_arrived(&mut self, now: Time, key: K, data: u32) {
+        if self.relaying {
+            self.lobby.enter(now, key, data);
+        } else {
+            self.peer_connected(now, key, data);
+        }
+    }
+
+    /// A connection is up, and let in without more ado; the data of its CONNECT is the id it asks for.
     pub fn peer_connected(&mut self, now: Time, key: K, data: u32) {
         let id = match self.roster.admit(key, data) {
             Ok(id) => id,
@@ -171,12 +208,19 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             introduction: System::AddPeer(id).to_bytes(),
             strangers,
             paths: KnownPaths::default(),
+            authentication: Authentication::None,
         };
         self.guests.insert(id, guest);
         if self.introduce_some(id, INTRODUCTIONS) {
             self.newcomers.push_back(id);
         }
         self.outputs.push_back(Output::Event(ServerEvent::PeerConnected { id }));
+    }
+
+    /// Whether there may be newcomers that are still to be introduced to members.
+    #[must_use]
+    pub fn has_newcomers(&self) -> bool {
+        !self.newcomers.is_empty()
     }
 
     /// A newcomer that is still to be introduced to members, each in turn.
@@ -199,6 +243,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
 
     /// A connection is gone. Nothing happens if it had never been let in.
     pub fn peer_disconnected(&mut self, now: Time, key: K, reason: Departure) {
+        self.lobby.leave(key);
         let Some(id) = self.roster.remove(key) else { return };
         if self.guests.remove(&id).is_some_and(|guest| !guest.strangers.is_empty()) {
             self.newcomers.retain(|&newcomer| newcomer != id);
@@ -210,6 +255,11 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
 
     /// A packet came, on this ENet channel.
     pub fn packet_received(&mut self, key: K, channel: u8, packet: Packet) {
+        if let Some(step) = self.lobby.hear(key, &packet.data)
+            && !self.receive(key, step)
+        {
+            return;
+        }
         let Some(from) = self.roster.id(key) else { return };
         let received = Received {
             from,
@@ -244,14 +294,90 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         Ok(())
     }
 
+    /// Does what a visitor's word leads to. Whether that is yet to be read.
+    fn receive(&mut self, key: K, step: Step) -> bool {
+        match step {
+            Step::LetIn(visitor) => {
+                self.let_in(key, visitor, Authentication::None);
+                return true;
+            }
+            Step::Done(visitor) => {
+                if !visitor.is_authenticating {
+                    self.authenticate(key);
+                }
+                self.let_in(key, visitor, Authentication::Done);
+            }
+            Step::Asks => self.authenticate(key),
+            Step::Stays => {}
+            Step::Misplaced => self.statistics.malformed += 1,
+        }
+        false
+    }
+
+    fn let_in(&mut self, key: K, visitor: Visitor, authentication: Authentication) {
+        self.peer_connected(visitor.since, key, visitor.data);
+        let id = self.roster.id(key);
+        if let Some(guest) = id.and_then(|id| self.guests.get_mut(&id)) {
+            guest.authentication = authentication;
+        }
+    }
+
+    /// Tells one who asks that the server is done with authenticating it.
+    fn authenticate(&mut self, key: K) {
+        self.statistics.authenticated += 1;
+        self.push(key, System::Auth(Bytes::new()).to_bytes());
+    }
+
+    /// A client that is in the session already begins or ends to authenticate. It has dropped all that came before it has ended, so
+    /// it is introduced to everyone anew.
+    fn authenticate_late(&mut self, from: PeerId, is_done: bool) {
+        let (Some(key), Some(guest)) = (self.roster.key(from), self.guests.get_mut(&from)) else {
+            return;
+        };
+        let before = guest.authentication;
+        let after = if is_done {
+            Authentication::Done
+        } else {
+            Authentication::Answered
+        };
+        guest.authentication = before.max(after);
+        if before == Authentication::None {
+            self.authenticate(key);
+        }
+        if is_done && before < Authentication::Done {
+            self.introduce_anew(from);
+        }
+    }
+
+    fn introduce_anew(&mut self, id: PeerId) {
+        self.tell(id);
+        let others = self.roster.iter().map(|(other, _)| other);
+        let others = others.filter(|&other| other != id).collect();
+        if let Some(guest) = self.guests.get_mut(&id) {
+            let was_newcomer = !guest.strangers.is_empty();
+            guest.strangers = others;
+            if self.introduce_some(id, INTRODUCTIONS) && !was_newcomer {
+                self.newcomers.push_back(id);
+            }
+        }
+    }
+
     fn system_message(&mut self, received: Received) {
         match Message::parse(&received.data) {
             Ok(Message::System(System::Relay { peer, packet })) if !packet.is_empty() => {
+                if let Err(reason) = check_for_others(&packet) {
+                    self.statistics.unfit += 1;
+                    if is_worth_a_note(self.statistics.unfit) {
+                        let count = self.statistics.unfit;
+                        tracing::debug!(from = %received.from, %reason, count, "not passed on");
+                    }
+                    return;
+                }
                 // Lets go of the buffer, so that it need not be copied.
                 drop(packet);
                 self.relay(Target::from(peer), received);
             }
-            Ok(Message::System(System::Auth(_))) => self.deliver(received),
+            Ok(Message::System(System::Auth(word))) => self.authenticate_late(received.from, word.is_empty()),
             _ => self.malformed(received.from),
         }
     }
@@ -282,19 +408,13 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         self.statistics.relayed_bytes += receivers * outgoing.packet.data.len() as u64;
 
         if !matches!(target, Target::One(_)) && target.includes(PeerId::SERVER) {
-            let data = System::relayed(&outgoing.packet.data);
-            if Command::of(&data) == Some(Command::System) {
-                // Godot reads these again, relays within relays to any depth; no client has a reason to send one.
-                self.malformed(from);
-            } else {
-                self.take(Received {
-                    from,
-                    channel,
-                    mode,
-                    data,
-                    node_path: None,
-                });
-            }
+            self.take(Received {
+                from,
+                channel,
+                mode,
+                data: System::relayed(&outgoing.packet.data),
+                node_path: None,
+            });
         }
     }
 
@@ -303,19 +423,23 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         let guest = self.guests.get_mut(&received.from);
         match (Command::of(&received.data), guest) {
             (Some(Command::SimplifyPath), Some(guest)) => match Message::parse(&received.data) {
-                Ok(Message::SimplifyPath(offer)) => {
-                    if guest.paths.learn(&offer) {
-                        let answer = ConfirmPath {
-                            checksum_matched: true,
-                            id: offer.id,
-                        };
-                        if let Some(key) = self.roster.key(received.from) {
-                            self.push(key, answer.to_bytes());
-                        }
-                    }
-                }
+                Ok(Message::SimplifyPath(offer)) => match guest.paths.learn(&offer) {
+                    Learned::Taken(answer) => self.answer(received.from, answer),
+                    Learned::NoRoom => self.statistics.unlearned_paths += 1,
+                    Learned::Used => self.malformed(received.from),
+                },
                 _ => self.malformed(received.from),
             },
+            (Some(Command::ConfirmPath), Some(guest)) => {
+                let answers = match Message::parse(&received.data) {
+                    Ok(Message::ConfirmPath(confirmation)) => guest.paths.confirmed(&confirmation),
+                    _ => None,
+                };
+                match answers {
+                    Some(answers) => self.answer(received.from, answers),
+                    None => self.deliver(received),
+                }
+            }
             (Some(Command::Rpc), Some(guest)) => {
                 if let Ok(Message::Rpc(rpc)) = Message::parse(&received.data) {
                     received.node_path = guest.paths.resolve(&rpc.node);
@@ -323,6 +447,13 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
                 self.deliver(received);
             }
             _ => self.deliver(received),
+        }
+    }
+
+    fn answer(&mut self, to: PeerId, messages: impl IntoIterator<Item = Bytes>) {
+        let Some(key) = self.roster.key(to) else { return };
+        for message in messages {
+            self.push(key, message);
         }
     }
 

@@ -1,7 +1,9 @@
 //! The relay, fed and read by hand. Connections are named by letters.
 
 use super::*;
-use crate::scene::{self, Arguments, MethodId, NodeId, NodeReference, Rpc, SimplifyPath};
+use crate::scene::{self, Arguments, ConfirmPath, MethodId, NodeId, NodeReference, Rpc, SimplifyPath};
+
+mod stock;
 
 const NOW: Time = Time::ZERO;
 
@@ -250,7 +252,8 @@ fn system_messages_that_only_servers_send_are_dropped_and_counted() {
     server.packet_received('a', 0, Packet::reliable(nested));
     let (_, events) = split(drain(&mut server));
     assert_eq!(events, []);
-    assert_eq!(server.statistics().malformed, 6);
+    assert_eq!(server.statistics().malformed, 5);
+    assert_eq!(server.statistics().unfit, 1);
 }
 
 #[test]
@@ -263,11 +266,20 @@ fn a_path_is_confirmed_and_calls_by_its_number_are_understood() {
         path: "Main/Chat".into(),
     };
     server.packet_received('a', 0, Packet::reliable(offer.to_bytes()));
-    let confirm = ConfirmPath {
-        checksum_matched: true,
-        id: number,
+    // It is asked in which form; a Godot after 4.2 says its number.
+    let question = sent(&mut server).remove(0).1;
+    let Ok(Message::SimplifyPath(root)) = Message::parse(&question) else {
+        panic!("{question:?}");
     };
-    assert_eq!(sent(&mut server), [('a', confirm.to_bytes())]);
+    let confirm = |id| {
+        let message = ConfirmPath {
+            checksum_matched: true,
+            node: NodeReference::Id(id),
+        };
+        message.to_bytes()
+    };
+    server.packet_received('a', 0, Packet::reliable(confirm(root.id)));
+    assert_eq!(sent(&mut server), [('a', confirm(number))]);
 
     let call = Rpc {
         node: NodeReference::Id(number),
@@ -290,10 +302,10 @@ fn everything_else_goes_to_the_program() {
     let mut server = session();
     let packets: [&'static [u8]; 6] = [
         b"",
+        b"\x02\x01\x01\0\0\0",
         b"\x03raw",
         b"\x04spawn",
         b"\x06sync",
-        b"\x07\x00auth",
         b"\x20bad call",
     ];
     for data in packets {

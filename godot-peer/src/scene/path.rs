@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::reader::Reader;
-use super::rpc::NodeId;
+use super::rpc::{NodeId, NodeReference};
 use super::{Command, MessageError, command_byte};
 
 const CHECKSUM_DIGITS: usize = 32;
@@ -22,23 +22,24 @@ pub struct SimplifyPath {
 }
 
 /// The answer: from now on the number alone will do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfirmPath {
     /// Whether the answering side has the same remote procedures there. If not, a Godot prints an error for each call.
     pub checksum_matched: bool,
-    /// The number that is confirmed.
-    pub id: NodeId,
+    /// What is confirmed: the number, or, to and from a Godot 4.2, the path. A path of three bytes cannot be told from a number.
+    pub node: NodeReference,
 }
+
+/// The [checksum](SimplifyPath::checksum) of a node without remote procedures, such as a spawner or a synchronizer.
+pub const NO_METHODS: [u8; CHECKSUM_DIGITS] = *b"d41d8cd98f00b204e9800998ecf8427e";
 
 impl SimplifyPath {
     pub(super) fn parse(packet: &Bytes) -> Result<SimplifyPath, MessageError> {
         let mut reader = Reader::new(packet);
         command_byte(&mut reader)?;
+        // As a Godot reads it: what is no checksum is the checksum of something else, and its end is not looked at.
         let checksum = *reader.array::<CHECKSUM_DIGITS>().ok_or(MessageError::Truncated)?;
-        let end = reader.u8().ok_or(MessageError::Truncated)?;
-        if end != 0 || !checksum.iter().all(u8::is_ascii_hexdigit) {
-            return Err(MessageError::InvalidChecksum);
-        }
+        reader.u8().ok_or(MessageError::Truncated)?;
         let id = reader.u32().ok_or(MessageError::Truncated)?;
         let id = NodeId::new(id).ok_or(MessageError::InvalidNode)?;
         let path = path_in(reader.rest()).ok_or(MessageError::InvalidNode)?;
@@ -63,9 +64,13 @@ impl ConfirmPath {
         let mut reader = Reader::new(packet);
         command_byte(&mut reader)?;
         let checksum_matched = reader.u8().ok_or(MessageError::Truncated)? != 0;
-        let id = reader.u32().ok_or(MessageError::Truncated)?;
-        let id = NodeId::new(id).ok_or(MessageError::InvalidNode)?;
-        Ok(ConfirmPath { checksum_matched, id })
+        let node = match reader.rest() {
+            &[] => return Err(MessageError::Truncated),
+            &[a, b, c, d] => NodeId::new(u32::from_le_bytes([a, b, c, d])).map(NodeReference::Id),
+            path => path_in(path).map(NodeReference::Path),
+        };
+        let node = node.ok_or(MessageError::InvalidNode)?;
+        Ok(ConfirmPath { checksum_matched, node })
     }
 
     /// The packet.
@@ -74,14 +79,17 @@ impl ConfirmPath {
         let mut bytes = BytesMut::with_capacity(6);
         bytes.put_u8(Command::ConfirmPath as u8);
         bytes.put_u8(self.checksum_matched.into());
-        bytes.put_u32_le(self.id.number());
+        match &self.node {
+            NodeReference::Id(id) => bytes.put_u32_le(id.number()),
+            NodeReference::Path(path) => put_path(&mut bytes, path),
+        }
         bytes.freeze()
     }
 }
 
-/// A path at the end of a message: UTF-8 up to a NUL, which must be there.
+/// A path at the end of a message: UTF-8 up to a NUL or, as a Godot reads it as well, the end.
 pub(super) fn path_in(bytes: &[u8]) -> Option<Arc<str>> {
-    let end = bytes.iter().position(|&byte| byte == 0)?;
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     str::from_utf8(&bytes[..end]).ok().map(Arc::from)
 }
 
@@ -118,7 +126,7 @@ mod tests {
     fn literal_confirm_path() {
         let message = ConfirmPath {
             checksum_matched: true,
-            id: NodeId::new(0x0102).expect("31 bits"),
+            node: NodeReference::Id(NodeId::new(0x0102).expect("31 bits")),
         };
         let bytes = b"\x02\x01\x02\x01\x00\x00";
         assert_eq!(message.to_bytes(), &bytes[..]);
@@ -129,16 +137,47 @@ mod tests {
     }
 
     #[test]
-    fn bad_ones_are_refused() {
-        for size in 0..SIMPLIFY.len() {
+    fn a_godot_4_2_confirms_the_path_itself() {
+        let message = ConfirmPath {
+            checksum_matched: true,
+            node: NodeReference::Path(".".into()),
+        };
+        let bytes = b"\x02\x01.\x00";
+        assert_eq!(message.to_bytes(), &bytes[..]);
+        assert_eq!(
+            Message::parse(&Bytes::from_static(bytes)),
+            Ok(Message::ConfirmPath(message))
+        );
+    }
+
+    #[test]
+    fn short_ones_and_numbers_of_32_bits_are_refused() {
+        for size in 0..38 {
             assert!(
                 Message::parse(&Bytes::from_static(&SIMPLIFY[..size])).is_err(),
                 "{size}"
             );
         }
-        let mut not_hex = SIMPLIFY.to_vec();
-        not_hex[3] = b'g';
-        assert_eq!(Message::parse(&not_hex.into()), Err(MessageError::InvalidChecksum));
+        let mut number = SIMPLIFY.to_vec();
+        number[37] = 0x80;
+        assert_eq!(Message::parse(&number.into()), Err(MessageError::InvalidNode));
+        for bytes in [&b"\x02"[..], b"\x02\x01", b"\x02\x01\x00\x00\x00\x80"] {
+            assert!(Message::parse(&Bytes::from_static(bytes)).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn an_offer_is_read_as_a_godot_reads_it() {
+        let read = |bytes: &[u8]| match Message::parse(&Bytes::copy_from_slice(bytes)) {
+            Ok(Message::SimplifyPath(offer)) => offer,
+            other => panic!("{other:?}"),
+        };
+        // Without its NUL, and with no checksum at all.
+        assert_eq!(&*read(&SIMPLIFY[..51]).path, "Main/Scenario");
+        let mut no_checksum = SIMPLIFY.to_vec();
+        no_checksum[1..34].fill(b'?');
+        assert_eq!(&*read(&no_checksum).path, "Main/Scenario");
+        assert_eq!(read(&no_checksum).checksum, [b'?'; 32]);
         let mut not_utf8 = SIMPLIFY.to_vec();
         not_utf8[40] = 0xff;
         assert_eq!(Message::parse(&not_utf8.into()), Err(MessageError::InvalidNode));

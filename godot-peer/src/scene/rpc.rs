@@ -141,6 +141,7 @@ impl Rpc {
                     .and_then(|offset| offset.checked_sub(read));
                 let (arguments, path) = path_at
                     .and_then(|at| rest.split_at_checked(at))
+                    .filter(|(_, path)| !path.is_empty())
                     .ok_or(MessageError::InvalidNode)?;
                 let path = path_in(path).ok_or(MessageError::InvalidNode)?;
                 (NodeReference::Path(path), arguments)
@@ -319,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_path_outside_the_message_is_refused() {
-        // Before the arguments, behind the end, at the end, and without its NUL.
+        // Before the arguments, behind the end, and at the end.
         for offset in [0, 5, 100, 0x7fff_ffff, 11] {
             let mut bytes = b"\xa0\0\0\0\0\x02Main\0".to_vec();
             bytes[1..5].copy_from_slice(&(offset | PATH_OFFSET).to_le_bytes());
@@ -329,9 +330,14 @@ mod tests {
                 "{offset}"
             );
         }
+    }
+
+    #[test]
+    fn a_path_without_a_nul_ends_with_the_message() {
+        let rpc = Rpc::new("Main", MethodId(2), Arguments::None);
         assert_eq!(
             Message::parse(&Bytes::from_static(b"\xa0\x06\0\0\x80\x02Main")),
-            Err(MessageError::InvalidNode)
+            Ok(Message::Rpc(rpc))
         );
     }
 

@@ -128,12 +128,12 @@ impl Guest {
 
     /// Leaves the session, telling the server.
     pub fn leave(&self) {
-        self.with(|host| host.runtime.block_on(host.client.close()));
+        self.with(|host| host.runtime.block_on(host.client.close(0)));
     }
 
     /// Leaves as Godot does: at once, with one notice.
     pub fn leave_now(&self) {
-        self.with(|host| host.runtime.block_on(host.client.close_now()));
+        self.with(|host| host.runtime.block_on(host.client.close_now(0)));
     }
 
     /// Waits for a call from a peer, up to a time; whether it came.
