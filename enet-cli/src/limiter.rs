@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Filter};
 
@@ -15,7 +15,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// Lets the first records of each place in the code pass in each second, at all levels.
 ///
-/// What this program itself has to say is limited where it arises: see [`Journal`](crate::journal::Journal).
+/// What this program itself has to say at the usual levels is limited where it arises: see [`Journal`](crate::journal::Journal).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Limiter(Arc<Mutex<Places>>);
 
@@ -31,9 +31,18 @@ struct Count {
 }
 
 impl Limiter {
-    /// Says what got no record of its own; to be called now and then.
+    /// Says what got no record of its own in the seconds that have ended; to be called now and then.
     pub(crate) fn sum_up(&self) {
-        for (metadata, count) in self.left_out(Instant::now()) {
+        self.tell(Instant::now());
+    }
+
+    /// Says the same of the present second as well.
+    pub(crate) fn sum_up_all(&self) {
+        self.tell(Instant::now() + PERIOD);
+    }
+
+    fn tell(&self, now: Instant) {
+        for (metadata, count) in self.left_out(now) {
             tracing::warn!(
                 "{count} more records as those of {}:{} ({}), too many for a line each",
                 metadata.target(),
@@ -43,7 +52,7 @@ impl Limiter {
         }
     }
 
-    /// What was left out in the seconds that have ended. Places that are quiet are forgotten.
+    /// What was left out in the seconds that are over at that time. Places that are quiet are forgotten.
     fn left_out(&self, now: Instant) -> Vec<(&'static Metadata<'static>, u64)> {
         let mut left_out = Vec::new();
         self.lock().retain(|_, count| {
@@ -90,7 +99,7 @@ impl<S: Subscriber> Filter<S> for Limiter {
     fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
         let metadata = event.metadata();
         let ours = metadata.target().split("::").next() == module_path!().split("::").next();
-        ours || self.admits(metadata, Instant::now())
+        (ours && *metadata.level() <= Level::INFO) || self.admits(metadata, Instant::now())
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -135,7 +144,9 @@ mod tests {
                 tracing::debug!(target: "godot_peer", number, "a stranger");
             }
             tracing::debug!(target: "godot_peer", "somebody else");
-            tracing::info!("of this program");
+            for _ in 0..10 * LINES {
+                tracing::info!("of this program");
+            }
         });
         let written = |part: &str| {
             let lines = lines.0.lock().expect("no panic");
@@ -143,7 +154,11 @@ mod tests {
         };
         assert_eq!(written("a stranger"), LINES as usize);
         assert_eq!(written("somebody else"), 1);
-        assert_eq!(written("of this program"), 1);
+        assert_eq!(
+            written("of this program"),
+            10 * LINES as usize,
+            "it sees to that itself"
+        );
         assert_eq!(limiter.left_out(Instant::now()).len(), 0, "the second is not over");
         let left_out = limiter.left_out(Instant::now() + PERIOD);
         let counts: Vec<u64> = left_out.iter().map(|(_, count)| *count).collect();

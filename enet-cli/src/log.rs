@@ -82,6 +82,11 @@ impl Log {
     pub(crate) fn sum_up(&self) {
         self.limiter.sum_up();
     }
+
+    /// The same when there is no next second.
+    pub(crate) fn sum_up_all(&self) {
+        self.limiter.sum_up_all();
+    }
 }
 
 impl Sink {

@@ -174,6 +174,7 @@ impl Serving {
         }
         drop(screen);
         self.journal.sum_up();
+        self.log.sum_up_all();
         Ok(self.stop(&mut signals).await)
     }
 
