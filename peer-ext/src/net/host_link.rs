@@ -226,33 +226,34 @@ impl HostLink {
             self.exchange.endpoint().release();
         }
         for errand in errands {
-            let address = match errand.lookup.answer() {
+            let addresses = match errand.lookup.answer() {
                 Answer::Waiting => {
                     self.book().errands.push(errand);
                     continue;
                 }
-                Answer::Found(address) => Some(SocketAddr::new(address, errand.port)),
-                Answer::NotFound => None,
+                Answer::Found(found) => found.into_iter().map(|ip| SocketAddr::new(ip, errand.port)).collect(),
+                Answer::NotFound => Vec::new(),
             };
-            self.run(errand.purpose, address);
+            self.run(errand.purpose, &addresses);
         }
     }
 
-    fn run(&self, purpose: Purpose, address: Option<SocketAddr>) {
-        match (purpose, address) {
+    /// Runs an errand of which the addresses are known: of a connection all of them are tried.
+    fn run(&self, purpose: Purpose, addresses: &[SocketAddr]) {
+        match (purpose, addresses.first()) {
             (Purpose::Raw(datagram), Some(address)) => {
-                self.exchange.act(|endpoint| endpoint.send_raw(address, datagram));
+                self.exchange.act(|endpoint| endpoint.send_raw(*address, datagram));
             }
             (Purpose::Raw(_), None) => {}
             (Purpose::Dial { peer, .. }, _) if !peer.is_active() => {}
-            (Purpose::Dial { peer, data }, Some(address)) => {
+            (Purpose::Dial { peer, data }, Some(first)) => {
                 let mut book = self.book();
                 let dialled = self
                     .exchange
-                    .act(|endpoint| endpoint.connect(address, peer.channels(), data));
+                    .act(|endpoint| endpoint.connect_any(addresses, peer.channels(), data));
                 match dialled {
                     Ok(handle) => {
-                        peer.dialled(self.exchange.endpoint(), handle, address);
+                        peer.dialled(self.exchange.endpoint(), handle, *first);
                         book.by_handle.insert(handle, peer);
                     }
                     Err(_) => book.fail(peer, Why::NoAnswer),
@@ -283,7 +284,7 @@ impl HostLink {
                         let unknown = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
                         self.admit(&mut book, (peer, false), address.unwrap_or(unknown), channels)
                     });
-                    link.established(channels);
+                    link.established(address, channels);
                     return Some(Happening::Connected { peer: link, data });
                 }
                 Arrival::Disconnected { peer, reason } => {
@@ -458,7 +459,7 @@ impl HostLink {
     /// Sends a bare datagram; `false` if the name cannot be looked up now.
     pub(crate) fn send_raw(&self, address: &str, port: u16, datagram: Bytes) -> bool {
         if let Some(address) = parse_address(address) {
-            self.run(Purpose::Raw(datagram), Some(SocketAddr::new(address, port)));
+            self.run(Purpose::Raw(datagram), &[SocketAddr::new(address, port)]);
             // A CONNECT that waits for the network to begin goes on waiting: scripts may not be done with the settings that hold
             // for it. The datagram waits with it.
             let may_begin = {

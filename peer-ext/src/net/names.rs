@@ -25,10 +25,11 @@ pub(super) struct Lookup {
 }
 
 /// How far a [`Lookup`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Waiting,
-    Found(IpAddr),
+    /// The first to try first.
+    Found(Vec<IpAddr>),
     NotFound,
 }
 
@@ -40,7 +41,7 @@ impl Lookup {
         (query != NO_QUERY).then_some(Lookup { query })
     }
 
-    /// Looks for the answer. An IPv4 address is preferred: a server that has both takes it, and one with IPv4 alone needs it.
+    /// Looks for the answer. IPv4 addresses come first: a server that has both kinds takes them, and one with IPv4 alone needs them.
     pub(super) fn answer(&self) -> Answer {
         let resolver = Ip::singleton();
         let status = resolver.get_resolve_item_status(self.query);
@@ -50,13 +51,16 @@ impl Lookup {
         if status != ResolverStatus::DONE {
             return Answer::NotFound;
         }
-        let found: Vec<IpAddr> = resolver
+        let mut found: Vec<IpAddr> = resolver
             .get_resolve_item_addresses(self.query)
             .iter_shared()
             .filter_map(|address| parse_address(&address.stringify().to_string()))
             .collect();
-        let preferred = found.iter().find(|address| address.is_ipv4()).or_else(|| found.first());
-        preferred.map_or(Answer::NotFound, |address| Answer::Found(*address))
+        found.sort_by_key(IpAddr::is_ipv6);
+        match found.is_empty() {
+            true => Answer::NotFound,
+            false => Answer::Found(found),
+        }
     }
 }
 

@@ -198,9 +198,11 @@ impl PeerLink {
         }
     }
 
-    pub(super) fn established(&self, channels: usize) {
+    /// The other side has answered, at the first of its addresses that did.
+    pub(super) fn established(&self, address: Option<SocketAddr>, channels: usize) {
         let mut state = self.state();
         state.connected = true;
+        state.address = address.or(state.address);
         if channels > 0 {
             state.channels = channels;
         }
