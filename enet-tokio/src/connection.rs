@@ -163,7 +163,7 @@ impl Connection {
         };
         let received = connections.poll_receive(self.0.identity.key, host, waker);
         if let Poll::Ready(Ok(_)) = received {
-            state.dialogue.taken();
+            state.took_packet();
         }
         received
     }
@@ -336,7 +336,8 @@ impl Connection {
 
 /// Queues a packet and has the driver send it.
 fn try_send(state: &mut State, peer: PeerHandle, channel: u8, packet: Packet) -> Result<(), TrySendError> {
-    let Some(mut peer) = state.host.peer_mut(peer) else {
+    let handle = peer;
+    let Some(mut peer) = state.host.peer_mut(handle) else {
         return Err(TrySendError {
             error: SendError::NotConnected,
             packet,
@@ -345,7 +346,7 @@ fn try_send(state: &mut State, peer: PeerHandle, channel: u8, packet: Packet) ->
     let spare = packet.clone();
     match peer.send(channel, packet) {
         Ok(()) => {
-            state.dialogue.answered();
+            state.queued_packet(handle, spare.data.len());
             state.touch();
             Ok(())
         }

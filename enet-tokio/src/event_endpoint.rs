@@ -189,9 +189,10 @@ impl EventEndpoint {
     /// ([`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data)).
     pub fn send(&self, peer: PeerHandle, channel: u8, packet: Packet) -> Result<(), SendError> {
         self.handle.act(|state| {
-            let mut peer = state.host.peer_mut(peer).ok_or(SendError::NotConnected)?;
-            peer.send(channel, packet)?;
-            state.dialogue.answered();
+            let size = packet.data.len();
+            let mut to = state.host.peer_mut(peer).ok_or(SendError::NotConnected)?;
+            to.send(channel, packet)?;
+            state.queued_packet(peer, size);
             Ok(())
         })
     }

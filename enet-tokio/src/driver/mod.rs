@@ -8,6 +8,7 @@
 //! the driver sends after [`ANSWER_TIME`]; when it woke several tasks it passes again once they have run. All steps are bounded,
 //! and between passes other tasks get their turn, so a flood from one side starves neither the program nor the other peers.
 
+mod ahead;
 pub(crate) mod clock;
 mod compact;
 pub(crate) mod connections;

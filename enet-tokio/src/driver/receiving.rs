@@ -122,7 +122,7 @@ impl State {
             let event = events.next(host);
             if event.is_some() || ended {
                 if matches!(event, Some(Event::Received { .. })) {
-                    self.dialogue.taken();
+                    self.took_packet();
                 } else {
                     // There is no answer to wait for, and the other side waits.
                     self.answer_by = None;

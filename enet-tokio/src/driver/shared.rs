@@ -8,6 +8,7 @@ use std::time::Duration;
 use enet_proto::{DisconnectReason, Event, Host, PeerHandle, PeerState, Time};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use super::ahead::Ahead;
 use super::clock::Clock;
 use super::connections::Connections;
 use super::dialogue::Dialogue;
@@ -64,6 +65,8 @@ pub(crate) struct State {
     /// Set while a task that was given something is about to answer: it sends when it waits again, and the driver at this time
     /// if it does not.
     pub(super) answer_by: Option<Time>,
+    /// What tasks have done since something was sent.
+    ahead: Ahead,
     /// Whether the peer that was heard last is about to answer.
     pub(crate) dialogue: Dialogue,
     /// Set while a task looks at the socket itself: until then the driver leaves it alone.
@@ -129,6 +132,7 @@ impl Shared {
             ready,
             hurried: false,
             answer_by: None,
+            ahead: Ahead::default(),
             dialogue: Dialogue::new(busy_poll(config)),
             watched_until: None,
             timer_at: None,
@@ -204,6 +208,34 @@ impl State {
         self.answer_by = None;
     }
 
+    /// A task has taken a packet.
+    pub(crate) fn took_packet(&mut self) {
+        self.dialogue.taken();
+        if self.ahead.took() {
+            self.send_ahead();
+        }
+    }
+
+    /// A task has queued a packet of so many bytes.
+    pub(crate) fn queued_packet(&mut self, peer: PeerHandle, bytes: usize) {
+        self.dialogue.answered();
+        if self.ahead.queued(peer, bytes) {
+            self.send_ahead();
+        }
+    }
+
+    /// Sends some of what tasks have queued, before they wait.
+    fn send_ahead(&mut self) {
+        self.ahead.sent();
+        if self.held || !self.is_running() {
+            return;
+        }
+        let now = self.clock.now();
+        self.transmit(now, ANSWER_BUDGET);
+        self.dispatch();
+        self.touch();
+    }
+
     /// A task that may have been given something waits for more: what came of it is sent, together with the acknowledgement.
     pub(super) fn answered(&mut self) {
         if self.answer_by.take().is_none() || !self.is_running() {
@@ -242,11 +274,13 @@ impl State {
             outgoing,
             impairment,
             dialogue,
+            ahead,
             ..
         } = self
         else {
             return Outflow::Ended;
         };
+        ahead.sent();
         let mtu = usize::from(host.config().mtu);
         let batch = socket.max_datagrams(mtu);
         let gathers = socket.gathers() && !impairment.is_on();

@@ -234,3 +234,63 @@ async fn an_endpoint_that_is_closed_now_has_said_all_and_freed_its_port_on_retur
         assert_eq!(within(server.next_event()).await, None);
     }
 }
+
+#[tokio::test]
+async fn what_is_queued_in_numbers_leaves_before_its_sender_waits() {
+    for batching in BOTH {
+        let Two {
+            server,
+            client,
+            guest,
+            host,
+        } = two(config(batching)).await;
+        // All in one thread: nothing but the sender itself can have sent it.
+        let before = client.statistics().host.bytes_sent;
+        for _ in 0..400 {
+            client.send(host, 0, Packet::reliable(payload(1, 64))).unwrap();
+        }
+        let sent = client.statistics().host.bytes_sent - before;
+        assert!(
+            (12 * 1024..400 * 70).contains(&sent),
+            "{sent} bytes, and the last of them wait for more"
+        );
+        // Who answers one by one what it is sent does not let the other side wait for the last answer either.
+        let mut taken = 0;
+        let mut ahead = false;
+        while taken < 400 {
+            let Some(Event::Received { packet, .. }) = within(server.next_event()).await else {
+                panic!()
+            };
+            taken += 1;
+            server.send(guest, 0, packet).unwrap();
+            if taken % 32 == 0 {
+                let sent = server.statistics().host.datagrams_sent;
+                while server
+                    .try_next_event()
+                    .is_some_and(|event| matches!(event, Event::Received { .. }))
+                {
+                    taken += 1;
+                    server.send(guest, 0, Packet::reliable("an answer")).unwrap();
+                }
+                ahead |= server.statistics().host.datagrams_sent > sent;
+            }
+        }
+        assert!(ahead, "answers leave while there is more to take");
+        for _ in 0..400 {
+            assert!(matches!(
+                within(client.next_event()).await,
+                Some(Event::Received { .. })
+            ));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_few_words_leave_together_when_their_sender_waits() {
+    let Two { client, host, .. } = two(config(Batching::Auto)).await;
+    let before = client.statistics().host.datagrams_sent;
+    for _ in 0..100 {
+        client.send(host, 0, Packet::reliable(payload(1, 10))).unwrap();
+    }
+    assert_eq!(client.statistics().host.datagrams_sent, before);
+}
