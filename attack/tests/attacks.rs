@@ -49,6 +49,11 @@ fn a_flood_of_connects_harms_nobody() {
 }
 
 #[test]
+fn a_flood_of_connects_from_one_port_harms_nobody() {
+    kept(&twentieth(Attack::ConnectFloodOnePort), &["memory taken"]);
+}
+
+#[test]
 fn unproven_addresses_get_no_more_than_they_sent() {
     kept(&twentieth(Attack::Amplification), &["bytes back for each"]);
 }

@@ -21,8 +21,8 @@ const FLOOD: f64 = 50_000.0;
 /// How long a server that answers may take.
 const BLINK: Duration = Duration::from_millis(200);
 
-pub(super) fn flood(context: &Context<'_>) -> io::Result<Outcome> {
-    let sockets = sockets::many(context.target, 4096)?;
+pub(super) fn flood(context: &Context<'_>, ports: usize) -> io::Result<Outcome> {
+    let sockets = sockets::many(context.target, ports)?;
     let mut random = Random::new(1);
     let start = Instant::now();
     let mut pace = Pace::new(FLOOD, context.scale.seconds(10));

@@ -24,6 +24,8 @@ use crate::target::{self, Target};
 pub enum Attack {
     /// 50 000 CONNECTs a second for 10 s from 4096 addresses, none of which answers.
     ConnectFlood,
+    /// The same from one port, in whose name a client could not ask any more if it had room for all of that.
+    ConnectFloodOnePort,
     /// One CONNECT from each of 10 addresses: what comes back in 30 s.
     Amplification,
     /// CONNECTs whose VERIFY is acknowledged without having been read, as one with a false address would.
@@ -145,6 +147,7 @@ impl Attack {
     pub fn name(self) -> &'static str {
         match self {
             Attack::ConnectFlood => "connect-flood",
+            Attack::ConnectFloodOnePort => "connect-flood-one-port",
             Attack::Amplification => "amplification",
             Attack::BlindProof => "blind-proof",
             Attack::Silence => "silence",
@@ -189,6 +192,7 @@ impl Attack {
     pub(crate) fn may_take(self) -> Option<f64> {
         match self {
             Attack::ConnectFlood => Some(8.0),
+            Attack::ConnectFloodOnePort => Some(2.0),
             Attack::Announcements => Some(2.0),
             Attack::EmptyAhead | Attack::Descending | Attack::SlowReader => Some(32.0),
             _ => None,
@@ -217,7 +221,8 @@ impl Attack {
 
     pub(crate) fn run(self, context: &mut Context<'_>) -> io::Result<Outcome> {
         match self {
-            Attack::ConnectFlood => connecting::flood(context),
+            Attack::ConnectFlood => connecting::flood(context, 4096),
+            Attack::ConnectFloodOnePort => connecting::flood(context, 1),
             Attack::Amplification => connecting::amplification(context),
             Attack::BlindProof => connecting::blind_proof(context),
             Attack::Silence => connecting::silence(context),
