@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use hashbrown::HashTable;
 use rand::Rng;
@@ -12,6 +13,7 @@ use rand::rngs::StdRng;
 use siphasher::sip::SipHasher13;
 
 use super::{PeerHandle, Peers};
+use crate::time::Time;
 use crate::wire::PeerId;
 
 /// What finds a connection from the outside.
@@ -40,16 +42,48 @@ impl BuildHasher for KeyedHash {
     type Hasher = SipHasher13;
 
     fn build_hasher(&self) -> SipHasher13 {
+        #[cfg(test)]
+        HASHES.set(HASHES.get() + 1);
         SipHasher13::new_with_keys(self.key.0, self.key.1)
     }
 }
 
-/// The peers by endpoint, and how many there are at each IP address, or /64 of IPv6.
+#[cfg(test)]
+std::thread_local! {
+    /// What work in tables is counted by.
+    static HASHES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How often something was hashed on this thread so far.
+#[cfg(test)]
+pub(super) fn count_hashes() -> usize {
+    HASHES.get()
+}
+
+/// For how long who guesses ids or sessions in someone's name is remembered. All of them could be tried in that time at a few
+/// hundred datagrams a second.
+const GUESSES_REMEMBERED: Duration = Duration::from_secs(60);
+
+/// An address and port that peers have.
+#[derive(Debug)]
+struct Port {
+    /// Its keyed hash, 64 bits and so as good as itself.
+    hash: u64,
+    peers: u32,
+    /// When something last came from it that is for none of them: with an id or a session that none has or had lately.
+    guessed: Option<Time>,
+}
+
+/// The peers by endpoint, and how many came from each IP address, or /64 of IPv6.
 #[derive(Debug)]
 pub(super) struct Addresses {
     /// By the hash of the endpoint, which the peer itself has.
     peers: HashTable<PeerHandle>,
     per_ip: HashMap<IpAddr, u32, KeyedHash>,
+    /// How many peers came from elsewhere, and were not dialled from here.
+    came: usize,
+    /// The addresses and ports that peers have.
+    ports: HashTable<Port>,
     hash: KeyedHash,
 }
 
@@ -58,6 +92,8 @@ impl Addresses {
         Addresses {
             peers: HashTable::new(),
             per_ip: HashMap::with_hasher(hash),
+            came: 0,
+            ports: HashTable::new(),
             hash,
         }
     }
@@ -71,6 +107,30 @@ impl Addresses {
         self.peers.find(self.hash.number(endpoint), is_at).copied()
     }
 
+    /// Something came from an address and port that is for none of its peers. Who forges what comes from there has to guess, and
+    /// most of the guesses are wrong.
+    pub(super) fn note_guess(&mut self, from: SocketAddr, now: Time) {
+        let port = self.hash.number(from);
+        if let Some(known) = self.ports.find_mut(port, |known| known.hash == port) {
+            known.guessed = Some(now);
+        }
+    }
+
+    /// Whether someone has guessed lately in the name of an address and port.
+    pub(super) fn is_guessed_at(&self, from: SocketAddr, now: Time) -> bool {
+        let port = self.hash.number(from);
+        let known = self.ports.find(port, |known| known.hash == port);
+        known
+            .and_then(|known| known.guessed)
+            .is_some_and(|at| now.saturating_since(at) < GUESSES_REMEMBERED)
+    }
+
+    /// How many peers came from elsewhere.
+    pub(super) fn came(&self) -> usize {
+        self.came
+    }
+
+    /// How many of them came from an address.
     pub(super) fn count_at(&self, ip: IpAddr) -> usize {
         self.per_ip.get(&site(ip)).map_or(0, |count| *count as usize)
     }
@@ -81,21 +141,50 @@ impl Addresses {
         let hash = self.hash;
         self.peers
             .insert_unique(hash.number(endpoint), peer, |peer| hash_of(*peer, peers, hash));
-        *self.per_ip.entry(site(endpoint.0.ip())).or_default() += 1;
+        let port = hash.number(endpoint.0);
+        match self.ports.find_mut(port, |known| known.hash == port) {
+            Some(known) => known.peers += 1,
+            None => {
+                let fresh = Port {
+                    hash: port,
+                    peers: 1,
+                    guessed: None,
+                };
+                self.ports.insert_unique(port, fresh, |port| port.hash);
+            }
+        }
+        if peers[peer].dialled {
+            *self.per_ip.entry(site(endpoint.0.ip())).or_default() += 1;
+            self.came += 1;
+        }
     }
 
-    /// Forgets a peer that was added when its endpoint was `endpoint`; it need not be one of `peers` any more.
-    pub(super) fn remove(&mut self, endpoint: &Endpoint, peer: PeerHandle, peers: &Peers) {
+    /// Forgets a peer that was added when its endpoint was `endpoint`, and whether it came from elsewhere; it need not be one of
+    /// `peers` any more.
+    pub(super) fn remove(&mut self, endpoint: &Endpoint, came: bool, peer: PeerHandle, peers: &Peers) {
         let hash = self.hash;
         let Ok(entry) = self.peers.find_entry(hash.number(endpoint), |other| *other == peer) else {
             return;
         };
         entry.remove();
-        let site = site(endpoint.0.ip());
-        if let Some(count) = self.per_ip.get_mut(&site) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_ip.remove(&site);
+        let port = hash.number(endpoint.0);
+        if let Ok(mut known) = self.ports.find_entry(port, |known| known.hash == port) {
+            known.get_mut().peers -= 1;
+            if known.get().peers == 0 {
+                known.remove();
+            }
+        }
+        if is_sparse(self.ports.len(), self.ports.capacity()) {
+            self.ports.shrink_to(self.ports.len() * 2, |port| port.hash);
+        }
+        if came {
+            self.came -= 1;
+            let site = site(endpoint.0.ip());
+            if let Some(count) = self.per_ip.get_mut(&site) {
+                *count -= 1;
+                if *count == 0 {
+                    self.per_ip.remove(&site);
+                }
             }
         }
         if is_sparse(self.peers.len(), self.peers.capacity()) {

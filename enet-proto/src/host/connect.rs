@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::addresses::{Endpoint, KeyedHash};
 use super::dials::ATTEMPT_DELAY;
-use super::half_open::{Granted, HalfOpen};
+use super::half_open::{Granted, HalfOpen, MOST_OF_A_PORT};
 use super::receive::Arrived;
 use super::{Host, PeerHandle};
 use crate::checksum;
@@ -23,8 +23,12 @@ use crate::peer::{
 use crate::time::Time;
 use crate::wire::{self, Body, Connect, ConnectId, Header, PeerId, SessionId, VerifyConnect, emit};
 
-/// How many ids are tried for one connection before its address counts as full.
+/// How many ids are tried for one connection. Only where one address and port has thousands of connections many are taken.
 const ID_TRIES: u16 = 64;
+
+/// With more attempts than this of one address and port fewer ids are tried, so that asking again and again is not dear.
+const FEW_ATTEMPTS: u32 = 64;
+const FEW_ID_TRIES: u16 = 8;
 
 /// With so many events to poll nobody is let in, as each who comes and goes makes two more.
 const MAXIMUM_EVENTS: usize = 1 << 20;
@@ -85,6 +89,11 @@ impl Host {
             connect_id: ConnectId::new(self.random.next_u32()),
         };
         let window = window_for(self.config.outgoing_bandwidth, self.config.max_window);
+        // What no stock host can offer tells the other side that this is none.
+        let offered = match self.config.outgoing_bandwidth {
+            0 => window.max(wire::MAXIMUM_WINDOW + 1),
+            _ => window,
+        };
         let agreement = Agreement {
             channel_count: channels as u8,
             mtu: self.config.mtu,
@@ -99,7 +108,7 @@ impl Host {
             incoming_session: session_of(|former| former.incoming_session),
             outgoing_session: session_of(|former| former.outgoing_session),
             mtu: u32::from(self.config.mtu),
-            window_size: window,
+            window_size: offered,
             channel_count: channels as u32,
             incoming_bandwidth: self.config.incoming_bandwidth,
             outgoing_bandwidth: self.config.outgoing_bandwidth,
@@ -119,7 +128,7 @@ impl Host {
     /// A wire id that no connection with any of the addresses has; if it can be one that none had lately.
     fn free_id(&self, addresses: &[SocketAddr], attempt: u64) -> Option<PeerId> {
         let mut left = None;
-        for id in candidates(self.id_hash, attempt) {
+        for id in candidates(self.id_hash, attempt, ID_TRIES) {
             let mut endpoints = addresses.iter().map(|address| (*address, id));
             let mut rest = endpoints.clone();
             if endpoints.any(|endpoint| {
@@ -163,9 +172,13 @@ impl Host {
         let from = arrived.from;
         // The id follows from the attempt, so that a repeated CONNECT finds what the first one led to.
         let attempt = (from, connect.connect_id, connect.outgoing_peer_id);
-        let (mut free, mut left, mut unproven) = (None, None, None);
-        let mut attempts = 0;
-        for id in candidates(self.id_hash, attempt) {
+        let (mut free, mut left) = (None, None);
+        let first = self.half_open.of_port(from);
+        let tries = match first {
+            Some((count, _)) if count > FEW_ATTEMPTS => FEW_ID_TRIES,
+            _ => ID_TRIES,
+        };
+        for id in candidates(self.id_hash, attempt, tries) {
             let endpoint = (from, id);
             if let Some(peer) = self.addresses.find(&endpoint, &self.peers) {
                 if self.peers[peer].identity.connect_id == connect.connect_id {
@@ -176,10 +189,6 @@ impl Host {
                     entry.pay(arrived.datagram.len());
                     return self.answer(endpoint, arrived.path());
                 }
-                attempts += 1;
-                if self.random.next_u32().is_multiple_of(attempts) {
-                    unproven = Some(id);
-                }
             } else if self.departed.find(&endpoint).is_some() {
                 left.get_or_insert(id);
             } else {
@@ -187,8 +196,12 @@ impl Host {
                 break;
             }
         }
-        // Who asks in the name of someone else until that one's ids are used up must not keep it out: a random one makes room.
-        let id = free.or(left).or(unproven);
+        // Who asks in the name of someone else must not keep it out: the first to have come makes room.
+        let free = free.or(left);
+        let gives_way = first
+            .filter(|(count, _)| free.is_none() || *count >= MOST_OF_A_PORT)
+            .map(|(_, id)| id);
+        let id = free.or(gives_way);
         let channels = 1..=wire::MAXIMUM_CHANNELS as u32;
         let room = self.has_room_for(from.ip());
         let Some(id) = id.filter(|_| room && channels.contains(&connect.channel_count)) else {
@@ -202,7 +215,7 @@ impl Host {
         let mut entry = HalfOpen::new(from, connect, granted, self.now, &mut self.random);
         entry.pay(arrived.datagram.len());
         let endpoint = entry.endpoint();
-        let replaced = self.half_open.remove(&endpoint).is_some();
+        let replaced = gives_way.is_some_and(|id| self.half_open.remove(&(from, id)).is_some());
         if self.half_open.insert(entry, &mut self.random) || replaced {
             self.statistics.dropped.evicted_half_open += 1;
             self.log_drop(from, "made room for: another connection in the making");
@@ -210,10 +223,11 @@ impl Host {
         self.answer(endpoint, arrived.path());
     }
 
-    /// Whether the limits allow another connection from an address; counted if not.
+    /// Whether the limits allow another connection from an address; counted if not. What this side has dialled takes nothing from
+    /// those who come: two hosts with a single place each that dial each other would keep each other out.
     fn has_room_for(&mut self, ip: IpAddr) -> bool {
         let limits = &mut self.statistics.limits;
-        if self.peers.len() >= self.config.max_peers {
+        if self.addresses.came() >= self.config.max_peers {
             limits.peers += 1;
             false
         } else if self.addresses.count_at(ip) >= self.config.duplicate_peers {
@@ -359,6 +373,7 @@ impl Host {
         peer.throttle.interval = entry.throttle_interval;
         peer.throttle.acceleration = entry.throttle_acceleration;
         peer.throttle.deceleration = entry.throttle_deceleration;
+        peer.has_first_ack_to_come = entry.window <= wire::MAXIMUM_WINDOW && !self.config.first_ack_delay.is_zero();
         if !welcome {
             // Others were faster, or the door was shut. It believes to be connected, so it is told.
             self.statistics.dropped.refused_connects += 1;
@@ -377,7 +392,7 @@ impl Host {
         });
         self.handle_commands(handle, arrived, block, next);
         if let Some(early) = entry.early
-            && let Some(early) = Arrived::parse(arrived.path(), early.into())
+            && let Some(early) = Arrived::parse(arrived.path(), early.0.into())
             && self.peers.contains_key(handle)
         {
             self.handle_for_peer(handle, &early);
@@ -397,6 +412,82 @@ fn measured(entry: &HalfOpen, now: Time) -> Option<Duration> {
 
 /// The ids to try for a connection. Neighbours would not do: where one address has thousands of connections, they have long rows
 /// of ids without a gap.
-fn candidates(hash: KeyedHash, attempt: impl Hash) -> impl Iterator<Item = PeerId> {
-    (0..ID_TRIES).map(move |turn| PeerId::new((hash.number((&attempt, turn)) % u64::from(PeerId::COUNT)) as u16))
+fn candidates(hash: KeyedHash, attempt: impl Hash, tries: u16) -> impl Iterator<Item = PeerId> {
+    (0..tries).map(move |turn| PeerId::new((hash.number((&attempt, turn)) % u64::from(PeerId::COUNT)) as u16))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::addresses::count_hashes;
+    use super::*;
+    use crate::config::HostConfig;
+
+    /// More would be more than twice what a CONNECT costs that meets nothing.
+    const MOST_HASHES: usize = 24;
+
+    fn ask(host: &mut Host, from: (u32, u16), connect_id: u32) {
+        let connect = Connect {
+            outgoing_peer_id: 0,
+            incoming_session: NO_SESSION,
+            outgoing_session: NO_SESSION,
+            mtu: 1392,
+            window_size: 65_536,
+            channel_count: 2,
+            incoming_bandwidth: 0,
+            outgoing_bandwidth: 0,
+            throttle_interval: 5000,
+            throttle_acceleration: 2,
+            throttle_deceleration: 2,
+            connect_id: ConnectId::new(connect_id),
+            data: 0,
+        };
+        let header = Header {
+            peer_id: PeerId::NONE,
+            session: SessionId::default(),
+            compressed: false,
+            sent_time: Some(0),
+        };
+        let mut datagram = header.to_bytes()[..header.len()].to_vec();
+        emit::connect(&mut datagram, 1, &connect);
+        let from = SocketAddr::from((Ipv4Addr::from(from.0), from.1));
+        host.handle_datagram(Time::ZERO, from, datagram.into());
+        let mut buffer = Vec::new();
+        while host.poll_transmit(Time::ZERO, 1, &mut buffer).is_some() {}
+    }
+
+    /// What a CONNECT from a port costs on average, in looks at a table.
+    fn cost(host: &mut Host, from: u32) -> usize {
+        let before = count_hashes();
+        for number in 0..1000 {
+            ask(host, (from, 5000), 0x8000_0000 + number);
+        }
+        (count_hashes() - before) / 1000
+    }
+
+    #[test]
+    fn a_connect_costs_the_same_however_many_its_port_has_sent() {
+        let mut host = Host::new(HostConfig::default(), [1; 32], Time::ZERO);
+        assert!(cost(&mut host, 1) <= MOST_HASHES);
+        for number in 0..20_000 {
+            ask(&mut host, (1, 5000), number);
+        }
+        let after = cost(&mut host, 1);
+        assert!(after <= MOST_HASHES, "{after} hashes");
+        assert_eq!(host.half_open(), MOST_OF_A_PORT as usize);
+    }
+
+    #[test]
+    fn a_connect_costs_the_same_when_the_table_is_full() {
+        let mut host = Host::new(HostConfig::default(), [1; 32], Time::ZERO);
+        for number in 0..50_000 {
+            ask(&mut host, (number * 256, number as u16 | 1), number);
+        }
+        assert_eq!(host.half_open(), HostConfig::default().max_half_open);
+        for from in [1, 7] {
+            let cost = cost(&mut host, from);
+            assert!(cost <= MOST_HASHES, "{cost} hashes");
+        }
+    }
 }

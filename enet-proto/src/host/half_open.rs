@@ -7,19 +7,24 @@
 //! An entry that had to make room is gone for good: the acknowledgement that its client may still send holds nothing of its
 //! CONNECT from which it could be made anew. So the entries are small, and many.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use hashbrown::HashTable;
 use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::addresses::{Endpoint, KeyedHash};
+use super::lists::{Ends, Links};
 use crate::time::Time;
 use crate::wire::{Connect, ConnectId, PeerId, SessionId};
 
 /// How long an attempt is remembered. A client repeats its CONNECT after 0.5, 1, 2, 4 s and gives up soon after.
 const LIFETIME: Duration = Duration::from_secs(10);
+
+/// How many attempts of one address and port there may be; then the first to have come makes room. A program that dials a thousand
+/// times from one socket is unusual but honest.
+pub(super) const MOST_OF_A_PORT: u32 = 1024;
 
 /// How many random entries are looked at to find one to replace.
 const EVICTION_SAMPLES: usize = 8;
@@ -38,14 +43,11 @@ const LARGEST_EARLY: usize = 128;
 /// What all kept datagrams may hold, in bytes; each counts for an allocation too.
 const EARLY_LIMIT: usize = 512 * 1024;
 
-/// What an allocation is counted for beside its bytes.
-const EARLY_COST: usize = 32;
+/// What the two allocations of one are counted for beside its bytes.
+const EARLY_COST: usize = 64;
 
 /// How many wrong secrets an attempt survives.
 const WRONG_PROOFS: u8 = 16;
-
-/// Stands for no entry in links between them.
-const NONE: u32 = u32::MAX;
 
 /// An attempt to connect that was answered: what of its CONNECT is needed to answer again and to make a peer of it.
 #[derive(Debug)]
@@ -78,12 +80,16 @@ pub(super) struct HalfOpen {
     wrong_proofs: u8,
     pub(super) answered: Time,
     /// The last datagram that came without the secret: what it holds would be missed for long, as clients resend it ever later.
-    pub(super) early: Option<Box<[u8]>>,
+    pub(super) early: Option<Box<Early>>,
     began: Time,
-    /// The entries that began before and after this one.
-    older: u32,
-    newer: u32,
+    /// Among all attempts, and among those of the address and port.
+    by_age: Links,
+    of_port: Links,
 }
+
+/// A datagram that came too early.
+#[derive(Debug)]
+pub(super) struct Early(pub(super) Box<[u8]>);
 
 /// What a new attempt was given.
 #[derive(Clone, Copy, Debug)]
@@ -128,8 +134,8 @@ impl HalfOpen {
             answered: now,
             early: None,
             began: now,
-            older: NONE,
-            newer: NONE,
+            by_age: Links::NONE,
+            of_port: Links::NONE,
         }
     }
 
@@ -166,7 +172,7 @@ impl HalfOpen {
     }
 
     fn early_cost(&self) -> usize {
-        self.early.as_ref().map_or(0, |early| early.len() + EARLY_COST)
+        self.early.as_ref().map_or(0, |early| early.0.len() + EARLY_COST)
     }
 }
 
@@ -185,18 +191,46 @@ pub(super) fn prefix(ip: IpAddr) -> Prefix {
     prefix
 }
 
+/// The attempts of one address and port.
+#[derive(Debug)]
+struct Port {
+    /// In the order they came; there is at least one.
+    attempts: Ends,
+    count: u32,
+}
+
+impl Port {
+    fn is_at(&self, address: SocketAddr, entries: &[HalfOpen]) -> bool {
+        let first = self.attempts.oldest().and_then(|at| entries.get(at as usize));
+        first.is_some_and(|entry| entry.address == address)
+    }
+
+    fn hash(&self, entries: &[HalfOpen], hash: KeyedHash) -> u64 {
+        let first = self.attempts.oldest().and_then(|at| entries.get(at as usize));
+        first.map_or(0, |entry| hash.number(entry.address))
+    }
+}
+
+fn by_age(entry: &mut HalfOpen) -> &mut Links {
+    &mut entry.by_age
+}
+
+fn of_port(entry: &mut HalfOpen) -> &mut Links {
+    &mut entry.of_port
+}
+
 /// The table of attempts.
 #[derive(Debug)]
 pub(super) struct HalfOpenTable {
     /// Without gaps.
     entries: Vec<HalfOpen>,
-    /// By the keyed hash of the endpoint, which is 64 bits and so as good as the endpoint; it is compared all the same.
-    index: HashMap<u64, u32, KeyedHash>,
+    /// Their places, by endpoint.
+    index: HashTable<u32>,
+    /// By address and port.
+    ports: HashTable<Port>,
     /// How many entries each group of prefixes has; empty while the table is.
     crowds: Vec<u32>,
-    /// The ends of the list in the order they began.
-    oldest: u32,
-    newest: u32,
+    by_age: Ends,
     /// What the kept datagrams hold.
     early: usize,
     limit: usize,
@@ -207,12 +241,12 @@ impl HalfOpenTable {
     pub(super) fn new(limit: usize, hash: KeyedHash) -> HalfOpenTable {
         HalfOpenTable {
             entries: Vec::new(),
-            index: HashMap::with_hasher(hash),
+            index: HashTable::new(),
+            ports: HashTable::new(),
             crowds: Vec::new(),
-            oldest: NONE,
-            newest: NONE,
+            by_age: Ends::NONE,
             early: 0,
-            limit: limit.clamp(1, NONE as usize),
+            limit: limit.clamp(1, u32::MAX as usize - 1),
             hash,
         }
     }
@@ -235,7 +269,7 @@ impl HalfOpenTable {
     }
 
     /// Adds an attempt, for whose endpoint there is none; true if another had to make room.
-    pub(super) fn insert(&mut self, mut entry: HalfOpen, random: &mut StdRng) -> bool {
+    pub(super) fn insert(&mut self, entry: HalfOpen, random: &mut StdRng) -> bool {
         let full = self.entries.len() >= self.limit;
         if full {
             self.evict(random);
@@ -250,17 +284,42 @@ impl HalfOpenTable {
         let group = self.group(entry.address);
         self.crowds[group] += 1;
         let at = self.entries.len() as u32;
-        let key = self.hash.number(entry.endpoint());
-        self.index.insert(key, at);
-        entry.older = self.newest;
-        entry.newer = NONE;
-        match self.entries.get_mut(self.newest as usize) {
-            Some(newest) => newest.newer = at,
-            None => self.oldest = at,
-        }
-        self.newest = at;
+        let (address, key) = (entry.address, self.hash.number(entry.endpoint()));
         self.entries.push(entry);
+        let HalfOpenTable {
+            entries,
+            index,
+            ports,
+            by_age: all,
+            hash,
+            ..
+        } = self;
+        index.insert_unique(key, at, |at| hash.number(entries[*at as usize].endpoint()));
+        all.push(entries, by_age, at);
+        let key = hash.number(address);
+        match ports.find_mut(key, |port| port.is_at(address, entries)) {
+            Some(port) => {
+                port.attempts.push(entries, of_port, at);
+                port.count += 1;
+            }
+            None => {
+                let mut port = Port {
+                    attempts: Ends::NONE,
+                    count: 1,
+                };
+                port.attempts.push(entries, of_port, at);
+                ports.insert_unique(key, port, |port| port.hash(entries, *hash));
+            }
+        }
         full
+    }
+
+    /// How many attempts there are of an address and port, and the id of the first to have come.
+    pub(super) fn of_port(&self, address: SocketAddr) -> Option<(u32, PeerId)> {
+        let key = self.hash.number(address);
+        let port = self.ports.find(key, |port| port.is_at(address, &self.entries))?;
+        let first = self.entries.get(port.attempts.oldest()? as usize)?;
+        Some((port.count, first.incoming_id))
     }
 
     pub(super) fn remove(&mut self, endpoint: &Endpoint) -> Option<HalfOpen> {
@@ -274,33 +333,35 @@ impl HalfOpenTable {
         let entry = &mut self.entries[at as usize];
         let others = self.early - entry.early_cost();
         if datagram.len() <= LARGEST_EARLY && others + datagram.len() + EARLY_COST <= EARLY_LIMIT {
-            entry.early = Some(datagram.into());
+            entry.early = Some(Box::new(Early(datagram.into())));
             self.early = others + entry.early_cost();
         }
     }
 
     /// Forgets attempts that are too old.
     pub(super) fn expire(&mut self, now: Time) {
-        while self.deadline().is_some_and(|deadline| deadline <= now) {
-            self.take(self.oldest);
+        while let Some(oldest) = self.by_age.oldest()
+            && self.entries[oldest as usize].began + LIFETIME <= now
+        {
+            self.take(oldest);
         }
         if self.entries.is_empty() {
             self.entries = Vec::new();
             self.crowds = Vec::new();
-            self.index.shrink_to(0);
+            self.index = HashTable::new();
+            self.ports = HashTable::new();
         }
     }
 
     /// When [`expire`](Self::expire) will have something to do.
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.entries
-            .get(self.oldest as usize)
-            .map(|oldest| oldest.began + LIFETIME)
+        let oldest = self.by_age.oldest()?;
+        Some(self.entries.get(oldest as usize)?.began + LIFETIME)
     }
 
     fn find(&self, endpoint: &Endpoint) -> Option<u32> {
-        let at = *self.index.get(&self.hash.number(endpoint))?;
-        (self.entries.get(at as usize)?.endpoint() == *endpoint).then_some(at)
+        let is_it = |at: &u32| self.entries[*at as usize].endpoint() == *endpoint;
+        self.index.find(self.hash.number(endpoint), is_it).copied()
     }
 
     fn group(&self, address: SocketAddr) -> usize {
@@ -309,31 +370,66 @@ impl HalfOpenTable {
 
     /// Takes out an entry; the last one moves to its place.
     fn take(&mut self, at: u32) -> HalfOpen {
-        let (older, newer) = (self.entries[at as usize].older, self.entries[at as usize].newer);
-        self.link(older, newer);
-        let entry = self.entries.swap_remove(at as usize);
-        self.index.remove(&self.hash.number(entry.endpoint()));
+        self.leave_port(at);
+        let HalfOpenTable {
+            entries,
+            index,
+            by_age: all,
+            hash,
+            ..
+        } = self;
+        all.remove(entries, by_age, at);
+        let key = hash.number(entries[at as usize].endpoint());
+        if let Ok(place) = index.find_entry(key, |other| *other == at) {
+            place.remove();
+        }
+        let last = entries.len() as u32 - 1;
+        let entry = entries.swap_remove(at as usize);
+        if at < last {
+            self.moved(last, at);
+        }
         let group = self.group(entry.address);
         self.crowds[group] -= 1;
         self.early -= entry.early_cost();
-        if let Some(moved) = self.entries.get(at as usize) {
-            let (older, newer, endpoint) = (moved.older, moved.newer, moved.endpoint());
-            self.index.insert(self.hash.number(endpoint), at);
-            self.link(older, at);
-            self.link(at, newer);
-        }
         entry
     }
 
-    /// Makes two entries neighbours in the order they began; [`NONE`] is beyond its end.
-    fn link(&mut self, older: u32, newer: u32) {
-        match self.entries.get_mut(older as usize) {
-            Some(entry) => entry.newer = newer,
-            None => self.oldest = newer,
+    /// An entry is not one of its address and port any more.
+    fn leave_port(&mut self, at: u32) {
+        let HalfOpenTable {
+            entries, ports, hash, ..
+        } = self;
+        let address = entries[at as usize].address;
+        let Ok(mut place) = ports.find_entry(hash.number(address), |port| port.is_at(address, entries)) else {
+            return;
+        };
+        let port = place.get_mut();
+        port.attempts.remove(entries, of_port, at);
+        port.count -= 1;
+        if port.count == 0 {
+            place.remove();
         }
-        match self.entries.get_mut(newer as usize) {
-            Some(entry) => entry.older = older,
-            None => self.newest = older,
+    }
+
+    /// An entry has moved.
+    fn moved(&mut self, from: u32, to: u32) {
+        let HalfOpenTable {
+            entries,
+            index,
+            ports,
+            by_age: all,
+            hash,
+            ..
+        } = self;
+        let (address, endpoint) = (entries[to as usize].address, entries[to as usize].endpoint());
+        if let Some(place) = index.find_mut(hash.number(endpoint), |at| *at == from) {
+            *place = to;
+        }
+        all.moved(entries, by_age, to);
+        // The first of its port is what the port is known by, and may be the one that is elsewhere now.
+        let is_it = |port: &Port| port.attempts.oldest() == Some(from) || port.is_at(address, entries);
+        if let Some(port) = ports.find_mut(hash.number(address), is_it) {
+            port.attempts.moved(entries, of_port, to);
         }
     }
 

@@ -8,8 +8,10 @@ mod dials;
 mod drop_log;
 mod half_open;
 mod joins;
+mod lists;
 mod peer_mut;
 mod receive;
+mod replies;
 mod timers;
 mod transmit;
 
@@ -28,6 +30,7 @@ use joins::Joins;
 pub use peer_mut::PeerMut;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use replies::Replies;
 use slotmap::SlotMap;
 use timers::Timers;
 pub use transmit::Transmit;
@@ -76,8 +79,10 @@ pub struct Host {
     due: Vec<PeerHandle>,
     /// The peers that may have something to send, each once.
     ready: VecDeque<PeerHandle>,
-    /// Datagrams that belong to no peer, or not any more.
+    /// Datagrams that belong to no peer, or not any more, and that the program wants to be sent.
     loose: VecDeque<(Path, Bytes)>,
+    /// Those that others have asked for.
+    replies: Replies,
     events: VecDeque<Event>,
     /// The peers that have the room the program asked for.
     room: VecDeque<PeerHandle>,
@@ -140,6 +145,7 @@ impl Host {
             due: Vec::new(),
             ready: VecDeque::new(),
             loose: VecDeque::new(),
+            replies: Replies::default(),
             events: VecDeque::new(),
             room: VecDeque::new(),
             bandwidth: BandwidthRounds::new(now),
@@ -278,6 +284,12 @@ impl Host {
         self.config.accept = accepting;
     }
 
+    /// Sets whether a DISCONNECT is doubted that may be forged, see [`HostConfig::doubt_disconnects`]. What is doubted already is
+    /// believed in its time.
+    pub fn set_doubt_disconnects(&mut self, doubt: bool) {
+        self.config.doubt_disconnects = doubt;
+    }
+
     /// Sets how many peers may come from one IP address. Those who have come stay.
     pub fn set_duplicate_peers(&mut self, peers: usize) {
         self.config.duplicate_peers = peers;
@@ -394,12 +406,13 @@ impl Host {
     /// Forgets a peer, without a word to either side.
     fn remove(&mut self, handle: PeerHandle) -> Option<Box<Peer>> {
         let peer = self.peers.remove(handle)?;
-        self.addresses.remove(&peer.identity.endpoint(), handle, &self.peers);
+        self.addresses
+            .remove(&peer.identity.endpoint(), peer.dialled, handle, &self.peers);
         self.dials.remove(handle);
         self.timers.tidy(&self.peers);
         self.spare_parts.shrink(self.peers.len());
         if peer.identity.outgoing_id != wire::PeerId::NONE {
-            let left = matches!(peer.ended(), Some(DisconnectReason::Remote { .. }));
+            let left = matches!(peer.ended(), Some(DisconnectReason::Remote { .. })) || peer.was_told_of_the_end();
             self.departed.insert(peer.identity, left, self.now);
         }
         self.bandwidth.changed = true;

@@ -14,9 +14,6 @@ use crate::time::Time;
 use crate::token_bucket::TokenBucket;
 use crate::wire::{self, Body, Header, PeerId};
 
-/// How many answers to those who are no peers may wait to be sent. What is left out is asked for again.
-const MAXIMUM_REPLIES: usize = 4096;
-
 /// How many times its size a compressed block may open to without being counted. Real ones are two or three times as large.
 const ORDINARY_INFLATION: usize = 16;
 
@@ -60,16 +57,16 @@ impl Host {
         } else {
             self.dials.not_understood_from(from);
             self.statistics.dropped.unknown_peer += 1;
+            self.addresses.note_guess(from, self.now);
             self.log_drop(from, "for no peer");
         }
     }
 
-    /// Answers a datagram of someone who is no peer with a bare one, on the same path. Anybody can ask, in anybody's name: so it is
-    /// left out while 4096 such answers wait to be sent, and it should be no longer than what it answers.
+    /// Answers a datagram of someone who is no peer with a bare one, on the same path. Anybody can ask, in anybody's name: so such
+    /// answers leave in turn with what peers are sent, all together as if they were one peer's, and it is left out while 4096 of
+    /// them wait; and it should be no longer than what it answers.
     pub fn reply(&mut self, path: Path, datagram: Bytes) {
-        if self.loose.len() < MAXIMUM_REPLIES {
-            self.loose.push_back((path, datagram));
-        }
+        self.replies.push(path, datagram);
     }
 
     /// Tells that something from an address was dropped, unless too much is told already.
@@ -95,7 +92,7 @@ impl Host {
             self.statistics.dropped.unknown_peer += 1;
             return self.log_drop(arrived.from, "for someone who answers, and no answer");
         }
-        self.addresses.remove(&identity.endpoint(), handle, &self.peers);
+        self.addresses.remove(&identity.endpoint(), false, handle, &self.peers);
         identity.address = endpoint.0;
         self.peers[handle].identity = identity;
         self.addresses.insert(handle, &self.peers);
@@ -114,6 +111,7 @@ impl Host {
         let known = identity.outgoing_id != PeerId::NONE;
         if known && arrived.header.session != identity.incoming_session {
             self.statistics.dropped.wrong_session += 1;
+            self.addresses.note_guess(arrived.from, self.now);
             return self.log_drop(arrived.from, "another session");
         }
         let seed = identity.connect_id.to_bytes();
@@ -137,9 +135,11 @@ impl Host {
             statistics,
             drop_log,
             dials,
+            addresses,
             ..
         } = &mut *self;
         let Some(peer) = peers.get_mut(handle) else { return };
+        let is_guessed_at = || addresses.is_guessed_at(arrived.from, *now);
         peer.busy.lend(spare_parts);
         let room = peer.room(share);
         peer.busy.inbox.allow(room, strict, config);
@@ -149,6 +149,7 @@ impl Host {
             config,
             events,
             statistics,
+            is_guessed_at: &is_guessed_at,
             connected: false,
         };
         while offset < block.len() && peer.ended().is_none() {
@@ -297,6 +298,7 @@ impl Host {
         };
         if arrived.header.session != entry.incoming_session {
             self.statistics.dropped.wrong_session += 1;
+            self.addresses.note_guess(arrived.from, self.now);
             return self.log_drop(arrived.from, "another session");
         }
         entry.pay(arrived.datagram.len());
@@ -333,14 +335,14 @@ impl Host {
     fn handle_departed(&mut self, endpoint: Endpoint, arrived: &Arrived) {
         self.statistics.dropped.unknown_peer += 1;
         self.log_drop(arrived.from, "has left");
-        let Some(former) = self.departed.find(&endpoint).filter(|former| former.left) else {
+        let Some(former) = self.departed.find(&endpoint) else {
             return;
         };
         let identity = former.identity;
-        let (Some(sent_time), true) = (
-            arrived.header.sent_time,
-            arrived.header.session == identity.incoming_session,
-        ) else {
+        if arrived.header.session != identity.incoming_session {
+            return self.addresses.note_guess(arrived.from, self.now);
+        }
+        let Some(sent_time) = arrived.header.sent_time.filter(|_| former.left) else {
             return;
         };
         let seed = identity.connect_id.to_bytes();

@@ -23,7 +23,11 @@ pub struct Transmit {
 
 impl Host {
     /// Fills `buffer`, which is cleared first, with the next datagram, or with up to `max_datagrams` of one size for one
-    /// address. Peers take turns. `None`: there is nothing to send now.
+    /// address. Peers take turns, and all who are no peers have one turn with them. `None`: there is nothing to send now.
+    ///
+    /// `now` is what the datagrams say as the time at which they leave, and when their time-outs begin: pass the time of each call,
+    /// not one for many, and let few datagrams be filled at a time if that takes long, as with
+    /// [compression](crate::HostConfig::compression).
     pub fn poll_transmit(&mut self, now: Time, max_datagrams: usize, buffer: &mut Vec<u8>) -> Option<Transmit> {
         self.advance(now);
         buffer.clear();
@@ -31,7 +35,13 @@ impl Host {
             buffer.extend_from_slice(&datagram);
             return Some(self.count_sent(path, datagram.len(), datagram.len()));
         }
-        while let Some(handle) = self.ready.pop_front() {
+        loop {
+            if let Some((path, datagram)) = self.replies.next(self.ready.len()) {
+                buffer.extend_from_slice(&datagram);
+                return Some(self.count_sent(path, datagram.len(), datagram.len()));
+            }
+            let Some(handle) = self.ready.pop_front() else { break };
+            self.replies.peer_was_served();
             let Host {
                 now,
                 peers,
@@ -68,10 +78,16 @@ impl Host {
         None
     }
 
+    /// Whether datagrams are compressed, so that each takes its time to fill.
+    #[must_use]
+    pub fn is_compressing(&self) -> bool {
+        self.compressor.is_some()
+    }
+
     /// Whether [`poll_transmit`](Self::poll_transmit) is likely to fill a buffer, as somebody waits for a turn. Only
     /// `poll_transmit` knows for sure, but asking this costs next to nothing.
     pub fn may_transmit(&self) -> bool {
-        !self.ready.is_empty() || !self.loose.is_empty()
+        !self.ready.is_empty() || !self.loose.is_empty() || !self.replies.is_empty()
     }
 
     pub(super) fn sender(&mut self) -> Sender<'_> {

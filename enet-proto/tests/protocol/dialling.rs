@@ -2,9 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use enet_proto::{ConnectError, DisconnectReason, Event, Host, HostConfig, Time};
+use enet_proto::{ConnectError, DisconnectReason, Event, Host, HostConfig, PeerHandle, PeerMut, Time};
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram, NO_PEER};
-use enet_sim::{Probe, Sent};
+use enet_sim::{Network, Probe, Sent};
 
 use crate::common::{acknowledged, address, assert_timed_out, commands, config, ms, secs};
 
@@ -423,4 +423,198 @@ fn a_host_tells_whether_it_may_have_something_to_send() {
     }
     host.send_raw(address(1), "anybody?".into());
     assert!(host.may_transmit());
+}
+
+/// Two hosts and all that is between them: nothing happens but what a test does.
+struct Two {
+    client: Host,
+    server: Host,
+    now: Time,
+}
+
+const CLIENT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), 5000));
+const SERVER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 2), 7777));
+
+impl Two {
+    fn new() -> Two {
+        let now = Time::from_millis(1000);
+        Two {
+            client: Host::new(HostConfig::default(), [1; 32], now),
+            server: Host::new(HostConfig::default(), [2; 32], now),
+            now,
+        }
+    }
+
+    /// What the client has to say, handed over unless it gets lost.
+    fn to_server(&mut self, arrives: bool) {
+        let mut buffer = Vec::new();
+        while self.client.poll_transmit(self.now, 1, &mut buffer).is_some() {
+            if arrives {
+                self.server.handle_datagram(self.now, CLIENT, buffer.clone().into());
+            }
+        }
+    }
+
+    fn to_client(&mut self) {
+        let mut buffer = Vec::new();
+        while self.server.poll_transmit(self.now, 1, &mut buffer).is_some() {
+            self.client.handle_datagram(self.now, SERVER, buffer.clone().into());
+        }
+    }
+
+    /// A client that knows that it is connected, of which it has not told the server yet.
+    fn connected() -> (Two, PeerHandle) {
+        let mut two = Two::new();
+        let peer = two.client.connect(SERVER, 2, 0).unwrap();
+        two.to_server(true);
+        two.to_client();
+        assert!(matches!(two.client.poll_event(), Some(Event::Connected { .. })));
+        assert_eq!(two.server.poll_event(), None);
+        (two, peer)
+    }
+
+    /// Some seconds go by in which nothing is lost.
+    fn go_on(&mut self) {
+        for _ in 0..3000 {
+            self.now += ms(1);
+            self.client.handle_timeout(self.now);
+            self.server.handle_timeout(self.now);
+            self.to_server(true);
+            self.to_client();
+        }
+    }
+
+    fn events(&mut self) -> (Vec<Event>, Vec<Event>) {
+        let all = |host: &mut Host| std::iter::from_fn(|| host.poll_event()).collect();
+        (all(&mut self.client), all(&mut self.server))
+    }
+}
+
+#[test]
+fn who_leaves_as_soon_as_it_is_connected_is_seen_to_come_and_to_go() {
+    type Leave = fn(PeerMut<'_>);
+    let ways: [(Leave, bool, usize); 5] = [
+        (|peer| peer.disconnect(7), true, 1),
+        (|peer| peer.disconnect_later(7), true, 1),
+        (|peer| peer.disconnect_now(7), true, 0),
+        // What says so first may be lost, and comes again.
+        (|peer| peer.disconnect(7), false, 1),
+        (|peer| peer.disconnect_later(7), false, 1),
+    ];
+    for (number, (leave, arrives, ends)) in ways.into_iter().enumerate() {
+        let (mut two, peer) = Two::connected();
+        leave(two.client.peer_mut(peer).unwrap());
+        two.to_server(arrives);
+        two.go_on();
+        let (client, server) = two.events();
+        assert!(
+            matches!(
+                server[..],
+                [
+                    Event::Connected { .. },
+                    Event::Disconnected {
+                        reason: DisconnectReason::Remote { data: 7 },
+                        ..
+                    }
+                ]
+            ),
+            "way {number}: {server:?}"
+        );
+        assert_eq!(client.len(), ends, "way {number}: {client:?}");
+        assert_eq!(two.client.peers().count() + two.server.peers().count(), 0);
+    }
+}
+
+#[test]
+fn a_lost_notice_of_all_that_leave_still_proves_who_left() {
+    let (mut two, _) = Two::connected();
+    // The proof is on its way, and gets lost.
+    two.to_server(false);
+    two.client.disconnect_all_now(3);
+    two.go_on();
+    let (_, server) = two.events();
+    assert_eq!(server.len(), 2, "{server:?}");
+}
+
+#[test]
+fn what_has_arrived_is_acknowledged_though_its_receiver_leaves() {
+    let (mut two, _) = Two::connected();
+    two.go_on();
+    let peer = two.server.peers().next().unwrap().0;
+    two.server
+        .peer_mut(peer)
+        .unwrap()
+        .send(0, enet_proto::Packet::reliable("taken"))
+        .unwrap();
+    two.to_client();
+    let handle = two.client.peers().next().unwrap().0;
+    two.client.peer_mut(handle).unwrap().disconnect(0);
+    let mut buffer = Vec::new();
+    two.client.poll_transmit(two.now, 1, &mut buffer).unwrap();
+    let sent = Datagram::parse(&buffer.into()).unwrap();
+    let Some((last, before)) = sent.commands.split_last() else {
+        panic!("{sent:?}")
+    };
+    assert!(matches!(last.body, Body::Disconnect { data: 0 }), "{sent:?}");
+    let of_the_packet = |command: &Command| command.channel == 0 && matches!(command.body, Body::Acknowledge { .. });
+    assert!(before.iter().any(of_the_packet), "{sent:?}");
+}
+
+#[test]
+fn two_that_dial_each_other_connect_though_each_has_room_for_one() {
+    let narrow: [fn(&mut HostConfig); 3] = [
+        |config| config.duplicate_peers = 1,
+        |config| config.max_peers = 1,
+        |config| (config.max_peers, config.duplicate_peers) = (1, 1),
+    ];
+    for (number, narrow) in narrow.into_iter().enumerate() {
+        let mut network = Network::new(1);
+        let nodes = [0, 1].map(|_| network.add_host(config(narrow)));
+        for (from, to) in [(nodes[0], nodes[1]), (nodes[1], nodes[0])] {
+            network.connect(from, to, 2, 0);
+        }
+        network.run_for(secs(60));
+        for node in nodes {
+            let events = network.take_events(node);
+            let connected = |event: &Event| matches!(event, Event::Connected { .. });
+            assert!(
+                !events.is_empty() && events.iter().all(connected),
+                "{number}: {events:?}"
+            );
+            for peer in network.host(node).peers().map(|(peer, _)| peer).collect::<Vec<_>>() {
+                network
+                    .with_host(node, |host| {
+                        host.peer_mut(peer)
+                            .unwrap()
+                            .send(0, enet_proto::Packet::reliable("hello"))
+                    })
+                    .unwrap();
+            }
+        }
+        network.run_for(secs(1));
+        for node in nodes {
+            let peers = network.host(node).peers().count();
+            assert_eq!(
+                network.take_events(node).len(),
+                peers,
+                "{number}: each of its connections carries"
+            );
+        }
+    }
+}
+
+#[test]
+fn those_who_were_dialled_take_no_place_from_those_who_come() {
+    let mut probe = Probe::new(config(|config| (config.max_peers, config.duplicate_peers) = (2, 1)));
+    for port in 1..=2 {
+        let to = SocketAddr::new(address(1).ip(), port);
+        probe.act(|host| assert!(host.connect(to, 1, 0).is_ok()));
+    }
+    let beyond = probe.host.connect(address(2), 1, 0);
+    assert_eq!(beyond, Err(ConnectError::NoFreeSlot));
+    probe.join(address(1), Connect::default());
+    probe.join(address(2), Connect::default());
+    assert_eq!(probe.host.peers().count(), 4);
+    let third = probe.receive(address(3), &Datagram::connect(0, Connect::default()));
+    assert!(third.is_empty(), "{third:?}");
 }

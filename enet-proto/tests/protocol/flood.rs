@@ -2,11 +2,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use enet_proto::{Event, HostConfig};
+use enet_proto::{Event, HostConfig, Packet};
 use enet_sim::wire::{Body, CONTROL, Command, Connect, Datagram};
-use enet_sim::{Conditions, Network, NodeId, Probe, Random, StockClient};
+use enet_sim::{Conditions, Network, NodeId, Probe, Random, Sent, StockClient};
 
-use crate::common::{address, config, ms};
+use crate::common::{address, config, ms, payload};
 
 fn connect_datagram(connect_id: u32) -> Datagram {
     let connect = Connect {
@@ -227,4 +227,51 @@ fn a_64_of_ipv6_counts_as_one_address() {
             .iter()
             .all(|event| matches!(event, Event::Connected { .. }))
     );
+}
+
+#[test]
+fn one_port_has_so_many_attempts_and_no_more() {
+    let mut probe = Probe::new(HostConfig::default());
+    for number in 1..20_000 {
+        ask(&mut probe, address(1), number);
+    }
+    assert_eq!(probe.host.half_open(), 1024);
+}
+
+#[test]
+fn strangers_are_answered_in_turn_with_the_peers_and_never_before_them() {
+    let mut probe = Probe::new(HostConfig::default());
+    let peers: Vec<_> = (0..10)
+        .map(|number| probe.join(address(number), Connect::default()))
+        .collect();
+    probe.advance(ms(50));
+    for number in 100..600 {
+        let datagram = connect_datagram(number).encode();
+        probe.host.handle_datagram(probe.now(), address(number), datagram);
+    }
+    for remote in &peers {
+        for _ in 0..20 {
+            let packet = Packet::reliable(payload(1, 1000));
+            probe.host.peer_mut(remote.peer).unwrap().send(0, packet).unwrap();
+        }
+    }
+    let sent = probe.act(|_| {});
+    let is_peer = |sent: &Sent| peers.iter().any(|remote| remote.address == sent.to);
+    assert!(
+        sent.iter().filter(|sent| !is_peer(sent)).count() >= 500,
+        "all are answered"
+    );
+    let mut served = 0;
+    let mut strangers = 0;
+    for sent in &sent {
+        if is_peer(sent) {
+            served += 1;
+            strangers = 0;
+        } else {
+            strangers += 1;
+            assert!(served >= 10 && served % 10 == 0, "each peer has had a turn, {served}");
+            assert!(served == 200 || strangers <= 32, "they have one turn together");
+        }
+    }
+    assert_eq!(served, 200);
 }
