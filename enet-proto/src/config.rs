@@ -14,8 +14,8 @@ const DEFAULT_WINDOW: u32 = 4 * wire::MAXIMUM_WINDOW;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HostConfig {
-    /// How many peers may be connected or connecting at once. Default 4095, which is all a C host can have; ours can have any
-    /// number.
+    /// How many peers that came from elsewhere may be connected at once. Those that this host dials do not count for them; with so
+    /// many peers of both kinds none can be dialled. Default 4095, which is all a C host can have; ours can have any number.
     pub max_peers: usize,
     /// The most channels a connection may have, 1 to 255. Default 255.
     pub channel_limit: usize,
@@ -27,7 +27,8 @@ pub struct HostConfig {
     /// The largest datagram to send, in bytes of UDP payload, 576 to 4096. A connection uses the smaller one of both sides.
     /// Default 1392.
     pub mtu: u16,
-    /// How many peers may come from one IP address, or one /64 of IPv6, which is what one machine has. Default 4095, as in C.
+    /// How many peers may come from one IP address, or one /64 of IPv6, which is what one machine has. Those that this host dials
+    /// there do not count. Default 4095, as in C.
     pub duplicate_peers: usize,
     /// How many connections may come to be in a second; in a single moment as many. Those beyond it come to be later, if their
     /// clients are as patient as stock ones. When it is nearly used up, address prefixes (/24 of IPv4, /56 of IPv6) get even
@@ -80,14 +81,24 @@ pub struct HostConfig {
     /// How long acknowledgements may wait for something to travel with. The other side measures a round trip time longer by as
     /// much. Default 0: they leave with the next transmission.
     pub ack_delay: Duration,
+    /// How long the first acknowledgement to a stock host that has dialled is held back; to those of this crate none is.
+    ///
+    /// A stock host takes the first round trip for the usual one, and for five seconds whatever takes more than twice as long for
+    /// congestion, for which it drops unreliable packets. A game looks at its socket once in a frame, but now and then sees an
+    /// answer within the frame: if that is its first, its own frames are congestion to it. So the first answer comes later than the
+    /// next frame. Only acknowledgements wait, data does not. Default 33 ms, two frames at 60 a second; zero turns it off.
+    pub first_ack_delay: Duration,
     /// Whether the PINGs of a peer stand for the own ones to it: who asks is there. As long as nothing is sent but
     /// acknowledgements and the throttle is not lowered, such a peer is pinged every fourth
     /// [`ping_interval`](crate::PeerMut::set_ping_interval) only, and its round trip time measured as often. It saves up to half
     /// of the datagrams of an idle connection. False is what stock hosts do: both sides ping, each in its own time. Default true.
     pub frugal_pings: bool,
     /// Whether a DISCONNECT that wants no acknowledgement, as `close()` of Godot sends it, is only believed when PINGs stay
-    /// unanswered for four times the time-out of a command; each one that proved false doubles that, to 64 times or 5 s.
-    /// Without checksums nothing else protects a player from a forged one; a true one is noticed by as much later. Default true.
+    /// unanswered: for twice the time-out of a command, some 50 ms on a local network, and 2 s at most unless a round trip takes as
+    /// long. It is the whole of those 2 s, and for one that wants an acknowledgement as well, when someone forges: when datagrams
+    /// with a wrong id or session came from the peer's address and port in the last minute, or a farewell was disproved. Without
+    /// checksums nothing else protects a player from a forged one; a true one is noticed by as much later. Meanwhile reliable packets
+    /// to who said farewell wait, and others are dropped. Default true.
     pub doubt_disconnects: bool,
     /// How many connections may be in the making at a time, that is, have asked but not yet proven that they receive at their
     /// address. Each costs some 160 bytes. When full, a newcomer replaces a random one; if more than a sixteenth of all come from
@@ -119,6 +130,7 @@ impl Default for HostConfig {
             accept: true,
             fast_retransmit: true,
             ack_delay: Duration::ZERO,
+            first_ack_delay: Duration::from_millis(33),
             frugal_pings: true,
             doubt_disconnects: true,
             max_half_open: 40_960,

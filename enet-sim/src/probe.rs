@@ -56,9 +56,17 @@ pub struct Remote {
 }
 
 impl Probe {
-    /// A host of these settings.
+    /// A host of these settings, but that it holds back no [first acknowledgement](HostConfig::first_ack_delay): each answer is
+    /// seen at once.
     #[must_use]
-    pub fn new(config: HostConfig) -> Probe {
+    pub fn new(mut config: HostConfig) -> Probe {
+        config.first_ack_delay = Duration::ZERO;
+        Probe::patient(config)
+    }
+
+    /// A host of exactly these settings.
+    #[must_use]
+    pub fn patient(config: HostConfig) -> Probe {
         let now = Time::from_millis(100_000);
         let seed = Random::new(1).bytes(32).try_into().expect("32 bytes");
         Probe {

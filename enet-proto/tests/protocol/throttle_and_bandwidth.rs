@@ -6,7 +6,7 @@ use enet_proto::{Host, HostConfig, Packet};
 use enet_sim::wire::{Body, Command, Connect};
 use enet_sim::{Conditions, Network, Pair, Probe, Remote, StockClient};
 
-use crate::common::{address, commands, config, count_payloads, ms, payload, secs};
+use crate::common::{acknowledged, address, commands, config, count_payloads, ms, payload, secs};
 
 fn throttle(host: &Host, remote: &Remote) -> u32 {
     host.peer(remote.peer).unwrap().statistics().packet_throttle
@@ -551,4 +551,50 @@ fn bulk_leaves_unreliable_packets_a_part_of_the_way() {
             "{unreliable} of 1200 over {rate} bytes a second with {jitter} ms of jitter"
         );
     }
+}
+
+#[test]
+fn the_first_acknowledgement_to_a_stock_client_is_held_back_for_two_frames() {
+    let mut probe = Probe::patient(HostConfig::default());
+    let remote = probe.join(address(1), Connect::default());
+    let reliable = |number| Command::reliable(0, number, Body::Reliable("data".into()));
+    let mut early = probe.receive(address(1), &remote.with(&probe, reliable(1)));
+    early.extend(probe.advance(ms(20)));
+    early.extend(probe.receive(address(1), &remote.with(&probe, reliable(2))));
+    // What else is sent does not take it along.
+    early.extend(probe.act(|host| {
+        let mut peer = host.peer_mut(remote.peer).unwrap();
+        peer.send(0, Packet::unreliable("at once")).unwrap();
+    }));
+    early.extend(probe.advance(ms(12)));
+    assert_eq!(count_payloads(&early), 1);
+    assert_eq!(acknowledged(&early), []);
+    assert_eq!(acknowledged(&probe.advance(ms(1))), [(0, 1), (0, 2)]);
+    let at_once = probe.receive(address(1), &remote.with(&probe, reliable(3)));
+    assert_eq!(acknowledged(&at_once), [(0, 3)]);
+}
+
+#[test]
+fn no_other_acknowledgement_is_held_back() {
+    let reliable = || Command::reliable(0, 1, Body::Reliable("data".into()));
+    // A larger window than stock hosts offer.
+    let connect = Connect {
+        window: 65_537,
+        ..Connect::default()
+    };
+    let mut probe = Probe::patient(HostConfig::default());
+    let remote = probe.join(address(1), connect);
+    assert_eq!(
+        acknowledged(&probe.receive(address(1), &remote.with(&probe, reliable()))),
+        [(0, 1)]
+    );
+    // A farewell, and what came before it.
+    probe.events();
+    let mut remote = probe.join(address(2), Connect::default());
+    let sent = probe.receive(address(2), &remote.with(&probe, reliable()));
+    assert_eq!(acknowledged(&sent), []);
+    let farewell = remote.control(Body::Disconnect { data: 0 });
+    let number = farewell.number;
+    let sent = probe.receive(address(2), &remote.with(&probe, farewell));
+    assert_eq!(acknowledged(&sent), [(0, 1), (255, number)]);
 }

@@ -3,6 +3,7 @@
 mod common;
 mod delivery;
 mod handshake;
+mod joining;
 mod leaving;
 mod limits;
 mod raw;
