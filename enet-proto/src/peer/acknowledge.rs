@@ -52,6 +52,7 @@ impl Peer {
         self.last_acknowledged = cx.now;
         self.spoke_since = false;
         self.confirmed = true;
+        self.proof = None;
         self.silent = false;
         self.dispel_doubt(sent);
         let busy = &mut *self.busy;
@@ -156,8 +157,9 @@ impl Peer {
     /// Commands whose time-out has passed are sent again.
     pub(super) fn expire_commands(&mut self, now: Time) {
         let timeout = self.round_trip.timeout();
+        let earliest = self.earliest_timeout();
         let last_acknowledged = self.last_acknowledged;
-        while let Some((id, due)) = self.busy.retransmission.next_due(now, timeout) {
+        while let Some((id, due)) = self.busy.retransmission.next_due(now, timeout, earliest) {
             if let Some(command) = self.in_flight_mut(id.channel, id.position) {
                 // Where nothing at all comes back it is no queue that overflows.
                 let counts = command.timeouts == 0 && last_acknowledged >= command.sent;

@@ -5,7 +5,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::Doubt;
+use super::farewell::Doubt;
 use super::outbox::Outbox;
 use super::retransmission::Retransmission;
 use crate::channel::{Inbox, Outgoing, Position};

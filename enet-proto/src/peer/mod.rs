@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod busy;
+mod farewell;
 mod outbox;
 mod packet_loss;
 mod receive;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub(crate) use busy::SpareParts;
 use busy::{Busy, BusySlot};
+use outbox::Acknowledgement;
 pub(crate) use outbox::Control;
 use packet_loss::PacketLoss;
 pub(crate) use receive::{Context, answered_window};
@@ -164,8 +166,13 @@ pub struct Peer {
     /// False on the dialling side from the answer until the first acknowledgement: the other side may not know yet that it was
     /// heard.
     confirmed: bool,
-    /// True on the dialled side.
-    dialled: bool,
+    /// On the dialling side until the first acknowledgement: that of the other side's answer, which alone makes a peer there.
+    proof: Option<Acknowledgement>,
+    /// Until the first acknowledgement has left for a stock host that dialled; see
+    /// [`first_ack_delay`](HostConfig::first_ack_delay).
+    pub(crate) has_first_ack_to_come: bool,
+    /// True on the dialled side: the peer came from elsewhere.
+    pub(crate) dialled: bool,
     /// True on the dialled side from the proof until the first acknowledgement.
     silent: bool,
     /// When the last acknowledgement came, or the connection began.
@@ -187,7 +194,8 @@ pub struct Peer {
     pub(crate) told_bandwidth: Option<(u32, u32)>,
     /// The number of the other side's latest own command; the first of all is 1.
     last_control: u16,
-    forged_farewells: u8,
+    /// Whether a farewell of it proved to be forged.
+    was_slandered: bool,
     /// What may be decompressed beyond the ordinary, once something was.
     pub(crate) inflation: Option<Box<TokenBucket>>,
     /// Set when the connection ends because the other side acknowledges too slowly.
@@ -203,23 +211,6 @@ pub struct Peer {
     pub(crate) due: Time,
     pub(crate) scheduled: Time,
 }
-
-/// A farewell that is believed unless something sent since it came is acknowledged in time.
-#[derive(Clone, Copy, Debug)]
-struct Doubt {
-    since: Time,
-    until: Time,
-    /// When to send the next PING, and how long after it another one.
-    ask_at: Time,
-    ask_every: Duration,
-    data: u32,
-}
-
-/// For how many time-outs of a command a farewell is doubted, with a PING in each.
-const DOUBT_TIMEOUTS: u32 = 4;
-
-/// How often that doubles at most, once for each farewell that was disproved.
-const MOST_DOUBT_DOUBLINGS: u8 = 4;
 
 /// Counters for the statistics.
 #[derive(Clone, Copy, Debug, Default)]
@@ -265,9 +256,11 @@ impl Peer {
             queued_since_round: 0,
             told_bandwidth: None,
             last_control: 1,
-            forged_farewells: 0,
+            was_slandered: false,
             inflation: None,
             confirmed: true,
+            proof: None,
+            has_first_ack_to_come: false,
             dialled: false,
             silent: false,
             too_slow: false,
@@ -447,7 +440,8 @@ impl Peer {
         self.throttle.limit() != before
     }
 
-    /// Drops everything queued, sent and received in part.
+    /// Drops everything queued, sent and received in part, but not the acknowledgements that are owed: what has arrived and was told
+    /// to the program has arrived.
     pub(crate) fn reset_queues(&mut self) {
         let busy = &mut *self.busy;
         for channel in self.channels.iter_mut() {
@@ -483,7 +477,15 @@ impl Peer {
     }
 
     fn retransmission_deadline(&self) -> Option<Time> {
-        self.busy.retransmission.deadline(self.round_trip.timeout())
+        self.busy
+            .retransmission
+            .deadline(self.round_trip.timeout(), self.earliest_timeout())
+    }
+
+    /// Before this no command that was sent once is due again: as long as acknowledgements come in, the other side is working
+    /// through what it got, and has not come to the later ones yet. What is lost meanwhile is overtaken.
+    fn earliest_timeout(&self) -> Time {
+        self.last_acknowledged + round_trip::LEAST_TIMEOUT_MARGIN
     }
 
     /// When something is to be done although nothing arrives.
@@ -494,7 +496,7 @@ impl Peer {
         }
         let busy = &*self.busy;
         let acknowledge = busy.acknowledge_by.filter(|_| !busy.outbox.acknowledgements.is_empty());
-        let doubt = busy.doubt.map(|doubt| doubt.until.min(doubt.ask_at));
+        let doubt = busy.doubt.map(|doubt| doubt.deadline());
         [
             self.retransmission_deadline(),
             self.given_up_at(),
@@ -514,13 +516,8 @@ impl Peer {
             let late = self.deadline().map_or(Duration::ZERO, |due| now.saturating_since(due));
             self.busy.retransmission.forgive(late);
         }
-        if let Some(doubt) = self.busy.doubt.filter(|doubt| doubt.until <= now) {
-            self.end(DisconnectReason::Remote { data: doubt.data });
+        if self.settle_doubt(now) {
             return;
-        }
-        if let Some(doubt) = self.busy.doubt.as_mut().filter(|doubt| doubt.ask_at <= now) {
-            doubt.ask_at = now + doubt.ask_every;
-            self.queue_control(Control::Ping);
         }
         self.expire_commands(now);
         self.too_slow = self.busy.outbox.is_stuck(now);
@@ -591,49 +588,6 @@ impl Peer {
         if soon <= now && !self.has_unacknowledged() {
             self.ping();
         }
-    }
-
-    /// Asks whether a farewell was meant.
-    fn doubt(&mut self, now: Time, data: u32) {
-        if self.busy.doubt.is_some() {
-            return;
-        }
-        let timeout = self.round_trip.timeout();
-        let doublings = self.forged_farewells.min(MOST_DOUBT_DOUBLINGS);
-        let patience = DOUBT_TIMEOUTS * timeout;
-        let longest = patience.max(self.settings().timeout.minimum);
-        self.queue_control(Control::Ping);
-        self.busy.doubt = Some(Doubt {
-            since: now,
-            until: now + patience.saturating_mul(1 << doublings).min(longest),
-            ask_at: now + timeout,
-            ask_every: timeout,
-            data,
-        });
-    }
-
-    /// Something that was sent at `sent` has been acknowledged: who left before would not have done that.
-    fn dispel_doubt(&mut self, sent: Time) {
-        if self.busy.doubt.is_some_and(|doubt| sent >= doubt.since) {
-            self.busy.doubt = None;
-            self.forged_farewells = self.forged_farewells.saturating_add(1);
-        }
-    }
-
-    /// While connecting: gives up once the CONNECT that is sent next has stayed unanswered.
-    fn doubt_refusal(&mut self, now: Time, data: u32) {
-        if self.busy.doubt.is_some() {
-            return;
-        }
-        let timeout = self.round_trip.timeout();
-        let until = self.retransmission_deadline().unwrap_or(now) + 2 * timeout;
-        self.busy.doubt = Some(Doubt {
-            since: now,
-            until,
-            ask_at: until,
-            ask_every: timeout,
-            data,
-        });
     }
 
     fn outgoing_mut(&mut self, channel: u8) -> Option<&mut Outgoing> {

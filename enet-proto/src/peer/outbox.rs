@@ -36,7 +36,7 @@ pub(crate) enum Control {
 }
 
 /// An acknowledgement owed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Acknowledgement {
     pub(crate) channel: u8,
     pub(crate) sequence: u16,
@@ -272,9 +272,10 @@ impl Outbox {
         self.held > 0 && self.released < full.goal
     }
 
-    /// Drops everything.
+    /// Drops everything but the acknowledgements that are owed.
     pub(crate) fn clear(&mut self) {
         *self = Outbox {
+            acknowledgements: std::mem::take(&mut self.acknowledgements),
             order: self.order,
             ..Outbox::new()
         };

@@ -34,6 +34,8 @@ pub(crate) struct Context<'a> {
     pub(crate) config: &'a HostConfig,
     pub(crate) events: &'a mut VecDeque<Event>,
     pub(crate) statistics: &'a mut HostStatistics,
+    /// Whether someone guesses ids and sessions in the name of the other side.
+    pub(crate) is_guessed_at: &'a dyn Fn() -> bool,
     /// Set when the connection came to be, so that the host can count it.
     pub(crate) connected: bool,
 }
@@ -62,7 +64,8 @@ impl Peer {
             Body::Connect(_) => return Err(Refusal),
             Body::VerifyConnect(verify) => self.verified(cx, verify)?,
             Body::Disconnect { data } => {
-                let doubtful = cx.config.doubt_disconnects && !self.follows(command.sequence);
+                let doubts = cx.config.doubt_disconnects;
+                let doubtful = doubts && (!self.follows(command.sequence) || self.is_slandered(cx));
                 let credible = command.acknowledge && sent_time.is_some() && !doubtful;
                 self.disconnected(cx, *data, credible);
             }
@@ -212,15 +215,24 @@ impl Peer {
         if too_early {
             return;
         }
-        if busy.outbox.acknowledgements.is_empty() {
-            busy.acknowledge_by = Some(cx.now + cx.config.ack_delay);
+        self.has_first_ack_to_come &= !is_farewell;
+        if is_farewell || busy.outbox.acknowledgements.is_empty() {
+            let delay = match self.has_first_ack_to_come {
+                true => cx.config.first_ack_delay.max(cx.config.ack_delay),
+                false => cx.config.ack_delay,
+            };
+            busy.acknowledge_by = Some(cx.now + delay);
         }
         self.queued_since_round += wire::ACKNOWLEDGE_SIZE as u64;
-        busy.outbox.acknowledgements.push_back(Acknowledgement {
+        let owed = Acknowledgement {
             channel: command.channel,
             sequence: command.sequence,
             sent_time,
-        });
+        };
+        busy.outbox.acknowledgements.push_back(owed);
+        if !self.confirmed && matches!(command.body, Body::VerifyConnect(_)) {
+            self.proof = Some(owed);
+        }
     }
 
     /// Takes a `VERIFY_CONNECT`: our CONNECT was answered.
@@ -277,26 +289,6 @@ impl Peer {
     /// forges a command does not know it.
     fn follows(&self, sequence: u16) -> bool {
         (1..=CREDIBLE_GAP).contains(&sequence.wrapping_sub(self.last_control))
-    }
-
-    /// Takes a DISCONNECT, which is believed at once if it is credible: one that wants an acknowledgement, and can have it, and has
-    /// a number that fits.
-    fn disconnected(&mut self, cx: &Context<'_>, data: u32, credible: bool) {
-        match self.state {
-            PeerState::Disconnected | PeerState::Zombie | PeerState::AcknowledgingDisconnect => return,
-            PeerState::Connected | PeerState::DisconnectLater if credible => {
-                self.state = PeerState::AcknowledgingDisconnect;
-                self.disconnect_data = data;
-            }
-            // Anyone who guesses 14 bits could have sent this. Who really left answers no PING.
-            PeerState::Connected | PeerState::DisconnectLater if cx.config.doubt_disconnects => {
-                return self.doubt(cx.now, data);
-            }
-            // Nor does this tell that it comes from who was asked.
-            PeerState::Connecting if cx.config.doubt_disconnects => return self.doubt_refusal(cx.now, data),
-            _ => self.end(DisconnectReason::Remote { data }),
-        }
-        self.reset_queues();
     }
 
     pub(crate) fn set_bandwidth(&mut self, incoming: u32, outgoing: u32, config: &HostConfig) {

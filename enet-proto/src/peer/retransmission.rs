@@ -117,10 +117,11 @@ impl Retransmission {
     }
 
     /// The next command whose time-out has passed, and when that was, taken out of the order. `timeout` is that of commands sent
-    /// once. Call [`trim`](Self::trim) after it.
-    pub(crate) fn next_due(&mut self, now: Time, timeout: Duration) -> Option<(CommandId, Time)> {
-        if self.sent_once.front().is_some_and(|sent| sent.at + timeout <= now) {
-            return self.sent_once.pop_front().map(|sent| (sent.id, sent.at + timeout));
+    /// once, which are not due before `earliest`. Call [`trim`](Self::trim) after it.
+    pub(crate) fn next_due(&mut self, now: Time, timeout: Duration, earliest: Time) -> Option<(CommandId, Time)> {
+        let first_due = self.first_due(timeout, earliest).filter(|due| *due <= now);
+        if let Some(due) = first_due {
+            return self.sent_once.pop_front().map(|sent| (sent.id, due));
         }
         if self.due_again.first().is_some_and(|(due, _)| *due <= now) {
             return self.due_again.pop_first().map(|(due, id)| (id, due));
@@ -134,10 +135,14 @@ impl Retransmission {
     }
 
     /// When [`next_due`](Self::next_due) will have something.
-    pub(crate) fn deadline(&self, timeout: Duration) -> Option<Time> {
-        let first = self.sent_once.front().map(|sent| sent.at + timeout);
+    pub(crate) fn deadline(&self, timeout: Duration, earliest: Time) -> Option<Time> {
+        let first = self.first_due(timeout, earliest);
         let again = self.due_again.first().map(|(due, _)| *due);
         [first, again].into_iter().flatten().min()
+    }
+
+    fn first_due(&self, timeout: Duration, earliest: Time) -> Option<Time> {
+        self.sent_once.front().map(|sent| (sent.at + timeout).max(earliest))
     }
 
     /// Puts a command in line to be sent again; `resend_due` is when it would have been due, if it was sent again before and that has

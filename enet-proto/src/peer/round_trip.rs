@@ -11,7 +11,7 @@ const DEFAULT_ROUND_TRIP_TIME: u32 = 500_000;
 
 /// The least room a time-out leaves beyond the round trip time. Acknowledgements of programs that serve the network once a
 /// frame come in bursts, which a variance of microseconds would take for losses.
-const LEAST_TIMEOUT_MARGIN: u64 = 10_000;
+pub(super) const LEAST_TIMEOUT_MARGIN: Duration = Duration::from_millis(10);
 
 /// How long a resend waits at most, once the round trip time is known and below it.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -85,9 +85,13 @@ impl RoundTrip {
 
     /// How long to wait for an acknowledgement before the first resend.
     pub(crate) fn timeout(&self) -> Duration {
-        let margin = 4 * u64::from(self.variance);
-        let least = if self.sampled { LEAST_TIMEOUT_MARGIN } else { 0 };
-        Duration::from_micros(u64::from(self.mean) + margin.max(least))
+        let margin = Duration::from_micros(4 * u64::from(self.variance));
+        let least = if self.sampled {
+            LEAST_TIMEOUT_MARGIN
+        } else {
+            Duration::ZERO
+        };
+        self.mean() + margin.max(least)
     }
 
     /// The most that the doubling of time-outs leads to. Without it a line that was cut for some seconds would be given up

@@ -49,7 +49,11 @@ impl Peer {
             self.busy.outbox.note_full(now, maximum, config.slow_peer_timeout);
             return Err(SendError::QueueFull { queued, maximum });
         }
-        self.queue(channel, packet, count);
+        let is_reliable = packet.mode == PacketMode::Reliable || (count > 1 && !packet.unreliable_fragments);
+        // What may be lost is, and what may not waits until it is known.
+        if is_reliable || !self.has_likely_left() {
+            self.queue(channel, packet, count);
+        }
         Ok(())
     }
 

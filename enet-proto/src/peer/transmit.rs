@@ -146,18 +146,33 @@ impl Peer {
         }
     }
 
-    /// Appends a datagram with an unsequenced DISCONNECT, the last there is to say.
+    /// Appends a datagram with the acknowledgements that are owed, as many as fit, and an unsequenced DISCONNECT, the last there is
+    /// to say.
     pub(crate) fn notice(&mut self, cx: &mut Sender<'_>, data: u32, out: &mut Vec<u8>) {
         let start = out.len();
         out.resize(start + largest_header(cx.config), 0);
+        // Without its proof the other side does not know of whom the notice is.
+        let owed = &self.busy.outbox.acknowledgements;
+        let proof = self.proof.filter(|proof| owed.front() != Some(proof));
+        let most = (usize::from(self.agreement.mtu) - out.len() - wire::DISCONNECT_SIZE) / wire::ACKNOWLEDGE_SIZE;
+        for acknowledgement in proof.iter().chain(owed).take(most) {
+            acknowledgement.emit(out);
+        }
         let sequence = self.number_notice();
         emit::disconnect(out, sequence, data, false, true);
         self.finish(cx, start, false, out);
     }
 
     fn fill(&mut self, cx: &mut Sender<'_>, datagram: &mut Datagram<'_>) {
-        if !self.busy.outbox.acknowledgements.is_empty() {
+        let is_too_early =
+            self.has_first_ack_to_come && self.is_live() && self.busy.acknowledge_by.is_some_and(|by| cx.now < by);
+        if !self.busy.outbox.acknowledgements.is_empty() && !is_too_early {
+            self.has_first_ack_to_come = false;
             self.acknowledge_what_came(cx.now, datagram);
+        }
+        if self.has_likely_left() {
+            while !self.busy.outbox.control.is_empty() && self.send_control(cx.now, datagram) == Step::Done {}
+            return;
         }
         while let Some(id) = self.busy.retransmission.next_queued() {
             if self.resend(cx.now, id, datagram) == Step::Full {
@@ -210,11 +225,17 @@ impl Peer {
         let timeout = self.round_trip.timeout();
         let longest_wait = self.round_trip.longest_wait();
         let number = self.datagram + 1;
+        // Who does not know of the connection yet cannot know that it ended.
+        let proof = self.proof.filter(|_| self.state == PeerState::Disconnecting);
         let Some(command) = self.in_flight_mut(id.channel, id.position) else {
             return Step::Done;
         };
-        if !datagram.has_room(size_of_payload(&command.payload)) {
+        let size = size_of_payload(&command.payload) + proof.map_or(0, |_| wire::ACKNOWLEDGE_SIZE);
+        if !datagram.has_room(size) {
             return Step::Full;
+        }
+        if let Some(proof) = proof {
+            proof.emit(datagram.out);
         }
         emit_payload(datagram.out, id.channel, id.position.wire(), &command.payload);
         datagram.timed = true;
@@ -339,7 +360,11 @@ impl Peer {
             return false;
         }
         let busy = &*self.busy;
-        if busy.retransmission.has_queued() || busy.outbox.next().is_some() {
+        let has_commands = match self.has_likely_left() {
+            true => !busy.outbox.control.is_empty(),
+            false => busy.retransmission.has_queued() || busy.outbox.next().is_some(),
+        };
+        if has_commands {
             return true;
         }
         !busy.outbox.acknowledgements.is_empty() && busy.acknowledge_by.is_none_or(|by| by <= now)

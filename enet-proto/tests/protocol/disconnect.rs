@@ -285,26 +285,148 @@ fn time_to_believe(probe: &mut Probe, remote: &Remote) -> Duration {
     probe.now().saturating_since(start)
 }
 
-#[test]
-fn each_farewell_that_was_forged_makes_the_next_less_credible() {
-    let mut patience = Vec::new();
-    for forged in 0..8 {
-        let (mut probe, remote) = joined();
-        for _ in 0..forged {
-            let sent = give(&mut probe, &remote, farewell(3));
-            probe.advance(ms(20));
-            probe.acknowledge_all(&remote, &sent);
-        }
-        patience.push(time_to_believe(&mut probe, &remote));
-    }
-    assert!(patience[0] < ms(400), "{patience:?}");
-    assert!(patience[..5].windows(2).all(|pair| pair[1] > pair[0]), "{patience:?}");
-    assert!(patience[4] > 6 * patience[0], "{patience:?}");
-    assert!(patience.iter().all(|patience| *patience <= secs(5)), "{patience:?}");
+/// A farewell that was disproved.
+fn forge(probe: &mut Probe, remote: &Remote) {
+    let sent = give(probe, remote, farewell(3));
+    probe.advance(ms(20));
+    probe.acknowledge_all(remote, &sent);
+}
+
+/// A datagram in the name of someone, by one who does not know its id and session.
+fn guess(probe: &mut Probe, remote: &Remote, id: u16, session: u8) {
+    let datagram = Datagram::to(remote.peer_id ^ id, (remote.session + session) % 4).with(farewell(1));
+    probe.receive(remote.address, &datagram);
 }
 
 #[test]
-fn a_doubted_farewell_is_asked_after_in_every_time_out() {
+fn a_farewell_after_one_that_was_forged_is_doubted_for_two_seconds() {
+    for forged in 0..4 {
+        let (mut probe, remote) = joined();
+        (0..forged).for_each(|_| forge(&mut probe, &remote));
+        let patience = time_to_believe(&mut probe, &remote);
+        match forged {
+            0 => assert!(patience < ms(150), "{patience:?}"),
+            _ => assert_eq!(patience, secs(2)),
+        }
+    }
+}
+
+#[test]
+fn who_guesses_ids_and_sessions_makes_farewells_doubtful_for_a_minute() {
+    type Guess = fn(&mut Probe, &Remote);
+    let guesses: [(Guess, bool); 4] = [
+        (|probe, remote| guess(probe, remote, 0, 1), true),
+        (|probe, remote| guess(probe, remote, 5, 0), true),
+        (|probe, remote| guess(probe, remote, 5, 3), true),
+        // Another port says nothing about this one.
+        (
+            |probe, remote| {
+                let from = std::net::SocketAddr::new(remote.address.ip(), remote.address.port() + 1);
+                probe.receive(from, &Datagram::to(remote.peer_id, remote.session).with(farewell(1)));
+            },
+            false,
+        ),
+    ];
+    for (number, (guess, is_evidence)) in guesses.into_iter().enumerate() {
+        for (age, is_lately) in [(0, true), (50, true), (61, false)] {
+            let (mut probe, remote) = joined();
+            guess(&mut probe, &remote);
+            probe.advance_acknowledging(&remote, secs(age));
+            assert!(probe.events().is_empty());
+            let patience = time_to_believe(&mut probe, &remote);
+            assert_eq!(
+                patience >= secs(2),
+                is_evidence && is_lately,
+                "guess {number}, {age} s ago: {patience:?}"
+            );
+            assert!(patience <= secs(2));
+        }
+    }
+}
+
+#[test]
+fn who_is_guessed_at_may_be_busy_for_most_of_two_seconds() {
+    let (mut probe, mut remote) = joined();
+    guess(&mut probe, &remote, 0, 2);
+    for round in 0..5 {
+        let credible = remote.control(Body::Disconnect { data: 1 });
+        // Whoever guesses all that long guesses the number too.
+        for forged in [farewell(1), credible] {
+            let mut sent = give(&mut probe, &remote, forged);
+            sent.extend(probe.advance(ms(1900)));
+            probe.acknowledge_all(&remote, &sent);
+            probe.advance_acknowledging(&remote, secs(3));
+            assert!(probe.events().is_empty(), "round {round}");
+        }
+    }
+}
+
+#[test]
+fn datagrams_of_a_connection_before_are_no_guesses() {
+    let mut probe = Probe::new(HostConfig::default());
+    let mut former = probe.join(address(1), Connect::default());
+    let leave = former.control(Body::Disconnect { data: 0 });
+    give(&mut probe, &former, leave);
+    let connect = Connect {
+        connect_id: 77,
+        ..Connect::default()
+    };
+    probe.events();
+    let remote = probe.join_slowly(address(1), connect, ms(20));
+    probe.advance_acknowledging(&remote, ms(1200));
+    give(&mut probe, &former, farewell(0));
+    assert!(time_to_believe(&mut probe, &remote) < ms(150));
+}
+
+#[test]
+fn an_honest_farewell_is_believed_within_two_time_outs_and_two_seconds() {
+    for (round_trip, most) in [(0, 25), (100, 300), (500, 1500), (2000, 2600)] {
+        let mut pair = Pair::new(1);
+        pair.set_conditions(&Conditions::default().delay(ms(round_trip) / 2));
+        pair.run_for(secs(120));
+        let peer = pair.to_server;
+        pair.network
+            .with_host(pair.client, |host| host.peer_mut(peer).unwrap().disconnect_now(5));
+        let left = pair.network.now() + ms(round_trip) / 2;
+        pair.run_for(secs(10));
+        let events = pair.network.take_timed_events(pair.server);
+        let [(at, Event::Disconnected { .. })] = events[..] else {
+            panic!("{events:?}")
+        };
+        let patience = at.saturating_since(left);
+        assert!(patience <= ms(most), "{patience:?} at {round_trip} ms");
+    }
+}
+
+#[test]
+fn nothing_is_sent_to_who_has_likely_left_and_nothing_is_lost_if_it_has_not() {
+    let (mut probe, remote) = joined();
+    give(&mut probe, &remote, farewell(3));
+    let sent = act(&mut probe, &remote, |mut peer| {
+        for number in 0..10 {
+            peer.send(0, Packet::unreliable(payload(number, 100))).unwrap();
+            peer.send(0, Packet::reliable(payload(number, 100))).unwrap();
+        }
+    });
+    let mut all = sent.clone();
+    all.extend(probe.advance(ms(10)));
+    assert_eq!(count_payloads(&all), 0);
+    let queued = probe.host.peer(remote.peer).unwrap().queued_data();
+    assert!((1000..2500).contains(&queued), "{queued} bytes wait, the reliable ones");
+    let ping = remote.acknowledgements(&probe.advance(ms(20)));
+    let sent = probe.give(&remote, &ping.commands);
+    assert_eq!(count_payloads(&sent), 10);
+    assert!(probe.events().is_empty());
+    // After that it is known that somebody forges.
+    give(&mut probe, &remote, farewell(3));
+    let sent = act(&mut probe, &remote, |mut peer| {
+        peer.send(0, Packet::unreliable("goes on")).unwrap();
+    });
+    assert_eq!(count_payloads(&sent), 1);
+}
+
+#[test]
+fn a_doubted_farewell_is_asked_after_several_times() {
     let (mut probe, remote) = joined();
     let mut pings = commands(&give(&mut probe, &remote, farewell(3)));
     pings.extend(commands(&probe.advance(secs(1))));
