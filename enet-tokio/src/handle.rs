@@ -278,6 +278,12 @@ macro_rules! common_methods {
             });
         }
 
+        /// Sets whether a DISCONNECT is doubted that may be forged, see
+        /// [`HostConfig::doubt_disconnects`](enet_proto::HostConfig::doubt_disconnects).
+        pub fn set_doubt_disconnects(&self, doubt: bool) {
+            self.handle.act(|state| state.host.set_doubt_disconnects(doubt));
+        }
+
         /// Sets how datagrams are compressed; `None` for not at all. Both sides must use the same.
         pub fn set_compressor(&self, compressor: Option<Box<dyn enet_proto::compress::Compressor>>) {
             self.handle.act(|state| state.host.set_compressor(compressor));

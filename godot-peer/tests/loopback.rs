@@ -714,3 +714,17 @@ async fn a_hundred_clients_that_come_at_once_all_get_to_know_each_other() {
     let scene = server.server.statistics().scene;
     assert_eq!(scene.announced, 100 * 99);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_closes_as_soon_as_it_has_joined_is_seen_to_come_and_to_go() {
+    let mut server = Server::start().await;
+    for _ in 0..10 {
+        let client = join(server.server.local_addr()).await;
+        let id = client.id();
+        timeout(Duration::from_secs(4), client.close(0))
+            .await
+            .expect("the server confirms");
+        assert_eq!(server.next().await, ServerEvent::PeerConnected { id });
+        assert!(matches!(server.next().await, ServerEvent::PeerDisconnected { id: left, .. } if left == id));
+    }
+}

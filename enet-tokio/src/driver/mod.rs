@@ -3,6 +3,8 @@
 //! answer looks for it instead of sleeping (see [`watch`]).
 //!
 //! One pass: send what is queued, receive a bounded amount, let the protocol's timers run, hand out events, send what came of it.
+//! Before a timer has anything sent again, all is received that has arrived, and whoever may have to answer has had a turn: what
+//! became due while this task was sending waits for the next pass.
 //! When events went to a task that waited for them, the last step is left to that task: it sends when it waits again, and its
 //! answer leaves together with the acknowledgement of what it answers, in one datagram. Should it do something else meanwhile,
 //! the driver sends after [`ANSWER_TIME`]; when it woke several tasks it passes again once they have run. All steps are bounded,
@@ -21,12 +23,13 @@ mod waiters;
 pub(crate) mod watch;
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use enet_proto::Time;
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::shared::{Outflow, Phase, Shared, State};
@@ -37,10 +40,15 @@ const TRANSMIT_BUDGET: usize = 256;
 /// How long a task that was given something may take to answer before the driver sends without it.
 const ANSWER_TIME: Duration = Duration::from_millis(1);
 
+/// How much later than they are due the protocol's timers run at most, while there is always more to receive.
+const TIMER_PATIENCE: Duration = Duration::from_millis(50);
+
 /// The driver of one endpoint.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     timer: Pin<Box<Sleep>>,
+    /// Something became due while this task was busy: the reactor and the other tasks go first.
+    gives_way: bool,
 }
 
 impl Driver {
@@ -48,11 +56,13 @@ impl Driver {
         Driver {
             shared,
             timer: Box::pin(sleep_until(Instant::now())),
+            gives_way: false,
         }
     }
 
     /// One pass. Returns whether to pass again at once.
     fn pass(&mut self, state: &mut State, cx: &mut Context<'_>) -> bool {
+        self.gives_way = false;
         if state.held {
             return false;
         }
@@ -63,12 +73,21 @@ impl Driver {
         }
         state.begin_pass();
         let first = state.transmit(now, TRANSMIT_BUDGET);
+        let began = now;
+        let now = state.clock.now();
         let Some(more_to_receive) = state.receive(now) else {
             return false;
         };
-        if state.host.poll_timeout().is_some_and(|at| at <= now) {
+        let patience = if more_to_receive {
+            TIMER_PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        let due = state.host.poll_timeout();
+        if due.is_some_and(|at| at + patience <= began) {
             state.host.handle_timeout(now);
         }
+        self.gives_way = due.is_some_and(|at| began < at && at <= now);
         let packets = state.dispatch();
         let woken = state.woken.len();
         // One task with packets to answer will wait again, and sends then. Others may not: they get their turn, and no more.
@@ -170,7 +189,10 @@ impl Future for Driver {
         if ended {
             return Poll::Ready(());
         }
-        if again {
+        if again && driver.gives_way {
+            // Wakes this task once the reactor has been asked, which a task that wakes itself can keep from its turn for long.
+            let _ = pin!(yield_now()).poll(cx);
+        } else if again {
             cx.waker().wake_by_ref();
         }
         Poll::Pending

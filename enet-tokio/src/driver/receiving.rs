@@ -22,9 +22,10 @@ impl State {
     /// Receives a bounded amount; whether there may be more. `None` if the endpoint ended over it.
     pub(super) fn receive(&mut self, now: Time) -> Option<bool> {
         self.ready.take_report();
-        let hurried = self.hurried;
+        // The reactor may not have had its turn for as long as this task. What has arrived meanwhile counts before a time-out does.
+        let ask = self.hurried || self.host.poll_timeout().is_some_and(|at| at <= now);
         self.take_in(now, |socket, waker, each| {
-            socket.poll_receive(&mut Context::from_waker(waker), hurried, RECEIVE_BUDGET, each)
+            socket.poll_receive(&mut Context::from_waker(waker), ask, RECEIVE_BUDGET, each)
         })
     }
 

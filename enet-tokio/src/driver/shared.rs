@@ -266,9 +266,10 @@ impl State {
         }
     }
 
-    /// Sends what there is, some `budget` datagrams at most.
-    pub(crate) fn transmit(&mut self, now: Time, budget: usize) -> Outflow {
+    /// Sends what there is, some `budget` datagrams at most, from `now` on. Each says when it leaves.
+    pub(crate) fn transmit(&mut self, mut now: Time, budget: usize) -> Outflow {
         let State {
+            clock,
             host,
             socket: Some(socket),
             outgoing,
@@ -282,8 +283,13 @@ impl State {
         };
         ahead.sent();
         let mtu = usize::from(host.config().mtu);
-        let batch = socket.max_datagrams(mtu);
-        let gathers = socket.gathers() && !impairment.is_on();
+        // To compress one takes longer than to send it, and none is to wait for the others.
+        let batch = if host.is_compressing() {
+            1
+        } else {
+            socket.max_datagrams(mtu)
+        };
+        let gathers = socket.gathers() && !impairment.is_on() && !host.is_compressing();
         let mut taken = 0;
         loop {
             // What could not be sent before comes first. A single datagram is put aside as long as the protocol has more at hand.
@@ -291,6 +297,9 @@ impl State {
             while gathering {
                 if taken >= budget {
                     return Outflow::More;
+                }
+                if taken > 0 {
+                    now = clock.now();
                 }
                 let Some(transmit) = host.poll_transmit(now, batch, &mut outgoing.buffer) else {
                     if !outgoing.is_empty() {

@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::time::Duration;
 
 use enet_tokio::{Batching, DisconnectReason, Endpoint, Event, EventEndpoint, Packet, SendError};
 
@@ -279,4 +280,54 @@ async fn a_runtime_that_goes_down_under_its_endpoints_sends_what_is_queued() {
         assert_eq!(packets, ["a last word"]);
         assert_eq!(reason, DisconnectReason::Remote { data: 0 });
     }
+}
+
+/// A server is told of each client that comes and leaves as soon as it knows that it is connected.
+async fn come_and_go(leave: impl AsyncFn(Endpoint, enet_tokio::Connection)) {
+    let server = EventEndpoint::bind("127.0.0.1:0", config(Batching::Auto))
+        .await
+        .unwrap();
+    for round in 0..20 {
+        let client = Endpoint::client(config(Batching::Auto)).unwrap();
+        let start = std::time::Instant::now();
+        let left = async {
+            let connection = client.connect(server.local_addr(), 1, round).await.unwrap();
+            leave(client, connection).await
+        };
+        let seen = async {
+            let Some(Event::Connected { data, .. }) = server.next_event().await else {
+                panic!("it has come")
+            };
+            let Some(Event::Disconnected { reason, .. }) = server.next_event().await else {
+                panic!("it has gone")
+            };
+            (data, reason)
+        };
+        let (_, seen) = within(async { tokio::join!(left, seen) }).await;
+        assert_eq!(seen, (round, DisconnectReason::Remote { data: 7 }));
+        // It is not found out by silence.
+        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_disconnects_as_soon_as_it_is_connected_is_seen_to_come_and_to_go() {
+    come_and_go(async |_client, connection: enet_tokio::Connection| {
+        assert_eq!(connection.disconnect(7).await, DisconnectReason::Local);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_shuts_down_as_soon_as_it_is_connected_is_seen_to_come_and_to_go() {
+    come_and_go(async |client: Endpoint, _connection| client.shutdown(7).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_aborts_as_soon_as_it_is_connected_is_seen_to_come_and_to_go() {
+    come_and_go(async |client: Endpoint, connection: enet_tokio::Connection| {
+        connection.abort(7);
+        client.shutdown_now(7).await;
+    })
+    .await;
 }

@@ -78,3 +78,45 @@ async fn a_program_can_bring_its_own() {
     assert!(pair.client.statistics().host.bytes_sent < PACKET as u64 / 4);
     exchange(&mut pair).await;
 }
+
+/// Sends packets of noise, which are as dear to compress as any, one way; the bytes that left and the commands sent again.
+async fn send_noise(pair: &mut Pair, packets: usize, size: usize) -> (u64, u64) {
+    let before = pair.client.statistics().host.bytes_sent;
+    for number in 0..packets {
+        let mut state = number as u64 + 1;
+        let noise: Bytes = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u8
+        })
+        .take(size)
+        .collect();
+        let send = pair.dialled.send(0, Packet::reliable(noise.clone()));
+        let (sent, received) = within(async { tokio::join!(send, pair.accepted.recv()) }).await;
+        sent.unwrap();
+        assert_eq!(received.unwrap().1.data, noise);
+    }
+    let sent = pair.client.statistics().host.bytes_sent - before;
+    (sent, pair.dialled.statistics().map_or(0, |peer| peer.commands_resent))
+}
+
+async fn nothing_is_sent_twice(size: usize) {
+    for kind in [Compression::RangeCoder, Compression::Zlib] {
+        let mut pair = Pair::new(config(Batching::Auto).with_compression(kind)).await;
+        let (sent, again) = send_noise(&mut pair, 3, size).await;
+        let all = 3 * size as u64;
+        assert!(
+            sent < all + all / 10,
+            "{kind}: {sent} bytes for {all}, {again} commands again"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_takes_long_to_compress_is_not_sent_twice() {
+    nothing_is_sent_twice(200_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_is_it_by_two_threads() {
+    nothing_is_sent_twice(200_000).await;
+}
