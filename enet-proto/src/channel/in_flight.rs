@@ -56,6 +56,8 @@ pub(crate) struct InFlight {
     pub(crate) ambiguous: bool,
     /// Whether it was counted as lost.
     pub(crate) counted_lost: bool,
+    /// Whether its payload is counted in a ledger.
+    pub(crate) charged: bool,
     /// How often its time-out has passed; doubles the next one.
     pub(crate) timeouts: u8,
     /// When it is due again, once it has been resent.

@@ -138,6 +138,25 @@ impl Inbox {
         }
     }
 
+    /// Makes events of the first of those held, one at least and no more once they count for `bytes`; with none left, of all that
+    /// comes. Whether some are left.
+    pub(crate) fn release_held(&mut self, bytes: usize, peer: PeerHandle, events: &mut VecDeque<Event>) -> bool {
+        let mut released = 0;
+        while let Some((channel, packet)) = self.held.pop_front() {
+            released += cost(&packet);
+            self.delivered += cost(&packet);
+            events.push_back(Event::Received { peer, channel, packet });
+            if released >= bytes {
+                break;
+            }
+        }
+        self.receiving = self.held.is_empty();
+        if self.receiving {
+            self.held = VecDeque::new();
+        }
+        !self.receiving
+    }
+
     /// Keeps a packet of `channel` behind those held.
     pub(crate) fn hold(&mut self, channel: u8, mut packet: Packet) {
         self.charge(cost(&packet));

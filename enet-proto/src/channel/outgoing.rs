@@ -22,6 +22,8 @@ pub(crate) struct QueuedReliable {
     pub(crate) count: u32,
     /// The fragment to send next.
     pub(crate) next: u32,
+    /// Whether its bytes are counted in a ledger.
+    pub(crate) charged: bool,
     /// Its place among everything queued for the peer.
     pub(crate) order: u64,
 }
@@ -174,6 +176,7 @@ mod tests {
                 ambiguous: false,
                 counted_lost: false,
                 timeouts: 0,
+                charged: false,
                 resend_due: None,
             },
         );

@@ -39,6 +39,7 @@ use crate::channel::inbox_cost;
 use crate::compress::Compressor;
 use crate::config::HostConfig;
 use crate::event::{DisconnectReason, Event};
+use crate::ledger::Ledger;
 use crate::packet::Packet;
 use crate::path::Path;
 use crate::peer::{Peer, SpareParts};
@@ -87,8 +88,9 @@ pub struct Host {
     /// The peers that have the room the program asked for.
     room: VecDeque<PeerHandle>,
     bandwidth: BandwidthRounds,
-    /// Bytes held for all peers in both directions, also in events of peers that are gone.
+    /// Bytes held for all peers in both directions, also in events of peers that are gone, but for those in the ledger.
     held: usize,
+    ledger: Ledger,
     /// What of it is in events of peers that are gone.
     orphaned: usize,
     joins: Joins,
@@ -128,6 +130,7 @@ impl Host {
             half_open: HalfOpenTable::new(config.max_half_open, hash),
             compressor: config.compression.compressor(),
             held: 0,
+            ledger: Ledger::new(),
             orphaned: 0,
             joins: Joins::new(config.max_joins_per_second, hash, now),
             inflation: TokenBucket::new(config.max_inflation_per_second, now),
@@ -224,11 +227,15 @@ impl Host {
     /// or has too much queued does not.
     pub fn broadcast(&mut self, channel: u8, packet: &Packet) -> usize {
         let handles: Vec<PeerHandle> = self.peers.keys().collect();
+        let packet = Packet {
+            data: self.ledger.charge(packet.data.clone()),
+            ..packet.clone()
+        };
         handles
             .into_iter()
             .filter(|handle| {
                 self.peer_mut(*handle)
-                    .is_some_and(|mut peer| peer.send(channel, packet.clone()).is_ok())
+                    .is_some_and(|mut peer| peer.send_charged(channel, packet.clone()).is_ok())
             })
             .count()
     }
@@ -340,6 +347,12 @@ impl Host {
         &self.statistics
     }
 
+    /// Where this host counts the buffers that several of its peers are sent, once each: see [`PeerMut::send_charged`].
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// The settings in force.
     #[must_use]
     pub fn config(&self) -> &HostConfig {
@@ -383,7 +396,7 @@ impl Host {
 
     /// What one peer may make this host hold in one direction: anything, or an even share once all of them hold too much.
     fn share(&self) -> usize {
-        if self.held < self.config.max_held_data {
+        if self.held() < self.config.max_held_data {
             usize::MAX
         } else {
             // Some of it whatever the departed have left behind.
@@ -394,7 +407,12 @@ impl Host {
 
     /// Whether so much is held that not even packets that have begun may exceed a share.
     fn holds_far_too_much(&self) -> bool {
-        self.held >= self.config.max_held_data.saturating_mul(2)
+        self.held() >= self.config.max_held_data.saturating_mul(2)
+    }
+
+    /// Bytes held for all peers, each buffer once.
+    fn held(&self) -> usize {
+        self.held + self.ledger.held()
     }
 
     fn add(&mut self, peer: Peer) -> PeerHandle {

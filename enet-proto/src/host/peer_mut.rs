@@ -25,6 +25,19 @@ impl<'a> PeerMut<'a> {
     /// # Errors
     /// See [`SendError`]; the packet was not taken then.
     pub fn send(&mut self, channel: u8, packet: Packet) -> Result<(), SendError> {
+        self.queue(channel, packet, false)
+    }
+
+    /// Queues a packet whose bytes are [charged](crate::Ledger::charge) to the host's [ledger](Host::ledger) or a child of it, as
+    /// others are to get it as well: they count for this peer's own queue, but not once more in the total of the host.
+    ///
+    /// # Errors
+    /// See [`SendError`]; the packet was not taken then.
+    pub fn send_charged(&mut self, channel: u8, packet: Packet) -> Result<(), SendError> {
+        self.queue(channel, packet, true)
+    }
+
+    fn queue(&mut self, channel: u8, packet: Packet, charged: bool) -> Result<(), SendError> {
         let share = self.host.share();
         let Host {
             peers,
@@ -40,10 +53,10 @@ impl<'a> PeerMut<'a> {
         if !in_line {
             peer.busy.lend(spare_parts);
         }
-        let sent = peer.send(channel, packet, *now, share, config);
+        let sent = peer.send(channel, packet, charged, *now, share, config);
         if let Err(SendError::QueueFull { maximum, .. }) = sent {
             let limits = &mut statistics.limits;
-            if maximum < config.max_queued_data {
+            if maximum == share {
                 limits.held_data += 1;
             } else {
                 limits.queued_data += 1;
@@ -146,6 +159,14 @@ impl<'a> PeerMut<'a> {
             .busy
             .inbox
             .set_receiving(receiving, self.handle, events);
+    }
+
+    /// Makes events of the first packets that are held while packets do not [become events](Self::set_receiving), of one at least
+    /// and of no more when they have `bytes` with what their bookkeeping costs. When none is held any more packets become events
+    /// again. Whether some are still held.
+    pub fn release_held(&mut self, bytes: usize) -> bool {
+        let Host { peers, events, .. } = &mut *self.host;
+        peers[self.handle].busy.inbox.release_held(bytes, self.handle, events)
     }
 
     /// The first packet that is held while packets do not [become events](Self::set_receiving), and its channel. Those after it

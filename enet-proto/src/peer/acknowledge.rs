@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::outbox::packet_cost;
 use super::receive::{Context, Refusal};
 use super::retransmission::CommandId;
 use super::{Busy, Control, Peer, PeerState};
@@ -59,7 +58,7 @@ impl Peer {
         busy.retransmission
             .acknowledged(CommandId { channel, position }, overtaking, command.resend_due);
         busy.in_flight = busy.in_flight.saturating_sub(command.payload.len());
-        busy.release_queue(&command.payload, freed_slots);
+        busy.release_queue(&command, freed_slots);
         busy.outbox.reliable_blocked = false;
         if channel == wire::CONNECTION_CHANNEL {
             // Those are pings, which are only sent when there is little else.
@@ -232,16 +231,17 @@ impl Peer {
 impl Busy {
     /// What an acknowledged command's packet was counted for in the queue. Its place counts until it is free, in whose stead others
     /// may have become free.
-    fn release_queue(&mut self, payload: &Payload, freed_slots: usize) {
+    fn release_queue(&mut self, command: &InFlight, freed_slots: usize) {
         match freed_slots.checked_sub(1) {
             None => self.outbox.hold(SLOT_COST),
             Some(others) => self.outbox.release(others * SLOT_COST),
         }
-        match payload {
-            Payload::Control(_) => {}
-            Payload::Whole(data) => self.outbox.release(packet_cost(data.len())),
-            Payload::Fragment { number: 0, .. } => self.outbox.release(packet_cost(payload.len())),
-            Payload::Fragment { .. } => self.outbox.release(payload.len()),
-        }
+        let begins = match command.payload {
+            Payload::Control(_) => return,
+            Payload::Whole(_) => true,
+            Payload::Fragment { number, .. } => number == 0,
+        };
+        self.outbox
+            .release_packet(command.payload.len(), begins, command.charged);
     }
 }

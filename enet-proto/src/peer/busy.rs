@@ -68,9 +68,9 @@ impl Busy {
         self.lively = self.lively.saturating_sub(1);
     }
 
-    /// Bytes held in both directions.
+    /// Bytes held in both directions, but for those that are counted in a ledger.
     fn held(&self) -> usize {
-        self.inbox.waiting() + self.outbox.held()
+        self.inbox.waiting() + self.outbox.own()
     }
 
     fn is_over(&self, now: Time) -> bool {

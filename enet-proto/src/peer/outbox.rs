@@ -70,6 +70,8 @@ pub(crate) struct QueuedUnreliable {
     pub(crate) channel: u8,
     pub(crate) data: Bytes,
     pub(crate) form: UnreliableForm,
+    /// Whether its bytes are counted in a ledger.
+    pub(crate) charged: bool,
     order: u64,
 }
 
@@ -104,6 +106,8 @@ pub(crate) struct Outbox {
     pub(crate) reliable_blocked: bool,
     /// Bytes of packets queued or unacknowledged, with what their bookkeeping costs.
     held: usize,
+    /// What of it is counted in a ledger, as others may hold the same buffers.
+    charged: usize,
     /// How many of them have left for good so far.
     released: u64,
     /// Since a packet was refused for want of room.
@@ -130,6 +134,7 @@ impl Outbox {
             parked: 0,
             reliable_blocked: false,
             held: 0,
+            charged: 0,
             released: 0,
             full: None,
         }
@@ -158,15 +163,16 @@ impl Outbox {
         });
     }
 
-    pub(crate) fn push_reliable(&mut self, channel: u8, first: Position, data: Bytes, count: u32) {
+    pub(crate) fn push_reliable(&mut self, channel: u8, first: Position, data: Bytes, count: u32, charged: bool) {
         let order = self.next_order();
-        self.held += packet_cost(data.len());
+        self.hold_packet(data.len(), charged);
         self.reliable.push_back(QueuedReliable {
             channel,
             first,
             data,
             count,
             next: 0,
+            charged,
             order,
         });
     }
@@ -191,13 +197,14 @@ impl Outbox {
         Some(payload)
     }
 
-    pub(crate) fn push_unreliable(&mut self, channel: u8, data: Bytes, form: UnreliableForm) {
+    pub(crate) fn push_unreliable(&mut self, channel: u8, data: Bytes, form: UnreliableForm, charged: bool) {
         let order = self.next_order();
-        self.held += packet_cost(data.len());
+        self.hold_packet(data.len(), charged);
         self.unreliable.push_back(QueuedUnreliable {
             channel,
             data,
             form,
+            charged,
             order,
         });
     }
@@ -235,6 +242,27 @@ impl Outbox {
         self.held
     }
 
+    /// What of it nobody else holds: what would be free without this peer.
+    pub(crate) fn own(&self) -> usize {
+        self.held - self.charged
+    }
+
+    fn hold_packet(&mut self, length: usize, charged: bool) {
+        self.held += packet_cost(length);
+        if charged {
+            self.charged += length;
+        }
+    }
+
+    /// So many payload bytes of a packet have left for good, the first of them if `begins`.
+    pub(crate) fn release_packet(&mut self, length: usize, begins: bool, charged: bool) {
+        if charged {
+            debug_assert!(self.charged >= length);
+            self.charged = self.charged.saturating_sub(length);
+        }
+        self.release(if begins { packet_cost(length) } else { length });
+    }
+
     /// Something else takes memory.
     pub(crate) fn hold(&mut self, bytes: usize) {
         self.held += bytes;
@@ -242,7 +270,7 @@ impl Outbox {
 
     /// Some of what was held has left for good.
     pub(crate) fn release(&mut self, bytes: usize) {
-        debug_assert!(self.held >= bytes);
+        debug_assert!(self.held >= bytes + self.charged);
         self.held = self.held.saturating_sub(bytes);
         self.released += bytes as u64;
     }

@@ -13,13 +13,15 @@ use crate::time::Time;
 use crate::wire;
 
 impl Peer {
-    /// Queues a packet.
+    /// Queues a packet, whose bytes are counted in a ledger if it is `charged`.
     ///
-    /// `share` is what the limit on queued data is reduced to while the host as a whole holds too much.
+    /// `share` is what this peer alone may hold while the host as a whole holds too much. Buffers that others hold as well are not
+    /// its fault, nor would they be free without it.
     pub(crate) fn send(
         &mut self,
         channel: u8,
         packet: Packet,
+        charged: bool,
         now: Time,
         share: usize,
         config: &HostConfig,
@@ -43,16 +45,25 @@ impl Peer {
                 maximum: config.max_packet_size.min(step.saturating_mul(most as usize)),
             });
         }
-        let queued = self.busy.outbox.held();
-        let maximum = config.max_queued_data.min(share);
-        if queued > 0 && queued + packet_cost(size) > maximum {
+        let outbox = &self.busy.outbox;
+        let own_cost = packet_cost(if charged { 0 } else { size });
+        let most = config.max_queued_data;
+        let is_full = |queued: usize, cost: usize, maximum: usize| queued > 0 && queued + cost > maximum;
+        let full = if is_full(outbox.held(), packet_cost(size), most) {
+            Some((outbox.held(), most))
+        } else if is_full(outbox.own(), own_cost, share) {
+            Some((outbox.own(), share))
+        } else {
+            None
+        };
+        if let Some((queued, maximum)) = full {
             self.busy.outbox.note_full(now, maximum, config.slow_peer_timeout);
             return Err(SendError::QueueFull { queued, maximum });
         }
         let is_reliable = packet.mode == PacketMode::Reliable || (count > 1 && !packet.unreliable_fragments);
         // What may be lost is, and what may not waits until it is known.
         if is_reliable || !self.has_likely_left() {
-            self.queue(channel, packet, count);
+            self.queue(channel, packet, count, charged);
         }
         Ok(())
     }
@@ -70,7 +81,7 @@ impl Peer {
         }
     }
 
-    fn queue(&mut self, channel: u8, packet: Packet, count: u32) {
+    fn queue(&mut self, channel: u8, packet: Packet, count: u32, charged: bool) {
         let Packet {
             data,
             mode,
@@ -84,18 +95,18 @@ impl Peer {
         };
         self.queued_since_round += (data.len() + count as usize * header) as u64;
         if mode == PacketMode::Reliable || !may_fragment {
-            return self.queue_reliable(channel, data, count);
+            return self.queue_reliable(channel, data, count, charged);
         }
         if mode == PacketMode::Unsequenced && count == 1 {
             self.unsequenced_out = self.unsequenced_out.wrapping_add(1);
             let group = self.unsequenced_out;
             return self
                 .lively_outbox()
-                .push_unreliable(channel, data, UnreliableForm::Unsequenced { group });
+                .push_unreliable(channel, data, UnreliableForm::Unsequenced { group }, charged);
         }
         let Some((after, number)) = self.channels.entry(channel).outgoing.number_unreliable() else {
             // Out of unreliable numbers: a reliable packet restarts them.
-            return self.queue_reliable(channel, data, count);
+            return self.queue_reliable(channel, data, count, charged);
         };
         let form = if count == 1 {
             UnreliableForm::Whole { after, number }
@@ -107,12 +118,12 @@ impl Peer {
                 next: 0,
             }
         };
-        self.lively_outbox().push_unreliable(channel, data, form);
+        self.lively_outbox().push_unreliable(channel, data, form, charged);
     }
 
-    fn queue_reliable(&mut self, channel: u8, data: Bytes, count: u32) {
+    fn queue_reliable(&mut self, channel: u8, data: Bytes, count: u32, charged: bool) {
         let first = self.channels.entry(channel).outgoing.number_reliable(count);
-        self.lively_outbox().push_reliable(channel, first, data, count);
+        self.lively_outbox().push_reliable(channel, first, data, count, charged);
     }
 
     #[inline]

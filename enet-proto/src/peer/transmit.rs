@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand::rngs::StdRng;
 
-use super::outbox::{Control, Next, QueuedUnreliable, UnreliableForm, packet_cost};
+use super::outbox::{Control, Next, QueuedUnreliable, UnreliableForm};
 use super::retransmission::CommandId;
 use super::{Peer, PeerState};
 use crate::channel::{InFlight, Payload, QueuedReliable};
@@ -264,7 +264,7 @@ impl Peer {
             return Step::Full;
         }
         self.busy.outbox.control.pop_front();
-        self.send_first(now, id, payload, datagram);
+        self.send_first(now, id, payload, false, datagram);
         Step::Done
     }
 
@@ -287,6 +287,7 @@ impl Peer {
             return Step::Done;
         }
         let (length, size) = size_of_next(queued, step);
+        let charged = queued.charged;
         if self.busy.in_flight + length > window {
             self.busy.outbox.reliable_blocked = true;
             return Step::Done;
@@ -297,11 +298,11 @@ impl Peer {
         let Some(payload) = self.busy.outbox.take_reliable(step) else {
             return Step::Done;
         };
-        self.send_first(cx.now, id, payload, datagram);
+        self.send_first(cx.now, id, payload, charged, datagram);
         Step::Done
     }
 
-    fn send_first(&mut self, now: Time, id: CommandId, payload: Payload, datagram: &mut Datagram<'_>) {
+    fn send_first(&mut self, now: Time, id: CommandId, payload: Payload, charged: bool, datagram: &mut Datagram<'_>) {
         emit_payload(datagram.out, id.channel, id.position.wire(), &payload);
         datagram.timed = true;
         let number = self.datagram + 1;
@@ -314,6 +315,7 @@ impl Peer {
             attempts: 1,
             ambiguous: false,
             counted_lost: false,
+            charged,
             timeouts: 0,
             resend_due: None,
         };
@@ -350,7 +352,9 @@ impl Peer {
 
     fn drop_unreliable(&mut self) {
         if let Some(queued) = self.busy.outbox.unreliable.pop_front() {
-            self.busy.outbox.release(packet_cost(queued.data.len()));
+            self.busy
+                .outbox
+                .release_packet(queued.data.len(), true, queued.charged);
         }
     }
 

@@ -59,6 +59,76 @@ fn the_total_counts_what_is_queued_as_well() {
     assert_eq!((0..30).filter(|_| send(&modest).is_ok()).count(), 30);
 }
 
+/// Twenty peers of a host that may hold a megabyte.
+fn twenty_joined() -> (Probe, Vec<Remote>) {
+    let mut probe = Probe::new(config(|config| config.max_held_data = 1_000_000));
+    let remotes = (1..=20).map(|number| probe.join(address(number), Connect::default()));
+    let remotes = remotes.collect::<Vec<_>>();
+    (probe, remotes)
+}
+
+#[test]
+fn what_is_sent_to_all_counts_once_until_the_last_has_it() {
+    let (mut probe, remotes) = twenty_joined();
+    for _ in 0..8 {
+        assert_eq!(probe.host.broadcast(0, &Packet::reliable(payload(1, 100_000))), 20);
+    }
+    let held = probe.host.ledger().held();
+    assert!((800_000..810_000).contains(&held), "{held}");
+    for remote in &remotes[1..] {
+        probe.host.peer_mut(remote.peer).unwrap().reset();
+    }
+    assert_eq!(probe.host.ledger().held(), held, "one of them still waits for it");
+    let queued = probe.host.peer(remotes[0].peer).unwrap().queued_data();
+    assert!(queued >= 800_000, "each one's own queue counts it all");
+    probe.host.peer_mut(remotes[0].peer).unwrap().reset();
+    assert_eq!(probe.host.ledger().held(), 0);
+}
+
+#[test]
+fn what_others_hold_as_well_is_nobody_s_share_when_all_hold_too_much() {
+    let (mut probe, remotes) = twenty_joined();
+    assert_eq!(probe.host.broadcast(0, &Packet::reliable(payload(1, 100_000))), 20);
+    // One peer alone fills the host.
+    let taken = (2..2000).take_while(|number| early(&mut probe, &remotes[0], *number)).count();
+    assert!(taken < 1000, "{taken}");
+    assert!(probe.host.statistics().limits.held_data > 0);
+    // Everyone else has twice its share queued, and yet does not pay for it.
+    for remote in &remotes[1..] {
+        let mut peer = probe.host.peer_mut(remote.peer).unwrap();
+        assert_eq!(peer.send(0, Packet::reliable(payload(1, 100))), Ok(()));
+    }
+}
+
+#[test]
+fn held_packets_become_events_bit_by_bit_and_in_order() {
+    let (mut probe, remote, _) = two_joined(config(|_| {}));
+    probe.events();
+    let send = |probe: &mut Probe, number: u16| {
+        let body = Body::Reliable(payload(u32::from(number), 1000));
+        let datagram = remote.with(probe, Command::reliable(0, number, body));
+        probe.receive(remote.address, &datagram);
+    };
+    let received = |probe: &mut Probe| -> Vec<u32> {
+        let events = probe.events().into_iter();
+        let packets = events.filter_map(|event| match event {
+            Event::Received { packet, .. } => Some(packet.data),
+            _ => None,
+        });
+        packets.map(|data| (1..10).find(|&number| data == payload(number, 1000)).unwrap()).collect()
+    };
+    send(&mut probe, 1);
+    probe.host.peer_mut(remote.peer).unwrap().set_receiving(false);
+    (2..=5).for_each(|number| send(&mut probe, number));
+    assert!(probe.host.peer_mut(remote.peer).unwrap().release_held(2000));
+    assert_eq!(received(&mut probe), [1, 2, 3]);
+    send(&mut probe, 6);
+    assert_eq!(received(&mut probe), [], "those before it come first");
+    assert!(!probe.host.peer_mut(remote.peer).unwrap().release_held(usize::MAX));
+    send(&mut probe, 7);
+    assert_eq!(received(&mut probe), [4, 5, 6, 7]);
+}
+
 #[test]
 fn packets_in_the_making_are_limited_but_the_next_one_in_order_may_always_begin() {
     let mut probe = Probe::new(config(|config| config.max_incomplete_packets = 10));
