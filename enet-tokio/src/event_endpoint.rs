@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use enet_proto::{DisconnectReason, Event, Packet, Peer, PeerHandle, PeerMut, SendError};
+use enet_proto::{DisconnectReason, Event, Ledger, Packet, Peer, PeerHandle, PeerMut, SendError};
 use tokio::task::coop;
 
 use crate::address::ToAddress;
@@ -197,6 +197,52 @@ impl EventEndpoint {
         })
     }
 
+    /// Queues a packet whose bytes are [charged](Ledger::charge) to the [`ledger`](EventEndpoint::ledger) or a child of it: for
+    /// buffers that several peers are sent, which then count once in what the endpoint holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](EventEndpoint::send).
+    pub fn send_charged(&self, peer: PeerHandle, channel: u8, packet: Packet) -> Result<(), SendError> {
+        self.handle.act(|state| {
+            let mut peer = state.host.peer_mut(peer).ok_or(SendError::NotConnected)?;
+            peer.send_charged(channel, packet)?;
+            state.dialogue.answered();
+            Ok(())
+        })
+    }
+
+    /// Where the endpoint counts buffers that several of its peers are sent.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.handle.look(|state| state.host.ledger().clone())
+    }
+
+    /// Has [`next_room`](EventEndpoint::next_room) name a peer, once, when no more than `queued` bytes are queued or unacknowledged
+    /// towards it. The last call for a peer counts.
+    pub fn notify_room(&self, peer: PeerHandle, queued: usize) {
+        self.act_on(peer, |mut peer| peer.notify_room(queued));
+    }
+
+    /// A peer that has the room that [`notify_room`](EventEndpoint::notify_room) asked for, when there is one. It may be gone by
+    /// now. `None` when the endpoint has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: none is lost. If several tasks wait, each peer goes to one of them.
+    pub async fn next_room(&self) -> Option<PeerHandle> {
+        poll_fn(|cx| self.handle.shared().poll(|state| state.poll_room(Some(cx.waker())))).await
+    }
+
+    /// The same, if there is one now.
+    #[must_use]
+    pub fn try_next_room(&self) -> Option<PeerHandle> {
+        match self.handle.look(|state| state.poll_room(None)) {
+            Poll::Ready(peer) => peer,
+            Poll::Pending => None,
+        }
+    }
+
     /// Ends a connection: what is queued is lost, the other side is told with `data` and asked to confirm, then
     /// [`Event::Disconnected`] comes. One that is still being made is given up at once, without an event.
     pub fn disconnect(&self, peer: PeerHandle, data: u32) {
@@ -250,6 +296,12 @@ impl EventEndpoint {
     /// [`HostConfig::max_waiting_data`](enet_proto::HostConfig::max_waiting_data), and are then refused.
     pub fn set_receiving(&self, peer: PeerHandle, receiving: bool) {
         self.act_on(peer, |mut peer| peer.set_receiving(receiving));
+    }
+
+    /// Receives some of what waits while packets of a peer are not [received](EventEndpoint::set_receiving): at least one packet, and
+    /// no more once they have `bytes`. When nothing waits any more packets are received again. Whether something still waits.
+    pub fn release_held(&self, peer: PeerHandle, bytes: usize) -> bool {
+        self.act_on(peer, |mut peer| peer.release_held(bytes)).unwrap_or(false)
     }
 
     /// Looks at a peer: its address, state, statistics. `None` if it is gone.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use enet_proto::{Event, Host};
+use enet_proto::{Event, Host, PeerHandle};
 
 use super::compact::{LooseBuffers, compact};
 use super::waiters::Waiters;
@@ -19,6 +19,9 @@ pub(crate) struct Events {
     /// The buffers of the others.
     loose: LooseBuffers,
     pub(crate) waiting: Waiters,
+    /// Peers that have the room that was asked for.
+    room: VecDeque<PeerHandle>,
+    pub(crate) waiting_for_room: Waiters,
     queue_packets: usize,
     queue_bytes: usize,
 }
@@ -31,6 +34,8 @@ impl Events {
             compacted: 0,
             loose: LooseBuffers::default(),
             waiting: Waiters::default(),
+            room: VecDeque::new(),
+            waiting_for_room: Waiters::default(),
             queue_packets: config.receive_queue_packets.max(1),
             queue_bytes: config.receive_queue_bytes.max(1),
         }
@@ -44,6 +49,19 @@ impl Events {
         self.bytes -= size(&event);
         self.compacted = self.compacted.saturating_sub(1);
         Some(event)
+    }
+
+    /// The next peer that has room.
+    pub(crate) fn next_room(&mut self, host: &mut Host) -> Option<PeerHandle> {
+        self.room.pop_front().or_else(|| host.poll_room())
+    }
+
+    /// Moves the peers that have room to where the program finds them.
+    pub(crate) fn note_room(&mut self, host: &mut Host, woken: &mut Vec<Waker>) {
+        while let Some(peer) = host.poll_room() {
+            self.room.push_back(peer);
+            self.waiting_for_room.wake(woken);
+        }
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -4,7 +4,7 @@ use std::io;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use enet_proto::{Event, Path, Time};
+use enet_proto::{Event, Path, PeerHandle, Time};
 
 use super::ANSWER_TIME;
 use super::shared::{Sink, State};
@@ -143,6 +143,27 @@ impl State {
             }
             batches += 1;
         }
+    }
+
+    /// The next peer that has room, for a task of the event style; without a waker for one that does not wait.
+    pub(crate) fn poll_room(&mut self, waker: Option<&Waker>) -> Poll<Option<PeerHandle>> {
+        let ended = self.has_ended();
+        let State {
+            host,
+            sink: Sink::Events(events),
+            ..
+        } = &mut *self
+        else {
+            return Poll::Pending;
+        };
+        let room = events.next_room(host);
+        if room.is_some() || ended {
+            return Poll::Ready(room);
+        }
+        if let Some(waker) = waker {
+            events.waiting_for_room.add(waker);
+        }
+        Poll::Pending
     }
 
     /// Receives in the task that waits, if there is something.

@@ -363,6 +363,7 @@ impl State {
                     see(&event);
                     events.push(event, woken);
                 }
+                events.note_room(host, woken);
             }
         }
         packets
@@ -453,7 +454,10 @@ impl State {
     fn wake_all(&mut self) {
         match &mut self.sink {
             Sink::Connections(connections) => connections.end(&mut self.woken),
-            Sink::Events(events) => events.waiting.wake(&mut self.woken),
+            Sink::Events(events) => {
+                events.waiting.wake(&mut self.woken);
+                events.waiting_for_room.wake(&mut self.woken);
+            }
         }
         self.ending.wake(&mut self.woken);
     }
