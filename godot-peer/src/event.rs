@@ -85,12 +85,20 @@ pub enum Departure {
     /// The server's answer to the connection attempt did not fit.
     #[error("refused")]
     Refused,
-    /// It took reliable packets more slowly than every client must, until its queue was full.
-    #[error("too slow: its queue is full")]
+    /// It took packets more slowly than every client must, while there were more for it.
+    #[error("too slow: it takes less than every client must")]
     TooSlow,
-    /// It sent another client more than that one takes.
-    #[error("too fast: it sent another client more than that one takes")]
+    /// It sent other clients more than they take, and went on although it was slowed down.
+    #[error("too fast: it sent more than is taken")]
     TooFast,
+}
+
+impl Departure {
+    /// The number in the DISCONNECT that a server sends a client which is [too slow](Departure::TooSlow).
+    pub const TOO_SLOW: u32 = 4001;
+
+    /// The number in the DISCONNECT that a server sends a client which is [too fast](Departure::TooFast).
+    pub const TOO_FAST: u32 = 4002;
 }
 
 impl From<DisconnectReason> for Departure {

@@ -12,7 +12,6 @@
 pub mod relay;
 pub mod scene;
 
-mod charges;
 mod client;
 mod error;
 mod event;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use enet_tokio::{Compression, Config};
 
+use crate::relay::RelayLimits;
 use crate::transfer::enet_channel_count;
 
 /// The settings of a server, as the arguments of `create_server`.
@@ -21,7 +22,14 @@ pub struct ServerOptions {
     /// Whether the server tells clients of each other and passes on what they send to each other, as `SceneMultiplayer` does by
     /// default. If not, all packets go to the program as they are. Default true.
     pub relay: bool,
+    /// How many copies of its packets one client may have the server make in a second: one for each receiver, a quarter of it at
+    /// once. Beyond it unreliable packets are dropped, and reliable ones wait. 0 for unlimited. Default 250 000: a packet for each of
+    /// 4000 others sixty times a second.
+    pub relay_rate: u32,
     /// Everything else about the endpoint. The settings above take precedence.
+    ///
+    /// [`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data) is what may wait for one client: see
+    /// [`with_max_queue`](ServerOptions::with_max_queue).
     pub endpoint: Config,
 }
 
@@ -49,6 +57,7 @@ impl Default for ServerOptions {
             incoming_bandwidth: 0,
             outgoing_bandwidth: 0,
             relay: true,
+            relay_rate: RelayLimits::default().rate,
             endpoint: Config::default(),
         }
     }
@@ -85,6 +94,22 @@ impl ServerOptions {
         self
     }
 
+    /// Sets [`relay_rate`](ServerOptions::relay_rate).
+    #[must_use]
+    pub fn with_relay_rate(mut self, copies_per_second: u32) -> ServerOptions {
+        self.relay_rate = copies_per_second;
+        self
+    }
+
+    /// Sets how much may wait for one client, in bytes; default 32 MiB. A client is slowed down when the server holds a quarter of
+    /// it for what that client has sent to others, and one for whom more waits must take a sixteenth of it in a minute, or as
+    /// [`HostConfig::slow_peer_timeout`](enet_proto::HostConfig::slow_peer_timeout) says.
+    #[must_use]
+    pub fn with_max_queue(mut self, bytes: usize) -> ServerOptions {
+        self.endpoint.host.max_queued_data = bytes;
+        self
+    }
+
     /// Sets how datagrams are compressed, as `peer.host.compress(mode)` does in Godot; it must be the same on both sides.
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> ServerOptions {
@@ -97,6 +122,20 @@ impl ServerOptions {
     pub fn with_endpoint(mut self, change: impl FnOnce(&mut Config)) -> ServerOptions {
         change(&mut self.endpoint);
         self
+    }
+
+    /// What clients may have the server do and hold.
+    pub(crate) fn relay_limits(&self) -> RelayLimits {
+        let host = &self.endpoint.host;
+        RelayLimits {
+            queue: host.max_queued_data,
+            packet: host.max_packet_size,
+            total: host.max_held_data,
+            patience: host.slow_peer_timeout,
+            rate: self.relay_rate,
+            bandwidth: self.outgoing_bandwidth,
+            ..RelayLimits::default()
+        }
     }
 
     pub(crate) fn into_config(self) -> Config {

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use enet_proto::compress::Compressor;
@@ -13,12 +12,11 @@ use enet_tokio::{BindError, EndpointStatistics, EventEndpoint, ToAddress};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use crate::charges::{Charges, QueueLimits, Verdict};
 use crate::event::{Departure, ServerEvent};
 use crate::notes::is_worth_a_note;
-use crate::relay::{Output, SceneServer, SceneStatistics};
+use crate::relay::{Output, RelayLimits, SceneServer, SceneStatistics};
 use crate::scene;
-use crate::transfer::{Outgoing, TransferChannel, TransferMode};
+use crate::transfer::{TransferChannel, TransferMode};
 use crate::{PeerId, SendError, ServerOptions, Target};
 
 /// A server that stock Godot 4 projects join with `ENetMultiplayerPeer.create_client`.
@@ -27,16 +25,32 @@ use crate::{PeerId, SendError, ServerOptions, Target};
 /// [`next_event`](GodotServer::next_event) is waited for (connections are kept up in any case), so wait for it all the time.
 /// The other methods do not wait and can be called from any thread.
 ///
-/// A client whose queue ([`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data)) has no room for a reliable packet
-/// would never know what it has missed, so someone has to go:
+/// # What clients may do to each other
 ///
-/// - A client may have as much waiting for another one as is then still free in the queue to it, that is half of the queue if it is
-///   the only one, and a sixty-fourth in any case. One that sends more is disconnected: [`Departure::TooFast`].
-/// - Unless the receiver has taken less than a sixteenth of the queue in
-///   [`HostConfig::slow_peer_timeout`](enet_proto::HostConfig::slow_peer_timeout), or the queue is full of what nobody sent too much
-///   of, the program's own packets for example. Then the receiver is disconnected: [`Departure::TooSlow`].
+/// The packets of one client hold up nobody else's. Clients take turns, and each may have so many copies of its packets made in a
+/// second ([`ServerOptions::relay_rate`]). What a receiver does not take at once waits for it in a queue for each sender, of which it is
+/// given in turn.
 ///
-/// Unreliable packets are left out instead.
+/// - A client that sends more than is taken is slowed down, as over a slow line: when the server holds a quarter of
+///   [`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data) (32 MiB by default) of its packets for others, it reads
+///   no more from it. Unreliable packets are left out instead. A client that goes on although it was slowed down is disconnected:
+///   [`Departure::TooFast`].
+/// - A client for whom more waits must take a sixteenth of `max_queued_data` in
+///   [`HostConfig::slow_peer_timeout`](enet_proto::HostConfig::slow_peer_timeout), 35 KB/s by default, or less if
+///   [`ServerOptions::outgoing_bandwidth`] does not allow so much for each. It is judged every twelfth of that time, every 5 s by
+///   default, and disconnected if it takes less: [`Departure::TooSlow`]. So is one for whom `max_queued_data` of the program's own
+///   packets wait.
+///
+/// Who is disconnected is sent the reason as a number: [`Departure::TOO_SLOW`], [`Departure::TOO_FAST`].
+///
+/// # What thousands cost
+///
+/// Clients are told of each other, so n clients cost n² packets of 10 bytes, and as many acknowledgements. The server sends up to
+/// 400 000 of them a second while there are some to send, packed into few datagrams, those first that concern clients which have
+/// spoken: 1000 clients know each other after some 3 s, 4000 after 40 s. Meanwhile packets go their way; each receiver is told of a
+/// sender before it hears from it.
+///
+/// # Authentication
 ///
 /// A client with an `auth_callback` finds its authentication completed by the server as soon as it says anything about it: it may
 /// send what it likes by `send_auth`, gets nothing back, and is in when it has called `complete_auth(1)`. Until then it is told of
@@ -68,23 +82,35 @@ pub struct GodotServer {
     changed: Notify,
 }
 
-/// How often newcomers are introduced to some more of the members, and how many newcomers at most.
-const INTRODUCING_PERIOD: Duration = Duration::from_millis(10);
-const NEWCOMERS_AT_A_TIME: usize = 64;
+/// How many packets are sent before others get their turn, and how many events are taken.
+const SENT_AT_A_TIME: usize = 1024;
+const TAKEN_AT_A_TIME: usize = 256;
 
-/// How much may be queued for a newcomer that is introduced to more.
-const INTRODUCED_DATA: usize = 16 * 1024;
+/// What may be queued for a connection, in bytes: at least this, or twice its window. What waits beyond it has an order no more.
+const LEAST_QUEUED: usize = 64 * 1024;
 
 #[derive(Debug)]
 struct State {
     scene: SceneServer<PeerHandle>,
-    charges: Charges<PeerHandle>,
     events: VecDeque<ServerEvent>,
-    /// When to see which newcomers have taken what they were sent; nothing if all are introduced.
-    introduce_at: Option<Time>,
+    /// The endpoint gives no more events.
+    ended: bool,
     too_slow: u64,
     too_fast: u64,
     unsent: u64,
+}
+
+/// What is left after a turn.
+#[derive(Debug)]
+enum Left {
+    /// An event for the program, or the end.
+    Event(Option<ServerEvent>),
+    /// Something, at once.
+    Little,
+    /// Something, when others have had their turn.
+    Much,
+    /// Nothing, until then.
+    Wait(Option<Time>),
 }
 
 /// A client, as its server sees it.
@@ -115,7 +141,8 @@ pub struct ServerStatistics {
     pub too_slow: u64,
     /// Clients disconnected because they were [too fast](Departure::TooFast).
     pub too_fast: u64,
-    /// Packets left out because their receiver's queue had no room, or its connection no such channel.
+    /// Packets left out: unreliable ones of clients that sent more than is taken or than they may, and those for a connection without
+    /// such a channel.
     pub unsent: u64,
 }
 
@@ -131,16 +158,16 @@ impl GodotServer {
     /// Outside the context of a tokio runtime with I/O and time enabled, as everything in tokio does.
     pub async fn bind(address: impl ToAddress, options: ServerOptions) -> Result<GodotServer, BindError> {
         let relay = options.relay;
-        let limits = QueueLimits {
-            size: options.endpoint.host.max_queued_data,
-            patience: options.endpoint.host.slow_peer_timeout,
-        };
+        let limits = options.relay_limits();
         let endpoint = EventEndpoint::bind(address, options.into_config()).await?;
+        let limits = RelayLimits {
+            ledger: endpoint.ledger(),
+            ..limits
+        };
         let state = State {
-            scene: SceneServer::new(relay),
-            charges: Charges::new(limits),
+            scene: SceneServer::with_limits(relay, limits),
             events: VecDeque::new(),
-            introduce_at: None,
+            ended: false,
             too_slow: 0,
             too_fast: 0,
             unsent: 0,
@@ -166,26 +193,16 @@ impl GodotServer {
     /// Cancel safe: no event is lost.
     pub async fn next_event(&self) -> Option<ServerEvent> {
         loop {
-            let due = {
-                let now = self.now();
-                let mut state = self.lock();
-                if state.scene.poll_timeout().is_some_and(|due| due <= now) {
-                    state.scene.handle_timeout(now);
-                    let _ = self.carry_out(&mut state, None);
-                    state.expect_newcomers(now);
+            let due = match self.turn() {
+                Left::Event(event) => return event,
+                Left::Little => continue,
+                Left::Much => {
+                    tokio::task::yield_now().await;
+                    continue;
                 }
-                if state.introduce_at.is_some_and(|due| due <= now) {
-                    self.introduce(&mut state, now);
-                }
-                if let Some(event) = state.events.pop_front() {
-                    return Some(event);
-                }
-                [state.scene.poll_timeout(), state.introduce_at]
-                    .into_iter()
-                    .flatten()
-                    .min()
+                Left::Wait(due) => due,
             };
-            // Overdue or not: the next round looks at the clock again.
+            // Overdue or not: the next turn looks at the clock again.
             let due = due.and_then(|due| self.epoch.checked_add(due.saturating_since(Time::ZERO)));
             let timer = async {
                 match due {
@@ -197,11 +214,42 @@ impl GodotServer {
                 biased;
                 () = self.changed.notified() => {}
                 event = self.endpoint.next_event() => match event {
-                    Some(event) => self.take(event),
-                    None => return self.lock().events.pop_front(),
+                    Some(event) => self.take(&mut self.lock(), event),
+                    None => self.lock().ended = true,
                 },
+                room = self.endpoint.next_room() => {
+                    if let Some(key) = room {
+                        self.see_to_room(&mut self.lock(), key);
+                    }
+                }
                 () = timer => {}
             }
+        }
+    }
+
+    /// Does some of what is to be done, and takes some of what has come.
+    fn turn(&self) -> Left {
+        let mut state = self.lock();
+        let state = &mut *state;
+        while let Some(key) = self.endpoint.try_next_room() {
+            self.see_to_room(state, key);
+        }
+        state.scene.handle_timeout(self.now());
+        let more = self.carry_out(state, SENT_AT_A_TIME);
+        if let Some(event) = state.events.pop_front() {
+            return Left::Event(Some(event));
+        }
+        // Several, so that senders can take turns. When there is none what was queued is sent.
+        let events = std::iter::from_fn(|| self.endpoint.try_next_event()).take(TAKEN_AT_A_TIME);
+        let taken = events.map(|event| self.take(state, event)).count();
+        if more || taken == TAKEN_AT_A_TIME {
+            Left::Much
+        } else if taken > 0 || state.scene.has_output() {
+            Left::Little
+        } else if state.ended {
+            Left::Event(None)
+        } else {
+            Left::Wait(state.scene.poll_timeout())
         }
     }
 
@@ -221,13 +269,20 @@ impl GodotServer {
     ) -> Result<(), SendError> {
         let target = target.into();
         let mut state = self.lock();
-        state.scene.send(target, channel, mode, data.into())?;
+        let state = &mut *state;
+        // What is to be sent already comes first.
+        let _ = self.carry_out_ready(state, None);
+        let due = state.scene.poll_timeout();
         let single = match target {
             Target::One(id) => state.scene.roster().key(id),
             Target::All | Target::AllBut(_) => None,
         };
-        let result = self.carry_out(&mut state, single);
-        if !state.events.is_empty() {
+        if let Some(key) = single {
+            self.check(key, channel.enet_channel(mode))?;
+        }
+        state.scene.send(target, channel, mode, data.into())?;
+        let result = self.carry_out_ready(state, single);
+        if !state.events.is_empty() || state.scene.poll_timeout() != due {
             self.changed.notify_one();
         }
         Ok(result?)
@@ -295,7 +350,7 @@ impl GodotServer {
             clients: state.scene.roster().len(),
             too_slow: state.too_slow,
             too_fast: state.too_fast,
-            unsent: state.unsent,
+            unsent: state.unsent + state.scene.statistics().unsent,
         }
     }
 
@@ -337,104 +392,134 @@ impl GodotServer {
         })
     }
 
-    fn take(&self, event: Event) {
+    fn take(&self, state: &mut State, event: Event) {
         let now = self.now();
-        let mut state = self.lock();
         match event {
             Event::Connected { peer, data } => state.scene.peer_arrived(now, peer, data),
-            Event::Disconnected { peer, reason } => state.leave(now, peer, reason.into()),
+            Event::Disconnected { peer, reason } => state.scene.peer_disconnected(now, peer, reason.into()),
             Event::Received { peer, channel, packet } => state.scene.packet_received(peer, channel, packet),
         }
-        // There is no single receiver, so nothing is reported.
-        let _ = self.carry_out(&mut state, None);
-        state.expect_newcomers(now);
     }
 
-    /// Goes on to introduce newcomers whose connection has taken what was queued.
-    fn introduce(&self, state: &mut State, now: Time) {
-        state.introduce_at = None;
-        for _ in 0..NEWCOMERS_AT_A_TIME {
-            let Some(key) = state.scene.next_newcomer() else { return };
-            state.introduce_at = Some(now + INTRODUCING_PERIOD);
-            if self.endpoint.inspect(key, Peer::queued_data).unwrap_or(0) <= INTRODUCED_DATA {
-                state.scene.introduce(key);
-                let _ = self.carry_out(state, None);
+    /// Does what the session asks for, some `most` things. Whether there is more.
+    fn carry_out(&self, state: &mut State, most: usize) -> bool {
+        for _ in 0..most {
+            let Some(output) = state.scene.poll_output() else {
+                return false;
+            };
+            match output {
+                Output::Send { .. } => {
+                    if let Err(error) = self.send_output(state, output) {
+                        state.note_unsent(error);
+                    }
+                }
+                output => self.carry_out_other(state, output),
             }
         }
+        state.scene.has_output()
     }
 
-    /// Does what the session asks for. The last packet, if it is for that single receiver, is the program's own: its fate is
-    /// reported.
-    fn carry_out(&self, state: &mut State, single: Option<PeerHandle>) -> Result<(), ConnectionError> {
-        let mut result = Ok(());
-        let mut leaving = Vec::new();
-        loop {
-            while let Some(output) = state.scene.poll_output() {
-                match output {
-                    Output::Send { to, outgoing, from } => {
-                        let reliable = outgoing.packet.mode == PacketMode::Reliable;
-                        let fault = match from {
-                            Some(from) => self.relay(state, from, to, outgoing),
-                            None => match self.endpoint.send(to, outgoing.channel, outgoing.packet) {
-                                Ok(()) => continue,
-                                Err(error) if single == Some(to) && !state.scene.has_output() => {
-                                    result = Err(error);
-                                    continue;
-                                }
-                                Err(ConnectionError::QueueFull { .. }) => Err(Unsent::NoRoom(to, Departure::TooSlow)),
-                                Err(error) => Err(Unsent::Refused(error)),
-                            },
-                        };
-                        match fault {
-                            Ok(()) => {}
-                            Err(Unsent::NoRoom(key, reason)) if reliable => leaving.push((key, reason)),
-                            Err(Unsent::NoRoom(_, reason)) => state.note_unsent(reason),
-                            Err(Unsent::Refused(error)) => state.note_unsent(error),
-                        }
-                    }
-                    Output::Reset(key) => self.endpoint.reset(key),
-                    Output::Event(event) => state.events.push_back(event),
+    fn carry_out_other(&self, state: &mut State, output: Output<PeerHandle>) {
+        match output {
+            Output::Send { .. } => {}
+            Output::Room(key) => self.see_to_room(state, key),
+            Output::Hold(key) => self.endpoint.set_receiving(key, false),
+            Output::Release { key, bytes } => {
+                if self.endpoint.release_held(key, bytes) {
+                    state.scene.set_held(key);
                 }
             }
-            // The others must be told of each, which makes for new outputs.
-            let Some((key, reason)) = leaving.pop() else {
-                return result;
-            };
-            self.drop_client(state, key, reason);
+            Output::Drop { key, reason } => self.drop_client(state, key, reason),
+            Output::Reset(key) => self.endpoint.reset(key),
+            Output::Event(event) => state.events.push_back(event),
         }
     }
 
-    /// Passes a packet on from a client to another one.
-    fn relay(&self, state: &mut State, from: PeerId, to: PeerHandle, outgoing: Outgoing) -> Result<(), Unsent> {
-        let Outgoing { channel, packet } = outgoing;
-        let length = packet.data.len();
-        let queued = self.endpoint.inspect(to, Peer::queued_data).unwrap_or(0);
-        let mut verdict = state.charges.judge(self.now(), from, to, length, queued);
-        if verdict == Verdict::Send {
-            match self.endpoint.send(to, channel, packet) {
-                Ok(()) => return Ok(()),
-                Err(ConnectionError::QueueFull { .. }) => verdict = state.charges.blame(from, to, length),
-                Err(error) => return Err(Unsent::Refused(error)),
+    /// Sends a packet. One that has to arrive and has no room goes back.
+    fn send_output(&self, state: &mut State, output: Output<PeerHandle>) -> Result<(), ConnectionError> {
+        let Output::Send {
+            to,
+            ref outgoing,
+            charged,
+            ..
+        } = output
+        else {
+            return Ok(());
+        };
+        let packet = outgoing.packet.clone();
+        let sent = match charged {
+            true => self.endpoint.send_charged(to, outgoing.channel, packet),
+            false => self.endpoint.send(to, outgoing.channel, packet),
+        };
+        match sent {
+            Err(ConnectionError::QueueFull { .. }) if outgoing.packet.mode == PacketMode::Reliable => {
+                state.scene.put_back(self.now(), output);
+                self.endpoint.notify_room(to, 0);
+                Ok(())
+            }
+            // It leaves, and will be said to have left.
+            Err(ConnectionError::NotConnected) => Ok(()),
+            sent => sent,
+        }
+    }
+
+    /// Does what the session asks for already, but for what waits for its turn. The fate of the last packet to `single` is reported.
+    fn carry_out_ready(&self, state: &mut State, single: Option<PeerHandle>) -> Result<(), ConnectionError> {
+        let mut result = Ok(());
+        while let Some(output) = state.scene.poll_ready() {
+            match output {
+                Output::Send { to, .. } => {
+                    let sent = self.send_output(state, output);
+                    if let Err(error) = &sent {
+                        state.note_unsent(error);
+                    }
+                    if single == Some(to) {
+                        result = sent;
+                    }
+                }
+                output => self.carry_out_other(state, output),
             }
         }
-        Err(match (verdict, state.scene.roster().key(from)) {
-            (Verdict::SenderTooFast, Some(sender)) => Unsent::NoRoom(sender, Departure::TooFast),
-            _ => Unsent::NoRoom(to, Departure::TooSlow),
-        })
+        result
+    }
+
+    /// Whether a connection takes packets on this channel at all.
+    fn check(&self, key: PeerHandle, channel: u8) -> Result<(), SendError> {
+        let count = self.endpoint.inspect(key, Peer::channel_count);
+        let count = count.ok_or(ConnectionError::NotConnected)?;
+        if usize::from(channel) < count {
+            Ok(())
+        } else {
+            Err(ConnectionError::NoSuchChannel { channel, count }.into())
+        }
+    }
+
+    /// Tells the session how much more a connection takes, now or when no more than half of what may be is queued.
+    fn see_to_room(&self, state: &mut State, key: PeerHandle) {
+        let look = |peer: &Peer| (peer.queued_data(), peer.usable_window() as usize);
+        let Some((queued, window)) = self.endpoint.inspect(key, look) else {
+            return;
+        };
+        let most = (2 * window).max(LEAST_QUEUED).min(state.scene.most_queued());
+        if queued <= most / 2 {
+            state.scene.set_room(self.now(), key, queued, most);
+        } else {
+            self.endpoint.notify_room(key, most / 2);
+        }
     }
 
     fn drop_client(&self, state: &mut State, key: PeerHandle, reason: Departure) {
         let Some(id) = state.scene.roster().id(key) else { return };
-        let count = match reason {
-            Departure::TooFast => &mut state.too_fast,
-            _ => &mut state.too_slow,
+        let (count, number) = match reason {
+            Departure::TooFast => (&mut state.too_fast, Departure::TOO_FAST),
+            _ => (&mut state.too_slow, Departure::TOO_SLOW),
         };
         *count += 1;
         if is_worth_a_note(*count) {
             tracing::warn!(%id, count = *count, "disconnected: {reason}");
         }
-        self.endpoint.disconnect_now(key, 0);
-        state.leave(self.now(), key, reason);
+        self.endpoint.disconnect_now(key, number);
+        state.scene.peer_disconnected(self.now(), key, reason);
     }
 
     fn now(&self) -> Time {
@@ -448,34 +533,10 @@ impl GodotServer {
 }
 
 impl State {
-    /// Newcomers may have come in who are to be introduced.
-    fn expect_newcomers(&mut self, now: Time) {
-        if self.scene.has_newcomers() {
-            self.introduce_at.get_or_insert(now + INTRODUCING_PERIOD);
-        }
-    }
-
-    /// A connection is gone.
-    fn leave(&mut self, now: Time, key: PeerHandle, reason: Departure) {
-        if let Some(id) = self.scene.roster().id(key) {
-            self.charges.forget(key, id);
-        }
-        self.scene.peer_disconnected(now, key, reason);
-    }
-
     fn note_unsent(&mut self, cause: impl Display) {
         self.unsent += 1;
         if is_worth_a_note(self.unsent) {
             tracing::debug!(%cause, count = self.unsent, "packet not sent");
         }
     }
-}
-
-/// Why a packet was not sent.
-#[derive(Debug)]
-enum Unsent {
-    /// There is no room, and whose fault that is.
-    NoRoom(PeerHandle, Departure),
-    /// The connection does not take it.
-    Refused(ConnectionError),
 }

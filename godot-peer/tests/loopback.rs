@@ -499,9 +499,14 @@ async fn without_the_relay_packets_are_bare() {
     assert_eq!(raw(&packet(&b).await), "first", "nobody was introduced");
 }
 
-/// A client that takes 100 kB and no more, as its program never asks for events, at a server with room for twice as much.
+/// A client that takes 100 kB and no more, as its program never asks for events, at a server with room for twice as much that
+/// judges once a second.
 async fn slow_client() -> (Server, GodotClient) {
-    let options = ServerOptions::default().with_endpoint(|endpoint| endpoint.host.max_queued_data = 200_000);
+    let options = ServerOptions::default()
+        .with_max_queue(200_000)
+        .with_endpoint(|endpoint| {
+            endpoint.host.slow_peer_timeout = Duration::from_secs(12);
+        });
     let mut server = Server::with(options).await;
     let slow = ClientOptions::default().with_endpoint(|endpoint| {
         endpoint.host.max_waiting_data = 100_000;
@@ -516,19 +521,24 @@ async fn slow_client() -> (Server, GodotClient) {
 }
 
 #[tokio::test]
-async fn who_outruns_a_slow_receiver_is_dropped_and_not_the_receiver() {
+async fn who_outruns_a_slow_receiver_is_slowed_down_and_that_one_has_to_go() {
     let (mut server, slow) = slow_client().await;
     let fast = server.join().await;
     expect(&fast, ClientEvent::PeerConnected { id: slow.id() }).await;
     let moderate = server.join().await;
-    while !moderate.peers().contains(&slow.id()) {
+    while moderate.peers().len() < 3 {
         next(&moderate).await;
     }
     let data = vec![7; 10_000];
     let gone = soon(async {
         loop {
-            // Their own queues are of no concern here.
+            // Its own queue is of no concern here.
             let _ = fast.send_bytes(slow.id(), TransferChannel::ZERO, TransferMode::Reliable, &data);
+            // What others send passes meanwhile, to the fast one as well.
+            moderate
+                .send_bytes(fast.id(), TransferChannel::ZERO, TransferMode::Reliable, b"hello")
+                .expect("sent");
+            while !matches!(next(&fast).await, ClientEvent::Packet(packet) if packet.from == moderate.id()) {}
             match next_now(&mut server).await {
                 Some(ServerEvent::PeerDisconnected { id, reason }) => break (id, reason),
                 Some(other) => panic!("{other:?}"),
@@ -537,24 +547,71 @@ async fn who_outruns_a_slow_receiver_is_dropped_and_not_the_receiver() {
         }
     })
     .await;
-    assert_eq!(gone, (fast.id(), Departure::TooFast));
+    assert_eq!(gone, (slow.id(), Departure::TooSlow));
     let statistics = server.server.statistics();
-    assert_eq!((statistics.too_fast, statistics.too_slow), (1, 0));
-    // The receiver is told of it, and others still reach it.
-    moderate
-        .send_bytes(slow.id(), TransferChannel::ZERO, TransferMode::Reliable, b"hello")
-        .expect("sent");
-    soon(async {
+    assert_eq!((statistics.too_fast, statistics.too_slow), (0, 1));
+    assert!(statistics.scene.held_back > 0);
+    // It is told why.
+    let reason = soon(async {
         loop {
-            match next(&slow).await {
-                ClientEvent::Packet(packet) if packet.from == moderate.id() => break,
-                ClientEvent::Disconnected { reason } => panic!("{reason}"),
-                _ => {}
+            if let ClientEvent::Disconnected { reason } = next(&slow).await {
+                break reason;
             }
         }
     })
     .await;
-    assert!(!slow.peers().contains(&fast.id()));
+    let data = Departure::TOO_SLOW;
+    assert_eq!(reason, Departure::Remote { data });
+    // The fast one goes on.
+    fast.send_bytes(moderate.id(), TransferChannel::ZERO, TransferMode::Reliable, b"hello")
+        .expect("sent");
+    while !matches!(next(&moderate).await, ClientEvent::Packet(packet) if packet.from == fast.id()) {}
+}
+
+#[tokio::test]
+async fn twenty_megabytes_pass_in_one_packet_and_in_many() {
+    let mut server = Server::start().await;
+    let [a, b, _c] = three(&mut server).await;
+    let large: Vec<u8> = (0..20_000_000u32).map(|at| ((at * 31) >> 8) as u8).collect();
+    a.send_bytes(b.id(), channel(3), TransferMode::Reliable, &large)
+        .expect("sent");
+    assert_eq!(raw(&packet(&b).await), large);
+    for number in 0..20 {
+        a.send_bytes(b.id(), channel(3), TransferMode::Reliable, &vec![number; 1 << 20])
+            .expect("sent");
+    }
+    for number in 0..20 {
+        assert_eq!(raw(&packet(&b).await), vec![number; 1 << 20]);
+    }
+    let statistics = server.server.statistics();
+    assert_eq!((statistics.too_fast, statistics.too_slow, statistics.unsent), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn one_large_packet_to_all_harms_nobody_though_the_server_may_hold_little() {
+    let options = ServerOptions::default().with_endpoint(|endpoint| endpoint.host.max_held_data = 40 << 20);
+    let mut server = Server::with(options).await;
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(server.join().await);
+    }
+    for client in &clients {
+        while client.peers().len() < 20 {
+            next(client).await;
+        }
+    }
+    let data = vec![9; 15 << 20];
+    clients[0]
+        .send_bytes(Target::All, channel(1), TransferMode::Reliable, &data)
+        .expect("sent");
+    for client in &clients[1..] {
+        assert_eq!(packet(client).await.data.len(), (15 << 20) + 1);
+    }
+    let statistics = server.server.statistics();
+    assert_eq!(
+        (statistics.clients, statistics.too_fast, statistics.too_slow),
+        (20, 0, 0)
+    );
 }
 
 #[tokio::test]

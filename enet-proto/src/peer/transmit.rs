@@ -352,9 +352,7 @@ impl Peer {
 
     fn drop_unreliable(&mut self) {
         if let Some(queued) = self.busy.outbox.unreliable.pop_front() {
-            self.busy
-                .outbox
-                .release_packet(queued.data.len(), true, queued.charged);
+            self.busy.outbox.release_packet(queued.data.len(), true, queued.charged);
         }
     }
 

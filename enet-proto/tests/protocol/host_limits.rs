@@ -90,7 +90,9 @@ fn what_others_hold_as_well_is_nobody_s_share_when_all_hold_too_much() {
     let (mut probe, remotes) = twenty_joined();
     assert_eq!(probe.host.broadcast(0, &Packet::reliable(payload(1, 100_000))), 20);
     // One peer alone fills the host.
-    let taken = (2..2000).take_while(|number| early(&mut probe, &remotes[0], *number)).count();
+    let taken = (2..2000)
+        .take_while(|number| early(&mut probe, &remotes[0], *number))
+        .count();
     assert!(taken < 1000, "{taken}");
     assert!(probe.host.statistics().limits.held_data > 0);
     // Everyone else has twice its share queued, and yet does not pay for it.
@@ -115,7 +117,9 @@ fn held_packets_become_events_bit_by_bit_and_in_order() {
             Event::Received { packet, .. } => Some(packet.data),
             _ => None,
         });
-        packets.map(|data| (1..10).find(|&number| data == payload(number, 1000)).unwrap()).collect()
+        packets
+            .map(|data| (1..10).find(|&number| data == payload(number, 1000)).unwrap())
+            .collect()
     };
     send(&mut probe, 1);
     probe.host.peer_mut(remote.peer).unwrap().set_receiving(false);

@@ -2,54 +2,111 @@
 //!
 //! The driver tells it of connections and packets, and does what it asks for in [`SceneServer::poll_output`] after each call.
 //!
-//! A program's packet or a relayed one never overtakes the news of who is there: a receiver that has not been told yet is told
-//! first (on the same channel and if both are reliable; Godot promises no more).
+//! Work and memory are charged to whoever causes them. Clients take turns, and each may have so many copies made of its packets in a
+//! second ([`RelayLimits::rate`]); beyond that unreliable packets are dropped, and reliable ones not read. What a receiver does not
+//! take at once waits in a lane for each sender, of which it is given in turn. A sender for whom too much waits is slowed down, as
+//! nothing is read from it; a receiver that takes less than every one must has to go.
 //!
-//! A newcomer to a large session is introduced to some of the members at once and to the others as its connection takes it
-//! ([`SceneServer::introduce`]), or else thousands who come at the same time would have millions of packets queued for them.
+//! A receiver is told of a client before it gets that one's packets (on the same channel and if both are reliable; Godot promises
+//! no more), and of everyone before a packet of the program that is for it alone. Otherwise members are introduced to each other at a
+//! bounded rate, those who have spoken first, or else thousands who come at the same time would have millions of packets queued for
+//! them. Who has left before it was introduced never is.
 
-mod announcements;
+mod lanes;
 mod lobby;
+mod member;
+mod news;
+mod passing;
+mod telling;
 #[cfg(test)]
 mod tests;
+mod turns;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::Hash;
+use std::time::Duration;
 
 use bytes::Bytes;
-use enet_proto::{Packet, Time};
+use enet_proto::{Ledger, Packet, Time};
 
 use crate::event::{Departure, Received, ServerEvent};
 use crate::notes::is_worth_a_note;
 use crate::paths::{KnownPaths, Learned};
 use crate::scene::{Command, Message, System, check_for_others};
 use crate::transfer::{Outgoing, TransferChannel, TransferMode};
-use crate::{PeerId, Roster, Target, UnknownTarget};
+use crate::{PeerId, Roster, SendError, Target, UnknownTarget};
 
-use announcements::{Announcements, Change, Told};
+use lanes::Queued;
 use lobby::{Lobby, Step, Visitor};
-
-/// How many members a newcomer is introduced to at a time.
-const INTRODUCTIONS: usize = 128;
+use member::{Authentication, Member, Receiving, Sending};
+use news::News;
+use telling::{Pace, Teller};
+use turns::Turns;
 
 /// A server's state machine; `K` is whatever names a connection.
 #[derive(Debug)]
 pub struct SceneServer<K> {
     relaying: bool,
+    limits: RelayLimits,
+    now: Time,
     lobby: Lobby<K>,
     roster: Roster<K>,
-    guests: HashMap<PeerId, Guest>,
-    /// Those who still have [strangers](Guest::strangers), and some who had.
-    newcomers: VecDeque<PeerId>,
-    announcements: Announcements,
+    members: BTreeMap<PeerId, Member<K>>,
+    news: News,
+    pace: Pace,
+    turns: Turns,
+    /// Those from whom nothing is read.
+    held: BTreeSet<PeerId>,
+    /// When they were looked at last.
+    looked_at: Time,
+    /// When to see whether receivers take what they must.
+    watch_at: Option<Time>,
     outputs: VecDeque<Output<K>>,
     statistics: SceneStatistics,
+}
+
+/// What clients may have a server do and hold.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RelayLimits {
+    /// What may wait for one client, in bytes. A sender is slowed down when a quarter of it is held for it, with what bookkeeping
+    /// costs. Default 32 MiB, as [`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data).
+    pub queue: usize,
+    /// The largest packet, in bytes. Default 32 MiB, as [`HostConfig::max_packet_size`](enet_proto::HostConfig::max_packet_size).
+    pub packet: usize,
+    /// What the server may hold altogether, in bytes. Beyond half of it each sender has an even share of that half, if it is less.
+    /// Default 1 GiB, as [`HostConfig::max_held_data`](enet_proto::HostConfig::max_held_data).
+    pub total: usize,
+    /// A client must take a sixteenth of `queue` in this time while there is more for it; it is judged every twelfth of the time.
+    /// Default 60 s, as [`HostConfig::slow_peer_timeout`](enet_proto::HostConfig::slow_peer_timeout): 35 KB/s, judged after 5 s.
+    pub patience: Duration,
+    /// How many copies of its packets a client may have made in a second: one for each receiver. A quarter of it at once. 0 for
+    /// unlimited. Default 250 000.
+    pub rate: u32,
+    /// What the server may send in a second, in bytes; 0 for unlimited, the default. Clients need not take more than their part.
+    pub bandwidth: u32,
+    /// Counts what is held for the clients.
+    pub ledger: Ledger,
+}
+
+impl Default for RelayLimits {
+    fn default() -> RelayLimits {
+        RelayLimits {
+            queue: 32 * 1024 * 1024,
+            packet: 32 * 1024 * 1024,
+            total: 1024 * 1024 * 1024,
+            patience: Duration::from_secs(60),
+            rate: 250_000,
+            bandwidth: 0,
+            ledger: Ledger::new(),
+        }
+    }
 }
 
 /// What the driver is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<K> {
-    /// Send a packet to a connection.
+    /// Send a packet to a connection. If that has no room for it, it goes back by [`SceneServer::put_back`].
     Send {
         /// The connection.
         to: K,
@@ -57,6 +114,26 @@ pub enum Output<K> {
         outgoing: Outgoing,
         /// The client whose packet is passed on; none for what the server itself sends.
         from: Option<PeerId>,
+        /// Whether its buffer is counted in [`RelayLimits::ledger`].
+        charged: bool,
+    },
+    /// Call [`SceneServer::set_room`] when no more than half of what may be queued for a connection is.
+    Room(K),
+    /// Read nothing more from a connection, so that the other side has to wait.
+    Hold(K),
+    /// Read on from a connection, so many bytes; if there are more, call [`SceneServer::set_held`].
+    Release {
+        /// The connection.
+        key: K,
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// Disconnect a client, and call [`SceneServer::peer_disconnected`].
+    Drop {
+        /// The connection.
+        key: K,
+        /// Why it has to go.
+        reason: Departure,
     },
     /// Drop a connection without a word: it is not let in.
     Reset(K),
@@ -90,42 +167,37 @@ pub struct SceneStatistics {
     pub unlearned_paths: u64,
     /// Clients that asked to be authenticated.
     pub authenticated: u64,
-}
-
-#[derive(Debug)]
-struct Guest {
-    told: Told,
-    /// Introduces this one to newcomers.
-    introduction: Bytes,
-    /// Who was there before and has not been introduced yet.
-    strangers: Vec<PeerId>,
-    paths: KnownPaths,
-    authentication: Authentication,
-}
-
-/// How far a client that is in the session is with being authenticated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Authentication {
-    /// It never asked.
-    None,
-    /// It asked late, and was told that the server is done.
-    Answered,
-    /// Both are done.
-    Done,
+    /// Unreliable packets left out, as their sender had more sent on than it may, or a receiver did not take them: once for each
+    /// receiver that was known.
+    pub unsent: u64,
+    /// How often a client was slowed down, as it sent more than was taken.
+    pub held_back: u64,
 }
 
 impl<K: Copy + Eq + Hash> SceneServer<K> {
-    /// A server without clients. If it does not relay, clients learn nothing of each other and all packets go to the program, as
-    /// with a bare `ENetMultiplayerPeer`.
+    /// A server without clients, with default limits. If it does not relay, clients learn nothing of each other and all packets go to
+    /// the program, as with a bare `ENetMultiplayerPeer`.
     #[must_use]
     pub fn new(relaying: bool) -> SceneServer<K> {
+        SceneServer::with_limits(relaying, RelayLimits::default())
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(relaying: bool, limits: RelayLimits) -> SceneServer<K> {
         SceneServer {
             relaying,
+            limits,
+            now: Time::ZERO,
             lobby: Lobby::default(),
             roster: Roster::default(),
-            guests: HashMap::new(),
-            newcomers: VecDeque::new(),
-            announcements: Announcements::default(),
+            members: BTreeMap::new(),
+            news: News::default(),
+            pace: Pace::new(),
+            turns: Turns::default(),
+            held: BTreeSet::new(),
+            looked_at: Time::ZERO,
+            watch_at: None,
             outputs: VecDeque::new(),
             statistics: SceneStatistics::default(),
         }
@@ -148,36 +220,53 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         self.roster.set_refusing(refusing);
     }
 
-    /// What to do next.
+    /// What to do next. Packets of clients are passed on here, each client's in turn: a driver that has other things to see to may
+    /// stop after some and come back.
     pub fn poll_output(&mut self) -> Option<Output<K>> {
+        while self.outputs.is_empty() && self.pass_one() {}
         self.outputs.pop_front()
     }
 
-    /// Whether there is more to do.
+    /// The same, but for packets of clients that wait for their turn.
+    pub fn poll_ready(&mut self) -> Option<Output<K>> {
+        self.outputs.pop_front()
+    }
+
+    /// Whether there is more to do now.
     #[must_use]
     pub fn has_output(&self) -> bool {
-        !self.outputs.is_empty()
+        !self.outputs.is_empty() || !self.turns.is_idle()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        [self.announcements.due(), self.lobby.due()].into_iter().flatten().min()
+        [self.lobby.due(), self.pace.due(), self.passing_due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// Lets in who has waited long enough, and tells the clients what has been gathered for them.
+    /// Says what time it is, and does what is due: who has waited long enough is let in, members are told of others, senders that were slowed down or have used up what they may go on, receivers are
+    /// judged.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.advance(now);
         while let Some((key, visitor)) = self.lobby.take_silent(now) {
             self.let_in(key, visitor, Authentication::None);
         }
-        if self.announcements.take_due(now, self.roster.len()) {
-            self.tell_all();
+        if self.pace.due().is_some_and(|due| due <= self.now) {
+            self.spread();
         }
+        self.turns.wake(self.now);
+        self.looked_at = self.now;
+        self.release();
+        self.judge_receivers();
     }
 
     /// A connection is up; the data of its CONNECT is the id it asks for. It is let in a moment later, or, if it asks to be
     /// authenticated, when it is done with that.
     pub fn peer_arrived(&mut self, now: Time, key: K, data: u32) {
+        self.advance(now);
         if self.relaying {
             self.lobby.enter(now, key, data);
         } else {
@@ -187,6 +276,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
 
     /// A connection is up, and let in without more ado; the data of its CONNECT is the id it asks for.
     pub fn peer_connected(&mut self, now: Time, key: K, data: u32) {
+        self.advance(now);
         let id = match self.roster.admit(key, data) {
             Ok(id) => id,
             Err(refusal) => {
@@ -198,57 +288,45 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
                 return;
             }
         };
-        let mut strangers = Vec::new();
-        if self.relaying {
-            strangers.extend(self.roster.iter().map(|(other, _)| other).filter(|&other| other != id));
-        }
-        self.announce(now, id, true);
-        let guest = Guest {
-            told: self.announcements.told(),
-            introduction: System::AddPeer(id).to_bytes(),
-            strangers,
+        let (place, told) = self.news.join(id);
+        let member = Member {
+            key,
             paths: KnownPaths::default(),
             authentication: Authentication::None,
+            place,
+            told,
+            sending: Sending::new(self.now, self.limits.rate, self.limits.ledger.child()),
+            receiving: Receiving::new(),
         };
-        self.guests.insert(id, guest);
-        if self.introduce_some(id, INTRODUCTIONS) {
-            self.newcomers.push_back(id);
+        self.members.insert(id, member);
+        if self.relaying {
+            self.announce();
         }
         self.outputs.push_back(Output::Event(ServerEvent::PeerConnected { id }));
     }
 
-    /// Whether there may be newcomers that are still to be introduced to members.
-    #[must_use]
-    pub fn has_newcomers(&self) -> bool {
-        !self.newcomers.is_empty()
-    }
-
-    /// A newcomer that is still to be introduced to members, each in turn.
-    pub fn next_newcomer(&mut self) -> Option<K> {
-        while let Some(id) = self.newcomers.pop_front() {
-            if self.guests.get(&id).is_some_and(|guest| !guest.strangers.is_empty()) {
-                self.newcomers.push_back(id);
-                return self.roster.key(id);
-            }
-        }
-        None
-    }
-
-    /// Introduces a newcomer to some more members: to be called when its connection has taken what was queued.
-    pub fn introduce(&mut self, key: K) {
-        if let Some(id) = self.roster.id(key) {
-            self.introduce_some(id, INTRODUCTIONS);
-        }
-    }
-
     /// A connection is gone. Nothing happens if it had never been let in.
     pub fn peer_disconnected(&mut self, now: Time, key: K, reason: Departure) {
+        self.advance(now);
         self.lobby.leave(key);
-        let Some(id) = self.roster.remove(key) else { return };
-        if self.guests.remove(&id).is_some_and(|guest| !guest.strangers.is_empty()) {
-            self.newcomers.retain(|&newcomer| newcomer != id);
+        let Some(id) = self.roster.id(key) else { return };
+        self.pass_last(id);
+        self.roster.remove(key);
+        self.turns.forget(id);
+        self.held.remove(&id);
+        if let Some(member) = self.members.remove(&id) {
+            self.news.leave(id, member.place);
+            for queued in member.receiving.lanes.iter() {
+                if let Some(sender) = queued.from.and_then(|from| self.members.get_mut(&from)) {
+                    sender.sending.copies = sender.sending.copies.saturating_sub(1);
+                }
+            }
         }
-        self.announce(now, id, false);
+        // What was not sent yet has nowhere to go.
+        self.outputs.retain(|output| !output.concerns(key));
+        if self.relaying {
+            self.announce();
+        }
         self.outputs
             .push_back(Output::Event(ServerEvent::PeerDisconnected { id, reason }));
     }
@@ -261,6 +339,11 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             return;
         }
         let Some(from) = self.roster.id(key) else { return };
+        if let Some(member) = self.members.get_mut(&from)
+            && !member.place.has_spoken()
+        {
+            self.news.speak(from, &mut member.place);
+        }
         let received = Received {
             from,
             channel: TransferChannel::from_enet(channel),
@@ -278,20 +361,29 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     }
 
     /// Sends a packet of the program. An empty one is not sent, as by `put_packet`.
+    ///
+    /// # Errors
+    ///
+    /// If no client has the id that is named, or, for a single client, if too much waits for it already.
     pub fn send(
         &mut self,
         target: Target,
         channel: TransferChannel,
         mode: TransferMode,
         data: Bytes,
-    ) -> Result<(), UnknownTarget> {
+    ) -> Result<(), SendError> {
         if !self.roster.knows(target) {
-            return Err(UnknownTarget(target));
+            return Err(UnknownTarget(target).into());
         }
-        if !data.is_empty() {
-            self.send_to(target, None, &Outgoing::new(channel, mode, data));
+        if data.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        match target {
+            _ if !self.relaying => {}
+            Target::One(id) => self.tell_all(id),
+            Target::All | Target::AllBut(_) => self.tell_near(target),
+        }
+        self.give_own(target, Outgoing::new(channel, mode, data))
     }
 
     /// Does what a visitor's word leads to. Whether that is yet to be read.
@@ -317,8 +409,8 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     fn let_in(&mut self, key: K, visitor: Visitor, authentication: Authentication) {
         self.peer_connected(visitor.since, key, visitor.data);
         let id = self.roster.id(key);
-        if let Some(guest) = id.and_then(|id| self.guests.get_mut(&id)) {
-            guest.authentication = authentication;
+        if let Some(member) = id.and_then(|id| self.members.get_mut(&id)) {
+            member.authentication = authentication;
         }
     }
 
@@ -331,35 +423,28 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     /// A client that is in the session already begins or ends to authenticate. It has dropped all that came before it has ended, so
     /// it is introduced to everyone anew.
     fn authenticate_late(&mut self, from: PeerId, is_done: bool) {
-        let (Some(key), Some(guest)) = (self.roster.key(from), self.guests.get_mut(&from)) else {
+        let Some(member) = self.members.get_mut(&from) else {
             return;
         };
-        let before = guest.authentication;
+        let key = member.key;
+        let before = member.authentication;
         let after = if is_done {
             Authentication::Done
         } else {
             Authentication::Answered
         };
-        guest.authentication = before.max(after);
+        member.authentication = before.max(after);
+        if is_done && before < Authentication::Done {
+            self.news.forget_all(&mut member.told);
+            self.pace.schedule(self.now);
+        }
         if before == Authentication::None {
             self.authenticate(key);
         }
-        if is_done && before < Authentication::Done {
-            self.introduce_anew(from);
-        }
     }
 
-    fn introduce_anew(&mut self, id: PeerId) {
-        self.tell(id);
-        let others = self.roster.iter().map(|(other, _)| other);
-        let others = others.filter(|&other| other != id).collect();
-        if let Some(guest) = self.guests.get_mut(&id) {
-            let was_newcomer = !guest.strangers.is_empty();
-            guest.strangers = others;
-            if self.introduce_some(id, INTRODUCTIONS) && !was_newcomer {
-                self.newcomers.push_back(id);
-            }
-        }
+    fn advance(&mut self, now: Time) {
+        self.now = self.now.max(now);
     }
 
     fn system_message(&mut self, received: Received) {
@@ -403,16 +488,15 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             return;
         }
         let outgoing = Outgoing::new(channel, mode, System::readdress(data, from.number()));
-        let receivers = self.send_to(target, Some(from), &outgoing);
-        self.statistics.relayed_out += receivers;
-        self.statistics.relayed_bytes += receivers * outgoing.packet.data.len() as u64;
-
+        let data = outgoing.packet.data.clone();
+        self.take_for_others(from, target, outgoing);
+        // Its packets to the server itself do not wait for their turn either.
         if !matches!(target, Target::One(_)) && target.includes(PeerId::SERVER) {
             self.take(Received {
                 from,
                 channel,
                 mode,
-                data: System::relayed(&outgoing.packet.data),
+                data: System::relayed(&data),
                 node_path: None,
             });
         }
@@ -420,19 +504,19 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
 
     /// A packet for the server itself, no system message.
     fn take(&mut self, mut received: Received) {
-        let guest = self.guests.get_mut(&received.from);
-        match (Command::of(&received.data), guest) {
-            (Some(Command::SimplifyPath), Some(guest)) => match Message::parse(&received.data) {
-                Ok(Message::SimplifyPath(offer)) => match guest.paths.learn(&offer) {
+        let member = self.members.get_mut(&received.from);
+        match (Command::of(&received.data), member) {
+            (Some(Command::SimplifyPath), Some(member)) => match Message::parse(&received.data) {
+                Ok(Message::SimplifyPath(offer)) => match member.paths.learn(&offer) {
                     Learned::Taken(answer) => self.answer(received.from, answer),
                     Learned::NoRoom => self.statistics.unlearned_paths += 1,
                     Learned::Used => self.malformed(received.from),
                 },
                 _ => self.malformed(received.from),
             },
-            (Some(Command::ConfirmPath), Some(guest)) => {
+            (Some(Command::ConfirmPath), Some(member)) => {
                 let answers = match Message::parse(&received.data) {
-                    Ok(Message::ConfirmPath(confirmation)) => guest.paths.confirmed(&confirmation),
+                    Ok(Message::ConfirmPath(confirmation)) => member.paths.confirmed(&confirmation),
                     _ => None,
                 };
                 match answers {
@@ -440,9 +524,9 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
                     None => self.deliver(received),
                 }
             }
-            (Some(Command::Rpc), Some(guest)) => {
+            (Some(Command::Rpc), Some(member)) => {
                 if let Ok(Message::Rpc(rpc)) = Message::parse(&received.data) {
-                    received.node_path = guest.paths.resolve(&rpc.node);
+                    received.node_path = member.paths.resolve(&rpc.node);
                 }
                 self.deliver(received);
             }
@@ -468,141 +552,36 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         }
     }
 
-    /// Queues a packet of a client or, without `from`, of the program for each receiver, who is told first of who came and went;
-    /// how many there are. A client that sends to all does not get it itself.
-    fn send_to(&mut self, target: Target, from: Option<PeerId>, outgoing: &Outgoing) -> u64 {
-        let send = |to| Output::Send {
-            to,
-            outgoing: outgoing.clone(),
-            from,
-        };
-        if let Target::One(id) = target {
-            let Some(key) = self.roster.key(id) else { return 0 };
-            self.tell(id);
-            self.acquaint(id, from);
-            self.outputs.push_back(send(key));
-            return 1;
-        }
-        self.tell_all();
-        for at in 0..self.newcomers.len() {
-            let id = self.newcomers[at];
-            if Some(id) != from && target.includes(id) {
-                self.acquaint(id, from);
-            }
-        }
-        let before = self.outputs.len();
-        let receivers = self
-            .roster
-            .iter()
-            .filter(|&(id, _)| Some(id) != from && target.includes(id));
-        self.outputs.extend(receivers.map(|(_, key)| send(key)));
-        (self.outputs.len() - before) as u64
-    }
-
-    /// Introduces a newcomer to the client it is about to hear from, or to all before it hears from the program, which may speak of
-    /// anyone.
-    fn acquaint(&mut self, id: PeerId, from: Option<PeerId>) {
-        let Some(from) = from else {
-            self.introduce_some(id, usize::MAX);
-            return;
-        };
-        let (Some(key), Some(guest)) = (self.roster.key(id), self.guests.get_mut(&id)) else {
-            return;
-        };
-        if let Some(at) = guest.strangers.iter().position(|&stranger| stranger == from) {
-            guest.strangers.swap_remove(at);
-            self.introduce_to(key, from);
-        }
-    }
-
-    /// Introduces a newcomer to so many members at most; whether there are more.
-    fn introduce_some(&mut self, id: PeerId, most: usize) -> bool {
-        let (Some(key), Some(guest)) = (self.roster.key(id), self.guests.get_mut(&id)) else {
-            return false;
-        };
-        let rest = guest.strangers.len().saturating_sub(most);
-        let strangers = guest.strangers.split_off(rest);
-        if rest == 0 {
-            guest.strangers = Vec::new();
-        }
-        for stranger in strangers {
-            self.introduce_to(key, stranger);
-        }
-        rest > 0
-    }
-
-    fn introduce_to(&mut self, to: K, stranger: PeerId) {
-        self.statistics.announced += 1;
-        // One who has left is introduced all the same, as the departure is still to be told.
-        let message = match self.guests.get(&stranger) {
-            Some(guest) => guest.introduction.clone(),
-            None => System::AddPeer(stranger).to_bytes(),
-        };
-        self.push(to, message);
-    }
-
-    fn announce(&mut self, now: Time, id: PeerId, joined: bool) {
-        if self.relaying && self.announcements.push(now, self.roster.len(), id, joined) {
-            self.tell_all();
-        }
-    }
-
-    fn tell(&mut self, id: PeerId) {
-        let (Some(key), Some(guest)) = (self.roster.key(id), self.guests.get_mut(&id)) else {
-            return;
-        };
-        if self.announcements.concern(guest.told) {
-            let changes = self.announcements.since(guest.told);
-            guest.told = self.announcements.told();
-            self.tell_of(id, key, &changes);
-        }
-    }
-
-    fn tell_all(&mut self) {
-        let now_told = self.announcements.told();
-        // Most have been told the same.
-        let mut last: Option<(Told, Vec<Change>)> = None;
-        let members: Vec<(PeerId, K)> = self.roster.iter().collect();
-        for (id, key) in members {
-            let Some(guest) = self.guests.get_mut(&id) else {
-                continue;
-            };
-            if !self.announcements.concern(guest.told) {
-                continue;
-            }
-            let told = std::mem::replace(&mut guest.told, now_told);
-            let changes = match last.take() {
-                Some((same, changes)) if same == told => changes,
-                _ => self.announcements.since(told),
-            };
-            self.tell_of(id, key, &changes);
-            last = Some((told, changes));
-        }
-        self.announcements.clear();
-    }
-
-    fn tell_of(&mut self, id: PeerId, key: K, changes: &[Change]) {
-        for change in changes {
-            let strangers = self.guests.get_mut(&id).map(|guest| &mut guest.strangers);
-            if let Some(strangers) = strangers
-                && !change.joined
-                && let Some(at) = strangers.iter().position(|&stranger| stranger == change.id)
-            {
-                // It was never introduced.
-                strangers.swap_remove(at);
-                continue;
-            }
-            self.statistics.announced += 1;
-            self.push(key, change.message.clone());
-        }
-    }
-
     /// Queues a message of the session itself.
     fn push(&mut self, to: K, message: Bytes) {
-        self.outputs.push_back(Output::Send {
-            to,
-            outgoing: Outgoing::system(message),
+        let minimum = self.minimum();
+        let queued = Queued {
             from: None,
-        });
+            outgoing: Outgoing::system(message),
+            charged: false,
+        };
+        let Some(member) = self.roster.id(to).and_then(|id| self.members.get_mut(&id)) else {
+            // A visitor.
+            return self.outputs.push_back(queued.to(to));
+        };
+        let mut teller = Teller {
+            now: self.now,
+            minimum,
+            outputs: &mut self.outputs,
+            announced: &mut self.statistics.announced,
+        };
+        teller.send(member, queued);
+    }
+}
+
+impl<K: Copy + Eq> Output<K> {
+    /// Whether it is about that connection, and for nothing once it is gone.
+    fn concerns(&self, key: K) -> bool {
+        match self {
+            Output::Send { to, .. } => *to == key,
+            Output::Room(other) | Output::Hold(other) => *other == key,
+            Output::Release { key: other, .. } | Output::Drop { key: other, .. } => *other == key,
+            Output::Reset(_) | Output::Event(_) => false,
+        }
     }
 }

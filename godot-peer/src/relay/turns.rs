@@ -1,0 +1,169 @@
+//! Senders in turn: what each may have the server do, and whose packet is passed on next.
+//!
+//! Work is counted in copies, one for each receiver of a packet. Senders take turns of so many copies (deficit round robin), so
+//! that one of many packets holds up nobody for longer than a turn. Over time each has an allowance of copies a second; who has
+//! used it up rests until there is some again.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use enet_proto::Time;
+
+use crate::PeerId;
+
+/// What a sender may have copied before the next one's turn.
+const TURN: i64 = 256;
+
+/// The part of a second whose allowance may be used at once.
+const BURST: i64 = 4;
+
+/// How long a sender rests at least, so that not every packet sets a timer.
+const SHORTEST_REST: Duration = Duration::from_millis(2);
+
+/// One copy in the units of an allowance, which fills by so many units for each copy a second and microsecond.
+const COPY: i64 = 1_000_000;
+
+/// The copies that one sender may still have made.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    /// Below zero if the last packet took more than there was.
+    level: i64,
+    filled: Time,
+    /// What is left of its turn.
+    turn: i64,
+}
+
+impl Allowance {
+    pub(super) fn new(now: Time, per_second: u32) -> Allowance {
+        Allowance {
+            level: i64::from(per_second) * COPY / BURST,
+            filled: now,
+            turn: 0,
+        }
+    }
+
+    /// Whether there is some; if not, when there will be.
+    pub(super) fn check(&mut self, now: Time, per_second: u32) -> Result<(), Time> {
+        if per_second == 0 {
+            return Ok(());
+        }
+        let rate = i64::from(per_second);
+        let elapsed = i64::try_from(now.saturating_since(self.filled).as_micros()).unwrap_or(i64::MAX);
+        let level = elapsed.saturating_mul(rate).saturating_add(self.level);
+        self.level = level.min(rate * COPY / BURST);
+        self.filled = self.filled.max(now);
+        if self.level > 0 {
+            return Ok(());
+        }
+        let wait = Duration::from_micros((-self.level / rate).unsigned_abs());
+        Err(now + wait.max(SHORTEST_REST))
+    }
+
+    pub(super) fn charge(&mut self, copies: usize) {
+        let copies = i64::try_from(copies.max(1)).unwrap_or(i64::MAX);
+        self.level = self.level.saturating_sub(copies.saturating_mul(COPY));
+        self.turn = self.turn.saturating_sub(copies);
+    }
+}
+
+/// The senders that have something to be passed on.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    ring: VecDeque<PeerId>,
+    resting: BTreeSet<(Time, PeerId)>,
+}
+
+impl Turns {
+    /// A sender that had nothing to be passed on has something.
+    pub(super) fn enter(&mut self, id: PeerId) {
+        self.ring.push_back(id);
+    }
+
+    /// Whose turn it is; [`end_turn`](Turns::end_turn), [`leave`](Turns::leave) or [`rest`](Turns::rest) makes it another one's.
+    pub(super) fn current(&self) -> Option<PeerId> {
+        self.ring.front().copied()
+    }
+
+    /// Whether anybody waits for a turn.
+    pub(super) fn is_idle(&self) -> bool {
+        self.ring.is_empty()
+    }
+
+    /// Goes on with the same sender, or with the next one if its turn is over.
+    pub(super) fn end_turn(&mut self, allowance: &mut Allowance) {
+        if allowance.turn <= 0 {
+            allowance.turn += TURN;
+            self.ring.rotate_left(1.min(self.ring.len()));
+        }
+    }
+
+    /// The current one has nothing more.
+    pub(super) fn leave(&mut self) {
+        self.ring.pop_front();
+    }
+
+    /// The current one has nothing left to spend until then.
+    pub(super) fn rest(&mut self, until: Time) {
+        self.resting.extend(self.ring.pop_front().map(|id| (until, id)));
+    }
+
+    /// When the next one has rested.
+    pub(super) fn due(&self) -> Option<Time> {
+        self.resting.first().map(|&(until, _)| until)
+    }
+
+    /// Those who have rested come back.
+    pub(super) fn wake(&mut self, now: Time) {
+        while let Some(&(until, id)) = self.resting.first() {
+            if until > now {
+                break;
+            }
+            self.resting.pop_first();
+            self.ring.push_back(id);
+        }
+    }
+
+    /// Takes out one that has left.
+    pub(super) fn forget(&mut self, id: PeerId) {
+        self.ring.retain(|&other| other != id);
+        self.resting.retain(|&(_, other)| other != id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allowance_is_a_rate_and_a_quarter_of_a_second_at_once() {
+        let mut allowance = Allowance::new(Time::ZERO, 1000);
+        allowance.charge(250);
+        assert_eq!(allowance.check(Time::ZERO, 1000), Err(Time::from_millis(2)));
+        assert_eq!(allowance.check(Time::from_millis(1), 1000), Ok(()));
+        // More than there is may be spent once, and is waited for.
+        allowance.charge(501);
+        assert_eq!(allowance.check(Time::from_millis(1), 1000), Err(Time::from_millis(501)));
+        assert_eq!(allowance.check(Time::from_millis(502), 1000), Ok(()));
+        assert_eq!(allowance.check(Time::ZERO, 0), Ok(()), "none is unlimited");
+    }
+
+    #[test]
+    fn a_turn_is_so_many_copies_however_they_come() {
+        let [one, other] = [2, 3].map(|number| PeerId::new(number).expect("an id"));
+        let mut turns = Turns::default();
+        turns.enter(one);
+        turns.enter(other);
+        let mut allowances = [Allowance::new(Time::ZERO, 0), Allowance::new(Time::ZERO, 0)];
+        let mut copies = [0, 0];
+        for _ in 0..10_000 {
+            let at = usize::from(turns.current() == Some(other));
+            // One's packets go to a hundred, the other's to one.
+            let count = if at == 0 { 100 } else { 1 };
+            copies[at] += count;
+            allowances[at].charge(count);
+            turns.end_turn(&mut allowances[at]);
+        }
+        let ratio = copies[0] as f64 / copies[1] as f64;
+        assert!((0.9..1.1).contains(&ratio), "{copies:?}");
+    }
+}
