@@ -59,6 +59,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size::memory, allow_negative_numbers = true)]
     max_memory: usize,
 
+    /// How much may wait for one client. A client is slowed down when a quarter of it is held for it; one that takes less than a
+    /// sixteenth of it in a minute, while more waits, is disconnected. A number without a unit is of MiB.
+    #[arg(long, value_name = "SIZE", default_value = "32M", value_parser = size::memory, allow_negative_numbers = true)]
+    max_queue: usize,
+
     /// How datagrams are compressed. Clients must do the same: `peer.host.compress(mode)` in Godot, right after `create_client`.
     #[arg(long, value_name = "KIND", default_value = "none", value_parser = compression())]
     compression: Compression,
@@ -91,6 +96,7 @@ impl Arguments {
             .with_max_channels(self.max_channels.into())
             .with_bandwidth(self.in_bandwidth, self.out_bandwidth)
             .with_compression(self.compression)
+            .with_max_queue(self.max_queue)
             .with_endpoint(|endpoint| {
                 endpoint.host.duplicate_peers = self.max_per_address as usize;
                 endpoint.host.max_joins_per_second = self.max_joins;
