@@ -44,6 +44,7 @@ mod error;
 mod event_endpoint;
 mod handle;
 mod intercept;
+mod layer;
 mod socket;
 mod statistics;
 

@@ -1,0 +1,444 @@
+//! Encryption as Godot's ENet has it: DTLS 1.2 under the whole host, one session for each address, one ENet datagram a record.
+//!
+//! A stranger's first ClientHello is answered without keeping anything (`hello`). Only who proves that it receives gets a
+//! session; how many may be in the making, altogether and for an address, and how many may begin in a second, is limited. A
+//! session ends with the other side's word, or when no peer has used it for some seconds.
+//!
+//! The cryptography is OpenSSL's, behind `session` and `settings`.
+
+mod error;
+mod hello;
+mod session;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use enet_proto::Time;
+
+pub use error::{DtlsError, DtlsSetupError};
+use hello::{ClientHello, Cookies, hello_verify_request};
+use session::{Outcome, Session, Stage};
+pub use settings::{DtlsClient, DtlsServer, Identity};
+
+/// How often handshakes are looked at, whose messages may be due again: OpenSSL has the time-outs, from one second on.
+const HANDSHAKE_TICK: Duration = Duration::from_millis(100);
+
+/// How often it is seen which sessions are in use.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// How long a session is kept that no peer uses: one whose ENet connection is still to come, or has just ended, and whose last
+/// messages may have to be repeated. Newer Godots have the same.
+const UNUSED: Duration = Duration::from_secs(8);
+
+/// How many handshakes may begin at once after a pause.
+const BURST: u32 = 16;
+
+/// How many answers to strangers may wait for the socket. Those beyond are dropped; a client asks again.
+const MAX_ANSWERS: usize = 256;
+
+/// What DTLS adds to a datagram at most: the header of the record, an explicit nonce and a tag.
+pub(crate) const OVERHEAD: usize = 37;
+
+/// What an endpoint is in DTLS. One that is both answers handshakes, and begins one with whom it dials.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct DtlsConfig {
+    /// Answers handshakes with these certificates.
+    pub server: Option<DtlsServer>,
+    /// Begins handshakes, trusting so.
+    pub client: Option<DtlsClient>,
+}
+
+impl From<DtlsServer> for DtlsConfig {
+    fn from(server: DtlsServer) -> DtlsConfig {
+        DtlsConfig {
+            server: Some(server),
+            client: None,
+        }
+    }
+}
+
+impl From<DtlsClient> for DtlsConfig {
+    fn from(client: DtlsClient) -> DtlsConfig {
+        DtlsConfig {
+            server: None,
+            client: Some(client),
+        }
+    }
+}
+
+/// What the encryption of an endpoint has done so far, and does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DtlsStatistics {
+    /// Handshakes that succeeded.
+    pub handshakes: u64,
+    /// Handshakes that failed as a certificate was not accepted here.
+    pub certificates_refused: u64,
+    /// Handshakes that the other side broke off, for example as it does not accept our certificate.
+    pub refused_by_others: u64,
+    /// Handshakes that were not finished in time.
+    pub timed_out: u64,
+    /// Handshakes that failed for another reason.
+    pub failed: u64,
+    /// Handshakes that could not begin as too many were under way, or have begun in this second.
+    pub limited: u64,
+    /// ClientHellos that were asked to prove that their sender receives.
+    pub verified: u64,
+    /// Datagrams that are no DTLS, are of no session, or are malformed.
+    pub dropped: u64,
+    /// Handshakes under way.
+    pub in_progress: usize,
+    /// Sessions that are up.
+    pub sessions: usize,
+    /// Bytes that came in the records of sessions.
+    pub received_bytes: u64,
+    /// Bytes that left in the records of sessions.
+    pub sent_bytes: u64,
+}
+
+/// Why an address has no session, or has none any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) address: SocketAddr,
+    pub(crate) error: DtlsError,
+    /// Whether the session had been up.
+    pub(crate) was_up: bool,
+}
+
+/// The layer of one endpoint.
+#[derive(Debug)]
+pub(crate) struct Dtls {
+    config: DtlsConfig,
+    sessions: HashMap<SocketAddr, Session>,
+    making: Making,
+    cookies: Cookies,
+    /// When the next handshake may begin if there had been no pause.
+    allowed: Time,
+    outbox: VecDeque<(SocketAddr, Bytes)>,
+    failures: VecDeque<Failure>,
+    plain: BytesMut,
+    next_tick: Option<Time>,
+    next_sweep: Option<Time>,
+    statistics: DtlsStatistics,
+}
+
+/// The handshakes under way, and whose they are.
+#[derive(Debug, Default)]
+struct Making {
+    total: usize,
+    by_origin: HashMap<IpAddr, usize>,
+}
+
+impl Dtls {
+    /// Fails if the system has no random numbers.
+    pub(crate) fn new(config: DtlsConfig, now: Time) -> Result<Dtls, getrandom::Error> {
+        Ok(Dtls {
+            config,
+            sessions: HashMap::new(),
+            making: Making::default(),
+            cookies: Cookies::new(now, [secret()?, secret()?]),
+            allowed: now,
+            outbox: VecDeque::new(),
+            failures: VecDeque::new(),
+            plain: BytesMut::new(),
+            next_tick: None,
+            next_sweep: None,
+            statistics: DtlsStatistics::default(),
+        })
+    }
+
+    pub(crate) fn statistics(&self) -> DtlsStatistics {
+        DtlsStatistics {
+            in_progress: self.making.total,
+            sessions: self.sessions.len() - self.making.total,
+            ..self.statistics
+        }
+    }
+
+    /// A datagram came; what it carries goes to `deliver`.
+    pub(crate) fn arrive(&mut self, now: Time, from: SocketAddr, datagram: Bytes, deliver: &mut dyn FnMut(Bytes)) {
+        if self.config.server.is_some() && ClientHello::is_one(&datagram) {
+            return self.hello(now, from, datagram);
+        }
+        // An empty one would be the end of a stream to OpenSSL.
+        let session = self.sessions.get_mut(&from).filter(|_| !datagram.is_empty());
+        let Some(session) = session else {
+            self.statistics.dropped += 1;
+            return;
+        };
+        self.statistics.received_bytes += datagram.len() as u64;
+        let before = session.stage();
+        let outcome = session.feed(datagram, &mut self.plain, deliver);
+        self.settle(now, from, before, outcome);
+    }
+
+    /// Appends the record that carries `datagram` to `out`. A first datagram to an address begins a handshake, and leaves when
+    /// that is done.
+    pub(crate) fn depart(&mut self, now: Time, to: SocketAddr, datagram: &[u8], out: &mut Vec<u8>) {
+        let before = out.len();
+        if let Some(session) = self.sessions.get_mut(&to) {
+            session.seal(datagram, out);
+        } else if let Some(session) = self.dial(now, to) {
+            session.seal(datagram, out);
+        }
+        self.statistics.sent_bytes += (out.len() - before) as u64;
+    }
+
+    /// The next datagram of the layer itself.
+    pub(crate) fn poll_transmit(&mut self) -> Option<(SocketAddr, Bytes)> {
+        self.outbox.pop_front()
+    }
+
+    /// The next news of a session that failed or ended.
+    pub(crate) fn poll_failure(&mut self) -> Option<Failure> {
+        self.failures.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Dtls::handle_timeout).
+    pub(crate) fn next_at(&self) -> Option<Time> {
+        [self.next_tick, self.next_sweep].into_iter().flatten().min()
+    }
+
+    /// Repeats what is due again, and lets go of sessions whose time is over or that, as `is_used` says, no peer uses.
+    pub(crate) fn handle_timeout(&mut self, now: Time, is_used: &mut dyn FnMut(SocketAddr) -> bool) {
+        if self.next_tick.is_some_and(|at| at <= now) {
+            self.tick(now);
+        }
+        if self.next_sweep.is_some_and(|at| at <= now) {
+            self.sweep(now, is_used);
+        }
+    }
+
+    /// Ends all sessions; the other sides are told by what [`poll_transmit`](Dtls::poll_transmit) has then.
+    pub(crate) fn close(&mut self) {
+        for (address, mut session) in std::mem::take(&mut self.sessions) {
+            session.close();
+            session.drain(|datagram| self.outbox.push_back((address, datagram)));
+        }
+        self.making = Making::default();
+        self.next_tick = None;
+        self.next_sweep = None;
+    }
+
+    fn hello(&mut self, now: Time, from: SocketAddr, datagram: Bytes) {
+        let Some(hello) = ClientHello::parse(&datagram) else {
+            self.statistics.dropped += 1;
+            return;
+        };
+        if self.cookies.are_stale(now)
+            && let Ok(key) = secret()
+        {
+            self.cookies.renew(now, key);
+        }
+        if !self.cookies.prove(from, &hello) {
+            if self.outbox.len() < MAX_ANSWERS {
+                let answer = hello_verify_request(&self.cookies.cookie(from, &hello));
+                self.outbox.push_back((from, answer.into()));
+                self.statistics.verified += 1;
+            } else {
+                self.statistics.limited += 1;
+            }
+            return;
+        }
+        let random = hello.random();
+        let repeated = self
+            .sessions
+            .get(&from)
+            .is_some_and(|session| session.random == Some(random));
+        if !repeated {
+            // Whoever it is receives at this address, so the session that was there is of the past: a client that was restarted.
+            let Some(session) = self.admit(now, from, &hello, random) else {
+                return;
+            };
+            self.forget(from);
+            self.sessions.insert(from, session);
+            self.making.begin(from);
+            self.wake(now);
+        }
+        let Some(session) = self.sessions.get_mut(&from) else {
+            return;
+        };
+        let before = session.stage();
+        let outcome = session.feed(datagram, &mut self.plain, &mut |_| {});
+        self.settle(now, from, before, outcome);
+    }
+
+    /// A session for a client that receives at its address, within the limits.
+    fn admit(&mut self, now: Time, from: SocketAddr, hello: &ClientHello<'_>, random: [u8; 32]) -> Option<Session> {
+        let server = self.config.server.as_ref()?;
+        let first = hello.first()?;
+        let full = self.making.total >= server.max_handshakes
+            || self.sessions.len() >= server.max_sessions
+            || self.making.of(from) >= server.max_handshakes_per_address;
+        let interval = Duration::from_secs(1) / server.max_handshakes_per_second.max(1);
+        if full || self.allowed > now {
+            self.statistics.limited += 1;
+            return None;
+        }
+        // Never more than a burst in arrears.
+        let burst = interval * BURST.min(server.max_handshakes_per_second.max(1)).saturating_sub(1);
+        let since = now.saturating_since(Time::ZERO).saturating_sub(burst);
+        self.allowed = self.allowed.max(Time::ZERO + since) + interval;
+        match Session::accepting(&server.context(), hello.cookie, first, random, now) {
+            Ok(session) => Some(session),
+            Err(error) => {
+                self.statistics.failed += 1;
+                tracing::debug!(%error, "no session");
+                None
+            }
+        }
+    }
+
+    fn dial(&mut self, now: Time, to: SocketAddr) -> Option<&mut Session> {
+        let client = self.config.client.as_ref()?;
+        let session = client.connect().and_then(|ssl| Session::connecting(ssl, now));
+        let mut session = match session {
+            Ok(session) => session,
+            Err(error) => {
+                let error = DtlsError::Other(error.to_string());
+                self.failures.push_back(Failure {
+                    address: to,
+                    error,
+                    was_up: false,
+                });
+                return None;
+            }
+        };
+        session.advance(&mut self.plain, &mut |_| {});
+        session.drain(|datagram| self.outbox.push_back((to, datagram)));
+        self.making.begin(to);
+        self.wake(now);
+        Some(self.sessions.entry(to).or_insert(session))
+    }
+
+    /// What came of moving a session.
+    fn settle(&mut self, now: Time, address: SocketAddr, before: Stage, outcome: Outcome) {
+        let Some(session) = self.sessions.get_mut(&address) else {
+            return;
+        };
+        session.drain(|datagram| self.outbox.push_back((address, datagram)));
+        match outcome {
+            Outcome::Same => {}
+            Outcome::Up => {
+                session.idle_since = now;
+                self.making.end(address);
+                self.statistics.handshakes += 1;
+            }
+            Outcome::Ended(error) => self.fail(address, before, error),
+        }
+    }
+
+    /// A session is over.
+    fn fail(&mut self, address: SocketAddr, before: Stage, error: DtlsError) {
+        self.forget(address);
+        let was_up = before == Stage::Up;
+        if !was_up {
+            let counter = match &error {
+                DtlsError::Refused(_) | DtlsError::Closed => &mut self.statistics.refused_by_others,
+                DtlsError::TimedOut => &mut self.statistics.timed_out,
+                error if error.is_of_certificates() => &mut self.statistics.certificates_refused,
+                _ => &mut self.statistics.failed,
+            };
+            *counter += 1;
+        }
+        self.failures.push_back(Failure { address, error, was_up });
+    }
+
+    fn forget(&mut self, address: SocketAddr) {
+        if let Some(session) = self.sessions.remove(&address)
+            && !session.was_up()
+        {
+            self.making.end(address);
+        }
+    }
+
+    fn wake(&mut self, now: Time) {
+        self.next_tick.get_or_insert(now + HANDSHAKE_TICK);
+        self.next_sweep.get_or_insert(now + SWEEP);
+    }
+
+    /// Moves the handshakes.
+    fn tick(&mut self, now: Time) {
+        let making = |(address, session): (&SocketAddr, &Session)| {
+            (session.stage() == Stage::Handshake).then_some((*address, session.began, session.random.is_some()))
+        };
+        let all: Vec<_> = self.sessions.iter().filter_map(making).collect();
+        for (address, began, serving) in all {
+            let limit = if serving {
+                self.config.server.as_ref().map(|server| server.handshake_timeout)
+            } else {
+                self.config.client.as_ref().map(|client| client.handshake_timeout)
+            };
+            if limit.is_none_or(|limit| now.saturating_since(began) >= limit) {
+                self.fail(address, Stage::Handshake, DtlsError::TimedOut);
+            } else if let Some(session) = self.sessions.get_mut(&address) {
+                let outcome = session.advance(&mut self.plain, &mut |_| {});
+                self.settle(now, address, Stage::Handshake, outcome);
+            }
+        }
+        self.next_tick = (self.making.total > 0).then(|| now + HANDSHAKE_TICK);
+    }
+
+    /// Lets go of what is not used.
+    fn sweep(&mut self, now: Time, is_used: &mut dyn FnMut(SocketAddr) -> bool) {
+        let mut unused = Vec::new();
+        for (address, session) in &mut self.sessions {
+            if session.stage() != Stage::Up {
+                continue;
+            }
+            if is_used(*address) {
+                session.idle_since = now;
+            } else if now.saturating_since(session.idle_since) >= UNUSED {
+                session.close();
+                session.drain(|datagram| self.outbox.push_back((*address, datagram)));
+                unused.push(*address);
+            }
+        }
+        for address in unused {
+            self.forget(address);
+        }
+        self.next_sweep = (!self.sessions.is_empty()).then(|| now + SWEEP);
+    }
+}
+
+impl Making {
+    fn begin(&mut self, address: SocketAddr) {
+        self.total += 1;
+        *self.by_origin.entry(origin(address)).or_default() += 1;
+    }
+
+    fn end(&mut self, address: SocketAddr) {
+        self.total -= 1;
+        if let Some(count) = self.by_origin.get_mut(&origin(address)) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_origin.remove(&origin(address));
+            }
+        }
+    }
+
+    /// How many there are with the origin of `address`.
+    fn of(&self, address: SocketAddr) -> usize {
+        self.by_origin.get(&origin(address)).copied().unwrap_or(0)
+    }
+}
+
+/// Whom handshakes are counted for.
+fn origin(address: SocketAddr) -> IpAddr {
+    match address.ip() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        ip @ IpAddr::V4(_) => ip,
+    }
+}
+
+fn secret() -> Result<[u8; 16], getrandom::Error> {
+    let mut key = [0; 16];
+    getrandom::fill(&mut key)?;
+    Ok(key)
+}

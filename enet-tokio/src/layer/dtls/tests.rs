@@ -1,0 +1,505 @@
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use openssl::asn1::Asn1Time;
+use openssl::bn::BigNum;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
+use openssl::x509::extension::BasicConstraints;
+use openssl::x509::{X509, X509NameBuilder};
+
+use super::*;
+
+/// A certificate as Godot makes them: of itself, a CA, with a common name and no other.
+struct Certificate {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl Certificate {
+    fn new(name: &str, key: &PKey<Private>, days: [i64; 2]) -> Certificate {
+        let mut names = X509NameBuilder::new().expect("OpenSSL");
+        names.append_entry_by_text("CN", name).expect("a name");
+        let names = names.build();
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("a clock")
+            .as_secs() as i64;
+        let time = |days: i64| Asn1Time::from_unix(now + days * 86_400).expect("a time");
+        let mut builder = X509::builder().expect("OpenSSL");
+        builder.set_version(2).expect("a version");
+        let serial = BigNum::from_u32(7)
+            .and_then(|number| number.to_asn1_integer())
+            .expect("a number");
+        builder.set_serial_number(&serial).expect("a number");
+        builder.set_subject_name(&names).expect("a name");
+        builder.set_issuer_name(&names).expect("a name");
+        builder.set_not_before(&time(days[0])).expect("a time");
+        builder.set_not_after(&time(days[1])).expect("a time");
+        builder.set_pubkey(key).expect("a key");
+        builder
+            .append_extension(BasicConstraints::new().ca().critical().build().expect("it"))
+            .expect("it");
+        builder.sign(key, MessageDigest::sha256()).expect("a signature");
+        Certificate {
+            certificate: builder.build().to_pem().expect("PEM"),
+            key: key.private_key_to_pem_pkcs8().expect("PEM"),
+        }
+    }
+
+    fn ecdsa(name: &str) -> Certificate {
+        Certificate::new(name, &ecdsa_key(), [-1, 1])
+    }
+
+    fn rsa(name: &str) -> Certificate {
+        let key = PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key");
+        Certificate::new(name, &key, [-1, 1])
+    }
+
+    fn server(&self) -> DtlsServer {
+        DtlsServer::from_pem(&self.certificate, &self.key).expect("it fits")
+    }
+
+    /// A client that trusts it under this name.
+    fn client(&self, name: &str) -> DtlsClient {
+        DtlsClient::new(name)
+            .and_then(|client| client.with_trusted(&self.certificate))
+            .expect("a name")
+    }
+}
+
+fn ecdsa_key() -> PKey<Private> {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).expect("it is there");
+    PKey::from_ec_key(EcKey::generate(&group).expect("a key")).expect("a key")
+}
+
+fn server_address() -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 7777))
+}
+
+fn client_address(number: u16) -> SocketAddr {
+    SocketAddr::from(([198, 51, 100, 1], number))
+}
+
+/// A server and a client, and what is under way between them. OpenSSL looks at the real clock.
+struct Pair {
+    start: Instant,
+    server: Dtls,
+    client: Dtls,
+    address: SocketAddr,
+    to_server: VecDeque<Bytes>,
+    to_client: VecDeque<Bytes>,
+    at_server: Vec<Bytes>,
+    at_client: Vec<Bytes>,
+    failures: Vec<DtlsError>,
+    /// Datagrams of each direction so far; what becomes of one by its number.
+    sent: [usize; 2],
+    fate: Box<dyn FnMut(usize, usize) -> Fate>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    Arrives,
+    IsLost,
+    ArrivesTwice,
+    /// Behind the one that follows.
+    IsOvertaken,
+}
+
+impl Pair {
+    fn new(server: DtlsServer, client: DtlsClient) -> Pair {
+        Pair {
+            start: Instant::now(),
+            server: Dtls::new(server.into(), Time::ZERO).expect("randomness"),
+            client: Dtls::new(client.into(), Time::ZERO).expect("randomness"),
+            address: client_address(1),
+            to_server: VecDeque::new(),
+            to_client: VecDeque::new(),
+            at_server: Vec::new(),
+            at_client: Vec::new(),
+            failures: Vec::new(),
+            sent: [0; 2],
+            fate: Box::new(|_, _| Fate::Arrives),
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time::ZERO + self.start.elapsed()
+    }
+
+    fn send(&mut self, datagram: &[u8]) {
+        let mut out = Vec::new();
+        self.client.depart(self.now(), server_address(), datagram, &mut out);
+        if !out.is_empty() {
+            self.to_server.push_back(out.into());
+        }
+    }
+
+    fn answer(&mut self, datagram: &[u8]) {
+        let mut out = Vec::new();
+        self.server.depart(self.now(), self.address, datagram, &mut out);
+        if !out.is_empty() {
+            self.to_client.push_back(out.into());
+        }
+    }
+
+    fn put(queue: &mut VecDeque<Bytes>, fate: Fate, datagram: Bytes) {
+        match fate {
+            Fate::Arrives => queue.push_back(datagram),
+            Fate::IsLost => {}
+            Fate::ArrivesTwice => queue.extend([datagram.clone(), datagram]),
+            Fate::IsOvertaken => {
+                let at = queue.len();
+                queue.insert(at, datagram);
+            }
+        }
+    }
+
+    /// Moves everything that can be moved now.
+    fn step(&mut self) {
+        let now = self.now();
+        loop {
+            let mut held = [None, None];
+            while let Some((_, datagram)) = self.client.poll_transmit() {
+                self.sent[0] += 1;
+                let fate = (self.fate)(0, self.sent[0]);
+                if fate == Fate::IsOvertaken {
+                    held[0] = Some(datagram);
+                } else {
+                    Pair::put(&mut self.to_server, fate, datagram);
+                }
+            }
+            while let Some((_, datagram)) = self.server.poll_transmit() {
+                self.sent[1] += 1;
+                let fate = (self.fate)(1, self.sent[1]);
+                if fate == Fate::IsOvertaken {
+                    held[1] = Some(datagram);
+                } else {
+                    Pair::put(&mut self.to_client, fate, datagram);
+                }
+            }
+            self.to_server.extend(held[0].take());
+            self.to_client.extend(held[1].take());
+            if self.to_server.is_empty() && self.to_client.is_empty() {
+                break;
+            }
+            while let Some(datagram) = self.to_server.pop_front() {
+                self.server
+                    .arrive(now, self.address, datagram, &mut |plain| self.at_server.push(plain));
+            }
+            while let Some(datagram) = self.to_client.pop_front() {
+                self.client
+                    .arrive(now, server_address(), datagram, &mut |plain| self.at_client.push(plain));
+            }
+        }
+        self.client.handle_timeout(now, &mut |_| true);
+        self.server.handle_timeout(now, &mut |_| true);
+        self.failures
+            .extend(std::iter::from_fn(|| self.client.poll_failure()).map(|failure| failure.error));
+    }
+}
+
+/// Moves them all until `done` is true of each.
+fn run(pairs: &mut [Pair], done: impl Fn(&Pair) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let mut open = 0;
+        for pair in pairs.iter_mut() {
+            pair.step();
+            open += usize::from(!done(pair));
+        }
+        if open == 0 {
+            return;
+        }
+        let open: Vec<_> = pairs.iter().enumerate().filter(|(_, pair)| !done(pair)).collect();
+        let why = |(number, pair): &(usize, &Pair)| {
+            (
+                *number,
+                pair.sent,
+                pair.client.statistics(),
+                pair.server.statistics(),
+                format!("{:?}", pair.failures),
+            )
+        };
+        assert!(
+            Instant::now() < deadline,
+            "{:?}",
+            open.iter().map(why).collect::<Vec<_>>()
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_waits_for_the_handshake_arrives_after_it_in_both_kinds_of_keys() {
+    for certificate in [Certificate::ecdsa("game"), Certificate::rsa("game")] {
+        let mut pair = Pair::new(certificate.server(), certificate.client("game"));
+        pair.send(b"connect");
+        pair.step();
+        assert_eq!(pair.at_server, ["connect"]);
+        pair.answer(&[7; 1392]);
+        pair.step();
+        assert_eq!(pair.at_client, [vec![7; 1392]]);
+        assert_eq!(
+            (pair.server.statistics().sessions, pair.server.statistics().in_progress),
+            (1, 0)
+        );
+        // The hello, twice, the finish, and what waited.
+        assert_eq!(pair.sent[0], 4);
+    }
+}
+
+#[test]
+fn a_record_adds_no_more_than_is_reckoned_with() {
+    let certificate = Certificate::ecdsa("game");
+    let mut pair = Pair::new(certificate.server(), certificate.client("game"));
+    pair.send(b"connect");
+    pair.step();
+    let mut out = Vec::new();
+    pair.client.depart(pair.now(), server_address(), &[1; 1000], &mut out);
+    assert!(out.len() > 1000 && out.len() <= 1000 + OVERHEAD, "{}", out.len());
+    assert!(!out.windows(8).any(|window| window == [1; 8]));
+}
+
+#[test]
+fn any_one_datagram_of_a_handshake_may_be_lost_or_doubled_or_overtaken() {
+    let certificate = Certificate::rsa("game");
+    let mut pairs = Vec::new();
+    for direction in 0..2 {
+        for number in 1..=5 {
+            for fate in [Fate::IsLost, Fate::ArrivesTwice, Fate::IsOvertaken] {
+                let mut pair = Pair::new(certificate.server(), certificate.client("game"));
+                pair.fate = Box::new(move |which, sent| {
+                    if (which, sent) == (direction, number) {
+                        fate
+                    } else {
+                        Fate::Arrives
+                    }
+                });
+                pair.send(b"connect");
+                pairs.push(pair);
+            }
+        }
+    }
+    // What waited for the end can be lost as well; ENet sends it again.
+    run(&mut pairs, |pair| {
+        pair.server.statistics().sessions == 1 && pair.client.statistics().sessions == 1
+    });
+    for pair in &mut pairs {
+        pair.send(b"again");
+        pair.step();
+        assert_eq!(pair.at_server.last().map(|datagram| &datagram[..]), Some(&b"again"[..]));
+        assert_eq!(pair.failures, []);
+    }
+}
+
+#[test]
+fn why_a_certificate_is_refused_is_said() {
+    let game = Certificate::ecdsa("game");
+    let other = Certificate::ecdsa("game");
+    let old = Certificate::new("game", &ecdsa_key(), [-9, -2]);
+    let early = Certificate::new("game", &ecdsa_key(), [2, 9]);
+    let fails = |server: &Certificate, client: DtlsClient| {
+        let mut pair = Pair::new(server.server(), client);
+        pair.send(b"connect");
+        pair.step();
+        assert_eq!(pair.at_server, [] as [Bytes; 0]);
+        let [error] = &pair.failures[..] else {
+            panic!("{:?}", pair.failures)
+        };
+        assert_eq!(pair.client.statistics().certificates_refused, 1);
+        assert_eq!(
+            pair.server.statistics().refused_by_others,
+            1,
+            "{:?}",
+            pair.server.poll_failure()
+        );
+        error.clone()
+    };
+    assert!(matches!(fails(&game, other.client("game")), DtlsError::Untrusted(_)));
+    assert!(matches!(
+        fails(&game, DtlsClient::new("game").expect("a name")),
+        DtlsError::Untrusted(_)
+    ));
+    assert!(matches!(fails(&old, old.client("game")), DtlsError::Expired(_)));
+    assert!(matches!(fails(&early, early.client("game")), DtlsError::Expired(_)));
+    assert_eq!(fails(&game, game.client("elsewhere")), DtlsError::WrongName);
+    assert_eq!(fails(&game, game.client("192.0.2.1")), DtlsError::WrongName);
+    assert_eq!(
+        fails(&game, DtlsClient::pinned(&other.certificate).expect("PEM")),
+        DtlsError::NotPinned
+    );
+}
+
+#[test]
+fn a_pinned_certificate_is_trusted_whatever_its_name_and_dates_and_anyone_if_asked_for() {
+    let old = Certificate::new("game", &ecdsa_key(), [-9, -2]);
+    let pinned = DtlsClient::pinned(&old.certificate).expect("PEM");
+    for client in [pinned, DtlsClient::dangerously_trusting_anyone()] {
+        let mut pair = Pair::new(old.server(), client);
+        pair.send(b"connect");
+        pair.step();
+        assert_eq!(pair.at_server, ["connect"]);
+    }
+}
+
+#[test]
+fn a_certificate_can_be_replaced_while_sessions_go_on() {
+    let [first, second] = [Certificate::ecdsa("game"), Certificate::ecdsa("game")];
+    let server = first.server();
+    let mut pair = Pair::new(server.clone(), first.client("game"));
+    pair.send(b"connect");
+    pair.step();
+    let identity = Identity::from_pem(&second.certificate, &second.key).expect("it fits");
+    server.replace(&[identity]).expect("it is good");
+    pair.send(b"still here");
+    pair.step();
+    assert_eq!(pair.at_server, ["connect", "still here"]);
+    let mut newcomer = Pair::new(server, second.client("game"));
+    newcomer.send(b"connect");
+    newcomer.step();
+    assert_eq!(newcomer.at_server, ["connect"]);
+}
+
+#[test]
+fn keys_and_certificates_that_cannot_be_used_are_errors_that_say_so() {
+    let [one, other] = [Certificate::ecdsa("game"), Certificate::ecdsa("game")];
+    let error = |certificates: &[u8], key: &[u8]| DtlsServer::from_pem(certificates, key).expect_err("an error");
+    assert_eq!(error(&one.certificate, &other.key), DtlsSetupError::Mismatch);
+    assert!(matches!(error(b"nothing", &one.key), DtlsSetupError::Certificate(_)));
+    assert!(matches!(error(&one.certificate, b"nothing"), DtlsSetupError::Key(_)));
+    assert!(matches!(DtlsClient::new("no name"), Err(DtlsSetupError::Name(_))));
+}
+
+#[test]
+fn a_stranger_without_a_cookie_costs_nothing_and_gets_no_more_than_it_sent() {
+    let certificate = Certificate::ecdsa("game");
+    let mut pair = Pair::new(certificate.server(), certificate.client("game"));
+    pair.send(b"connect");
+    let (_, hello) = pair.client.poll_transmit().expect("a hello");
+    for number in 0..1000 {
+        pair.server
+            .arrive(Time::ZERO, client_address(number), hello.clone(), &mut |_| {});
+        while let Some((_, answer)) = pair.server.poll_transmit() {
+            assert!(answer.len() <= hello.len());
+        }
+    }
+    let statistics = pair.server.statistics();
+    assert_eq!(
+        (statistics.verified, statistics.in_progress, statistics.sessions),
+        (1000, 0, 0)
+    );
+    assert_eq!(pair.server.next_at(), None);
+}
+
+#[test]
+fn answers_to_strangers_do_not_pile_up() {
+    let certificate = Certificate::ecdsa("game");
+    let mut pair = Pair::new(certificate.server(), certificate.client("game"));
+    pair.send(b"connect");
+    let (_, hello) = pair.client.poll_transmit().expect("a hello");
+    for number in 0..10_000 {
+        pair.server
+            .arrive(Time::ZERO, client_address(number), hello.clone(), &mut |_| {});
+    }
+    assert_eq!(std::iter::from_fn(|| pair.server.poll_transmit()).count(), MAX_ANSWERS);
+}
+
+/// Some time after the start.
+const NOW: Time = Time::from_millis(60_000);
+
+/// A client's second hello, with its cookie, from this address.
+fn second_hello(server: &mut Dtls, trust: DtlsClient, address: SocketAddr) -> Bytes {
+    let mut client = Dtls::new(trust.into(), Time::ZERO).expect("randomness");
+    client.depart(Time::ZERO, server_address(), b"connect", &mut Vec::new());
+    let (_, hello) = client.poll_transmit().expect("a hello");
+    while server.poll_transmit().is_some() {}
+    server.arrive(NOW, address, hello, &mut |_| {});
+    let (_, request) = server.poll_transmit().expect("an answer");
+    client.arrive(Time::ZERO, server_address(), request, &mut |_| {});
+    client.poll_transmit().expect("a second hello").1
+}
+
+#[test]
+fn handshakes_are_limited_by_address_and_by_second_and_end_by_themselves() {
+    let certificate = Certificate::ecdsa("game");
+    let mut config = certificate.server();
+    config.max_handshakes_per_address = 10;
+    let mut server = Dtls::new(config.into(), Time::ZERO).expect("randomness");
+    let trust = certificate.client("game");
+    let hello = |server: &mut Dtls, address| {
+        let hello = second_hello(server, trust.clone(), address);
+        server.arrive(NOW, address, hello, &mut |_| {});
+    };
+    for port in 0..12 {
+        hello(&mut server, client_address(1000 + port));
+    }
+    assert_eq!((server.statistics().in_progress, server.statistics().limited), (10, 2));
+    for other in 0..20 {
+        hello(&mut server, SocketAddr::from(([203, 0, 113, other], 7)));
+    }
+    // A burst, and no more in the same moment.
+    assert_eq!(server.statistics().in_progress, BURST as usize);
+    while server.poll_transmit().is_some() {}
+    server.handle_timeout(NOW + Duration::from_secs(8), &mut |_| false);
+    assert_eq!(
+        (server.statistics().in_progress, server.statistics().timed_out),
+        (0, u64::from(BURST))
+    );
+    assert!(server.sessions.is_empty() && server.making.by_origin.is_empty());
+}
+
+#[test]
+fn a_session_that_no_peer_uses_ends_and_the_other_side_is_told() {
+    let certificate = Certificate::ecdsa("game");
+    let mut pair = Pair::new(certificate.server(), certificate.client("game"));
+    pair.send(b"connect");
+    pair.step();
+    pair.server.handle_timeout(Time::from_millis(60_000), &mut |_| true);
+    pair.server.handle_timeout(Time::from_millis(67_000), &mut |_| false);
+    assert_eq!(pair.server.statistics().sessions, 1);
+    pair.server.handle_timeout(Time::from_millis(68_000), &mut |_| false);
+    assert_eq!(pair.server.statistics().sessions, 0);
+    pair.step();
+    assert_eq!(pair.failures, [DtlsError::Closed]);
+    assert_eq!(pair.client.statistics().sessions, 0);
+}
+
+#[test]
+fn a_client_that_was_restarted_on_its_port_gets_a_new_session() {
+    let certificate = Certificate::ecdsa("game");
+    let mut pair = Pair::new(certificate.server(), certificate.client("game"));
+    pair.send(b"connect");
+    pair.step();
+    pair.client = Dtls::new(certificate.client("game").into(), Time::ZERO).expect("randomness");
+    pair.send(b"again");
+    pair.step();
+    assert_eq!(pair.at_server, ["connect", "again"]);
+    assert_eq!(pair.server.statistics().sessions, 1);
+}
+
+#[test]
+fn nonsense_in_a_session_changes_nothing() {
+    let certificate = Certificate::ecdsa("game");
+    let mut pair = Pair::new(certificate.server(), certificate.client("game"));
+    pair.send(b"connect");
+    pair.step();
+    let mut record = Vec::new();
+    pair.client.depart(pair.now(), server_address(), b"data", &mut record);
+    for at in 0..record.len() {
+        let mut bad = record.clone();
+        bad[at] ^= 0x55;
+        pair.to_server.push_back(bad.into());
+    }
+    for length in 0..record.len() {
+        pair.to_server.push_back(Bytes::copy_from_slice(&record[..length]));
+    }
+    pair.step();
+    assert_eq!(pair.at_server, ["connect"]);
+    pair.to_server.push_back(record.into());
+    pair.step();
+    assert_eq!(pair.at_server, ["connect", "data"]);
+}
