@@ -57,6 +57,9 @@ pub enum DisconnectReason {
         "what came back was not understood: the other side may use another compression or checksum, or not be ENet"
     )]
     NotUnderstood,
+    /// What carries the datagrams cannot reach the other side any more; see [`Host::unreachable`](crate::Host::unreachable).
+    #[error("the other side cannot be reached any more")]
+    Unreachable,
     /// The other side's answer to our CONNECT did not fit what was asked.
     #[error("the other side's answer did not fit what was asked")]
     Refused,
@@ -72,6 +75,7 @@ impl DisconnectReason {
             | DisconnectReason::TimedOut
             | DisconnectReason::LargeDatagramsLost
             | DisconnectReason::NotUnderstood
+            | DisconnectReason::Unreachable
             | DisconnectReason::Refused => 0,
         }
     }

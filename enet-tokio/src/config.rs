@@ -75,7 +75,10 @@ pub struct Config {
     /// A bad network on purpose, for testing; it can be changed later
     /// ([`Endpoint::set_conditions`](crate::Endpoint::set_conditions)). Default ideal: none.
     pub conditions: NetworkConditions,
-    /// Sees every datagram before the protocol does. Default none.
+    /// Encryption by DTLS 1.2, as Godot's ENet has it; both sides must have it or none. Default none.
+    #[cfg(feature = "dtls")]
+    pub dtls: Option<crate::DtlsConfig>,
+    /// Sees every datagram before the protocol does, and before it is decrypted. Default none.
     pub intercept: Option<Intercept>,
 }
 
@@ -93,6 +96,8 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             held: false,
             conditions: NetworkConditions::default(),
+            #[cfg(feature = "dtls")]
+            dtls: None,
             intercept: None,
         }
     }
@@ -162,6 +167,14 @@ impl Config {
     #[must_use]
     pub fn with_conditions(mut self, conditions: NetworkConditions) -> Config {
         self.conditions = conditions;
+        self
+    }
+
+    /// Encrypts: a [`DtlsServer`](crate::DtlsServer) or a [`DtlsClient`](crate::DtlsClient).
+    #[cfg(feature = "dtls")]
+    #[must_use]
+    pub fn with_dtls(mut self, dtls: impl Into<crate::DtlsConfig>) -> Config {
+        self.dtls = Some(dtls.into());
         self
     }
 

@@ -70,6 +70,15 @@ pub enum ConnectError {
         /// What was asked for, with its addresses.
         to: String,
     },
+    /// There was no encrypted session to connect over.
+    #[cfg(feature = "dtls")]
+    #[error("{to}: {error}")]
+    Dtls {
+        /// What was asked for, with its addresses.
+        to: String,
+        /// Why not.
+        error: crate::DtlsError,
+    },
     /// The other side ended the attempt.
     #[error("{to} refused the connection ({reason:?})")]
     Refused {

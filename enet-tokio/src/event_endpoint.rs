@@ -180,6 +180,14 @@ impl EventEndpoint {
         self.handle.failure(peer, to, after, reason)
     }
 
+    /// Why a peer that ended as [`Unreachable`](DisconnectReason::Unreachable) has no encrypted session any more, or never had one.
+    /// Known of the latest 64.
+    #[cfg(feature = "dtls")]
+    #[must_use]
+    pub fn dtls_error(&self, peer: PeerHandle) -> Option<crate::DtlsError> {
+        self.handle.look(|state| state.encryption.failure(peer).cloned())
+    }
+
     /// Queues a packet for a peer. It leaves as soon as the endpoint's task runs, so packets that are sent one after the other
     /// share datagrams; at the latest when the runtime ends.
     ///

@@ -12,6 +12,7 @@ use crate::driver::Driver;
 use crate::driver::clock::Clock;
 use crate::driver::shared::{Shared, Sink, State};
 use crate::error::{BindError, ConnectError};
+use crate::layer::encryption::Encryption;
 use crate::socket::Socket;
 use crate::socket::address::{Family, destination, interleave};
 use enet_proto::{DisconnectReason, Host, PeerHandle};
@@ -75,7 +76,8 @@ impl Handle {
         let clock = Clock::start();
         let (local_address, family) = (socket.local_address(), socket.family());
         let host = Host::new(config.host.clone(), seed, clock.now());
-        let shared = Arc::new(Shared::new(host, clock, socket, sink(&config), &config));
+        let encryption = Encryption::new(&config, clock.now()).map_err(|error| BindError::Randomness(error.into()))?;
+        let shared = Arc::new(Shared::new(host, clock, socket, sink(&config), encryption, &config));
         tokio::spawn(Driver::new(shared.clone()));
         Ok(Handle(Arc::new(Inner {
             shared,
@@ -164,6 +166,10 @@ impl Handle {
         after: Duration,
         reason: Option<DisconnectReason>,
     ) -> ConnectError {
+        #[cfg(feature = "dtls")]
+        if let Some(error) = self.look(|state| state.encryption.failure(peer).cloned()) {
+            return ConnectError::Dtls { to, error };
+        }
         self.look(|state| match reason {
             _ if !state.is_running() => ConnectError::Closed,
             None if state.host.has_misunderstood(peer) => ConnectError::NotUnderstood { to },
@@ -226,7 +232,7 @@ macro_rules! common_methods {
         /// one there is [`Verdict::Reply`](crate::Verdict::Reply).
         pub fn send_raw(&self, to: std::net::SocketAddr, datagram: impl Into<bytes::Bytes>) {
             let (to, datagram) = (crate::socket::address::destination(to), datagram.into());
-            self.handle.act(|state| state.host.send_raw(to, datagram));
+            self.handle.act(|state| state.send_raw(to, datagram));
         }
 
         /// Sends what is queued now, from the calling thread.

@@ -14,6 +14,9 @@ pub struct EndpointStatistics {
     pub peers: usize,
     /// Connections in the making: those that have asked, but not proven yet that they receive at their address.
     pub half_open: usize,
+    /// What the encryption did; none without one.
+    #[cfg(feature = "dtls")]
+    pub dtls: Option<crate::DtlsStatistics>,
 }
 
 /// System calls and errors of a socket.

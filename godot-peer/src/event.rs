@@ -106,9 +106,10 @@ impl From<DisconnectReason> for Departure {
         match reason {
             DisconnectReason::Remote { data } => Departure::Remote { data },
             DisconnectReason::Local => Departure::Local,
-            DisconnectReason::TimedOut | DisconnectReason::LargeDatagramsLost | DisconnectReason::NotUnderstood => {
-                Departure::TimedOut
-            }
+            DisconnectReason::TimedOut
+            | DisconnectReason::LargeDatagramsLost
+            | DisconnectReason::NotUnderstood
+            | DisconnectReason::Unreachable => Departure::TimedOut,
             DisconnectReason::Refused => Departure::Refused,
         }
     }

@@ -28,6 +28,8 @@ struct Dial {
     connect: Bytes,
     /// Something came from one of the addresses that was no answer.
     not_understood: bool,
+    /// Those that were given up.
+    unreachable: Vec<SocketAddr>,
 }
 
 /// The attempts under way.
@@ -59,6 +61,7 @@ impl Dials {
             asked: Vec::new(),
             connect: Bytes::new(),
             not_understood: false,
+            unreachable: Vec::new(),
         };
         self.unfinished += usize::from(dial.is_unfinished());
         self.dials.push(dial);
@@ -147,6 +150,23 @@ impl Dials {
         for dial in &mut self.dials {
             dial.not_understood |= dial.addresses.contains(&address);
         }
+    }
+
+    /// Nothing reaches an address. The peers that were dialled there, and whether they have no other address left.
+    pub(super) fn unreachable(&mut self, address: SocketAddr) -> Vec<(PeerHandle, bool)> {
+        let mut concerned = Vec::new();
+        for dial in self.dials.iter_mut().filter(|dial| dial.addresses.contains(&address)) {
+            if !dial.unreachable.contains(&address) {
+                dial.unreachable.push(address);
+            }
+            concerned.push((dial.peer, dial.unreachable.len() == dial.addresses.len()));
+        }
+        concerned
+    }
+
+    /// Whether a peer is still being dialled.
+    pub(super) fn is_under_way(&self, peer: PeerHandle) -> bool {
+        self.position(peer).is_some()
     }
 
     pub(super) fn was_misunderstood(&self, peer: PeerHandle) -> bool {

@@ -319,6 +319,28 @@ impl Host {
         self.dials.was_misunderstood(peer)
     }
 
+    /// Tells that what carries the datagrams gives an address up, for example an encrypted session with it that could not be made or
+    /// has ended. Peers there end, with the event [`Disconnected`](Event::Disconnected) and the reason
+    /// [`Unreachable`](DisconnectReason::Unreachable); an attempt to connect that has other addresses goes on with them.
+    ///
+    /// Returns whom it concerns, those that go on with another address included. Takes time in proportion to the peers of the host.
+    pub fn unreachable(&mut self, now: Time, address: SocketAddr) -> Vec<PeerHandle> {
+        self.advance(now);
+        let mut concerned = self.dials.unreachable(address);
+        let there = self.peers.iter().filter(|(_, peer)| peer.identity.address == address);
+        let there = there
+            .map(|(handle, _)| handle)
+            .filter(|handle| !self.dials.is_under_way(*handle));
+        concerned.extend(there.map(|handle| (handle, true)));
+        for &(handle, _) in concerned.iter().filter(|(_, is_lost)| *is_lost) {
+            if let Some(peer) = self.peers.get_mut(handle) {
+                peer.end(DisconnectReason::Unreachable);
+            }
+            self.touch(handle);
+        }
+        concerned.into_iter().map(|(handle, _)| handle).collect()
+    }
+
     /// A peer, to look at; `None` once it is gone.
     #[must_use]
     pub fn peer(&self, peer: PeerHandle) -> Option<&Peer> {

@@ -411,7 +411,7 @@ impl Peer {
     }
 
     /// Notes that the connection is over; the first reason counts.
-    fn end(&mut self, reason: DisconnectReason) {
+    pub(crate) fn end(&mut self, reason: DisconnectReason) {
         self.state = PeerState::Disconnected;
         self.ended.get_or_insert(reason);
     }

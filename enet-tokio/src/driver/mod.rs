@@ -140,11 +140,16 @@ impl Driver {
         // The protocol waits for the answer too: its acknowledgement is due already.
         let due = state.answer_by.or_else(|| state.host.poll_timeout());
         let watched = state.watched_until.filter(|_| state.ready.is_reported());
-        let Some(at) = [due, closing, watched, state.impairment.next_at()]
-            .into_iter()
-            .flatten()
-            .min()
-        else {
+        let Some(at) = [
+            due,
+            closing,
+            watched,
+            state.impairment.next_at(),
+            state.encryption.next_at(),
+        ]
+        .into_iter()
+        .flatten()
+        .min() else {
             return false;
         };
         if at <= now {

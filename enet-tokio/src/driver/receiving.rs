@@ -70,6 +70,7 @@ impl State {
         let State {
             host,
             socket,
+            encryption,
             impairment,
             intercept,
             ready_waker,
@@ -83,10 +84,10 @@ impl State {
             match verdict {
                 Verdict::Pass => {
                     dialogue.heard(path.remote);
-                    host.handle_datagram(now, path, datagram);
+                    encryption.arrive(now, path, datagram, &mut |plain| host.handle_datagram(now, path, plain));
                 }
                 Verdict::Taken => {}
-                Verdict::Reply(answer) => host.reply(path, answer),
+                Verdict::Reply(answer) => encryption.send_bare(host, path, answer),
             }
         };
         let received = receive(socket.as_mut()?, ready_waker, &mut |path, datagram| {
@@ -97,6 +98,7 @@ impl State {
         while let Some((path, datagram)) = impairment.next_incoming(now) {
             handle(path, datagram);
         }
+        encryption.handle_timeout(now, host);
         match received {
             Ok(received) => Some(received),
             Err(error) => {

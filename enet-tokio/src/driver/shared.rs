@@ -1,10 +1,12 @@
 //! What the driver and the handles of an endpoint share.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use enet_proto::{DisconnectReason, Event, Host, PeerHandle, PeerState, Time};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -18,6 +20,7 @@ use super::waiters::Waiters;
 use crate::conditions::Impairment;
 use crate::config::Config;
 use crate::intercept::Intercept;
+use crate::layer::encryption::Encryption;
 use crate::socket::{Outgoing, Sent, Socket};
 use crate::statistics::{EndpointStatistics, SocketStatistics};
 
@@ -41,6 +44,7 @@ pub(crate) struct State {
     /// None once the endpoint has ended.
     pub(crate) socket: Option<Socket>,
     pub(crate) outgoing: Outgoing,
+    pub(crate) encryption: Encryption,
     pub(crate) impairment: Impairment,
     pub(crate) intercept: Option<Intercept>,
     pub(crate) sink: Sink,
@@ -111,13 +115,21 @@ pub(crate) enum Outflow {
 }
 
 impl Shared {
-    pub(crate) fn new(host: Host, clock: Clock, socket: Socket, sink: Sink, config: &Config) -> Shared {
+    pub(crate) fn new(
+        host: Host,
+        clock: Clock,
+        socket: Socket,
+        sink: Sink,
+        encryption: Encryption,
+        config: &Config,
+    ) -> Shared {
         let ready = Arc::new(Ready::new());
         Shared(Mutex::new(State {
             host,
             clock,
             socket: Some(socket),
             outgoing: Outgoing::default(),
+            encryption,
             impairment: Impairment::new(config.conditions.clone()),
             intercept: config.intercept.clone(),
             sink,
@@ -244,7 +256,10 @@ impl State {
         let now = self.clock.now();
         let outflow = self.transmit(now, ANSWER_BUDGET);
         self.dispatch();
-        let due = self.host.poll_timeout();
+        let due = [self.host.poll_timeout(), self.encryption.next_at()]
+            .into_iter()
+            .flatten()
+            .min();
         let timer_will_do = due.is_none_or(|due| self.timer_comes(now, due));
         self.touched = outflow != Outflow::Idle || self.hurried || !timer_will_do || self.impairment.is_on();
     }
@@ -263,6 +278,8 @@ impl State {
             socket: self.socket.as_ref().map_or(self.last_counts, Socket::statistics),
             peers: self.host.peers().count(),
             half_open: self.host.half_open(),
+            #[cfg(feature = "dtls")]
+            dtls: self.encryption.statistics(),
         }
     }
 
@@ -273,6 +290,7 @@ impl State {
             host,
             socket: Some(socket),
             outgoing,
+            encryption,
             impairment,
             dialogue,
             ahead,
@@ -282,7 +300,7 @@ impl State {
             return Outflow::Ended;
         };
         ahead.sent();
-        let mtu = usize::from(host.config().mtu);
+        let mtu = usize::from(host.config().mtu) + encryption.overhead();
         // To compress one takes longer than to send it, and none is to wait for the others.
         let batch = if host.is_compressing() {
             1
@@ -305,17 +323,31 @@ impl State {
                     if !outgoing.is_empty() {
                         break;
                     }
+                    taken += 1;
+                    if let Some((path, datagram)) = encryption.poll_transmit() {
+                        if impairment.is_on() {
+                            impairment.depart(now, path, datagram);
+                            continue;
+                        }
+                        outgoing.load(path, &datagram);
+                        break;
+                    }
                     match impairment.next_outgoing(now) {
                         Some((path, datagram)) => outgoing.load(path, &datagram),
                         None => return Outflow::Idle,
                     }
-                    taken += 1;
                     break;
                 };
                 outgoing.begin(&transmit);
                 let datagrams = outgoing.datagrams();
                 dialogue.said(transmit.destination, datagrams);
                 taken += datagrams;
+                if encryption.is_on() {
+                    encryption.depart(now, outgoing);
+                    if outgoing.datagrams() == 0 {
+                        continue;
+                    }
+                }
                 if impairment.is_on() {
                     outgoing.drain(|path, datagram| impairment.depart(now, path, datagram));
                     continue;
@@ -333,6 +365,15 @@ impl State {
                     return Outflow::Ended;
                 }
             }
+        }
+    }
+
+    /// Sends a datagram that is no part of the protocol.
+    pub(crate) fn send_raw(&mut self, to: SocketAddr, datagram: Bytes) {
+        if self.encryption.is_on() {
+            self.encryption.send_bare(&mut self.host, to.into(), datagram);
+        } else {
+            self.host.send_raw(to, datagram);
         }
     }
 
@@ -434,6 +475,7 @@ impl State {
             None => tracing::debug!("ended"),
         }
         self.phase = Phase::Ended;
+        self.encryption.close();
         self.hurry();
         if let Some(socket) = self.socket.take() {
             self.last_counts = socket.statistics();
@@ -467,6 +509,7 @@ impl State {
         let State {
             socket: Some(socket),
             outgoing,
+            encryption,
             impairment,
             ..
         } = self
@@ -474,7 +517,7 @@ impl State {
             return;
         };
         while let Sent::Done = socket.send(outgoing)
-            && let Some((path, datagram)) = impairment.hurry_outgoing()
+            && let Some((path, datagram)) = impairment.hurry_outgoing().or_else(|| encryption.poll_transmit())
         {
             outgoing.load(path, &datagram);
         }

@@ -2,3 +2,4 @@
 
 #[cfg(feature = "dtls")]
 pub(crate) mod dtls;
+pub(crate) mod encryption;

@@ -13,6 +13,8 @@ use super::gathered::{Batch, Gathered};
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) buffer: Vec<u8>,
+    /// Where datagrams are sealed into, which then is the buffer.
+    sealed: Vec<u8>,
     path: Path,
     segment_size: usize,
     /// Bytes that the kernel has taken, or refused for good.
@@ -26,6 +28,7 @@ impl Default for Outgoing {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         Outgoing {
             buffer: Vec::new(),
+            sealed: Vec::new(),
             path: nowhere.into(),
             segment_size: 1,
             sent: 0,
@@ -65,6 +68,23 @@ impl Outgoing {
             each(self.path, Bytes::copy_from_slice(self.rest().first()));
             self.pass(self.segment_size);
         }
+    }
+
+    /// Has `seal` append what is sent in place of each datagram of the buffer. It may append nothing, or else makes each of them longer
+    /// by the same.
+    pub(crate) fn seal(&mut self, mut seal: impl FnMut(Path, &[u8], &mut Vec<u8>)) {
+        self.sealed.clear();
+        let mut size = 0;
+        for datagram in self.buffer[self.sent..self.end].chunks(self.segment_size) {
+            seal(self.path, datagram, &mut self.sealed);
+            if size == 0 {
+                size = self.sealed.len();
+            }
+        }
+        std::mem::swap(&mut self.buffer, &mut self.sealed);
+        self.segment_size = size.max(1);
+        self.sent = 0;
+        self.end = self.buffer.len();
     }
 
     /// Puts the datagram in the buffer aside. False if it is a batch, or if there is no room.

@@ -12,6 +12,8 @@ mod compression;
 mod conditions;
 mod connecting;
 mod delivery;
+#[cfg(feature = "dtls")]
+mod dtls;
 mod events;
 mod intercept;
 mod limits;

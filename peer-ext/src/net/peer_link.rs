@@ -562,10 +562,15 @@ impl Farewell {
             | DisconnectReason::Refused => Why::Refused,
             DisconnectReason::Remote { .. } => Why::ByPeer,
             DisconnectReason::Local => Why::ByUs,
-            DisconnectReason::TimedOut | DisconnectReason::LargeDatagramsLost if was_connected => Why::TimedOut,
-            DisconnectReason::TimedOut | DisconnectReason::LargeDatagramsLost | DisconnectReason::NotUnderstood => {
-                Why::NoAnswer
+            DisconnectReason::TimedOut | DisconnectReason::LargeDatagramsLost | DisconnectReason::Unreachable
+                if was_connected =>
+            {
+                Why::TimedOut
             }
+            DisconnectReason::TimedOut
+            | DisconnectReason::LargeDatagramsLost
+            | DisconnectReason::NotUnderstood
+            | DisconnectReason::Unreachable => Why::NoAnswer,
         };
         Farewell {
             why,

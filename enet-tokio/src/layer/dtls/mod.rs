@@ -13,12 +13,12 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use enet_proto::Time;
+use enet_proto::{Path, Time};
 
 pub use error::{DtlsError, DtlsSetupError};
 use hello::{ClientHello, Cookies, hello_verify_request};
@@ -120,7 +120,7 @@ pub(crate) struct Dtls {
     cookies: Cookies,
     /// When the next handshake may begin if there had been no pause.
     allowed: Time,
-    outbox: VecDeque<(SocketAddr, Bytes)>,
+    outbox: VecDeque<(Path, Bytes)>,
     failures: VecDeque<Failure>,
     plain: BytesMut,
     next_tick: Option<Time>,
@@ -162,10 +162,11 @@ impl Dtls {
     }
 
     /// A datagram came; what it carries goes to `deliver`.
-    pub(crate) fn arrive(&mut self, now: Time, from: SocketAddr, datagram: Bytes, deliver: &mut dyn FnMut(Bytes)) {
+    pub(crate) fn arrive(&mut self, now: Time, path: Path, datagram: Bytes, deliver: &mut dyn FnMut(Bytes)) {
         if self.config.server.is_some() && ClientHello::is_one(&datagram) {
-            return self.hello(now, from, datagram);
+            return self.hello(now, path, datagram);
         }
+        let from = path.remote;
         // An empty one would be the end of a stream to OpenSSL.
         let session = self.sessions.get_mut(&from).filter(|_| !datagram.is_empty());
         let Some(session) = session else {
@@ -180,9 +181,9 @@ impl Dtls {
 
     /// Appends the record that carries `datagram` to `out`. A first datagram to an address begins a handshake, and leaves when
     /// that is done.
-    pub(crate) fn depart(&mut self, now: Time, to: SocketAddr, datagram: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn depart(&mut self, now: Time, to: Path, datagram: &[u8], out: &mut Vec<u8>) {
         let before = out.len();
-        if let Some(session) = self.sessions.get_mut(&to) {
+        if let Some(session) = self.sessions.get_mut(&to.remote) {
             session.seal(datagram, out);
         } else if let Some(session) = self.dial(now, to) {
             session.seal(datagram, out);
@@ -191,8 +192,15 @@ impl Dtls {
     }
 
     /// The next datagram of the layer itself.
-    pub(crate) fn poll_transmit(&mut self) -> Option<(SocketAddr, Bytes)> {
+    pub(crate) fn poll_transmit(&mut self) -> Option<(Path, Bytes)> {
         self.outbox.pop_front()
+    }
+
+    /// Has a datagram sent as it is, for someone who may have no session. It is left out if too many such wait.
+    pub(crate) fn send_bare(&mut self, path: Path, datagram: Bytes) {
+        if self.outbox.len() < MAX_ANSWERS {
+            self.outbox.push_back((path, datagram));
+        }
     }
 
     /// The next news of a session that failed or ended.
@@ -205,28 +213,30 @@ impl Dtls {
         [self.next_tick, self.next_sweep].into_iter().flatten().min()
     }
 
-    /// Repeats what is due again, and lets go of sessions whose time is over or that, as `is_used` says, no peer uses.
-    pub(crate) fn handle_timeout(&mut self, now: Time, is_used: &mut dyn FnMut(SocketAddr) -> bool) {
+    /// Repeats what is due again, and lets go of sessions whose time is over or that no peer uses: `used` has the
+    /// addresses of all peers.
+    pub(crate) fn handle_timeout(&mut self, now: Time, used: impl FnOnce() -> HashSet<SocketAddr>) {
         if self.next_tick.is_some_and(|at| at <= now) {
             self.tick(now);
         }
         if self.next_sweep.is_some_and(|at| at <= now) {
-            self.sweep(now, is_used);
+            self.sweep(now, &used());
         }
     }
 
     /// Ends all sessions; the other sides are told by what [`poll_transmit`](Dtls::poll_transmit) has then.
     pub(crate) fn close(&mut self) {
-        for (address, mut session) in std::mem::take(&mut self.sessions) {
+        for mut session in std::mem::take(&mut self.sessions).into_values() {
             session.close();
-            session.drain(|datagram| self.outbox.push_back((address, datagram)));
+            session.drain(|path, datagram| self.outbox.push_back((path, datagram)));
         }
         self.making = Making::default();
         self.next_tick = None;
         self.next_sweep = None;
     }
 
-    fn hello(&mut self, now: Time, from: SocketAddr, datagram: Bytes) {
+    fn hello(&mut self, now: Time, path: Path, datagram: Bytes) {
+        let from = path.remote;
         let Some(hello) = ClientHello::parse(&datagram) else {
             self.statistics.dropped += 1;
             return;
@@ -239,7 +249,7 @@ impl Dtls {
         if !self.cookies.prove(from, &hello) {
             if self.outbox.len() < MAX_ANSWERS {
                 let answer = hello_verify_request(&self.cookies.cookie(from, &hello));
-                self.outbox.push_back((from, answer.into()));
+                self.outbox.push_back((path, answer.into()));
                 self.statistics.verified += 1;
             } else {
                 self.statistics.limited += 1;
@@ -253,7 +263,7 @@ impl Dtls {
             .is_some_and(|session| session.random == Some(random));
         if !repeated {
             // Whoever it is receives at this address, so the session that was there is of the past: a client that was restarted.
-            let Some(session) = self.admit(now, from, &hello, random) else {
+            let Some(session) = self.admit(now, path, &hello, random) else {
                 return;
             };
             self.forget(from);
@@ -270,12 +280,12 @@ impl Dtls {
     }
 
     /// A session for a client that receives at its address, within the limits.
-    fn admit(&mut self, now: Time, from: SocketAddr, hello: &ClientHello<'_>, random: [u8; 32]) -> Option<Session> {
+    fn admit(&mut self, now: Time, path: Path, hello: &ClientHello<'_>, random: [u8; 32]) -> Option<Session> {
         let server = self.config.server.as_ref()?;
         let first = hello.first()?;
         let full = self.making.total >= server.max_handshakes
             || self.sessions.len() >= server.max_sessions
-            || self.making.of(from) >= server.max_handshakes_per_address;
+            || self.making.of(path.remote) >= server.max_handshakes_per_address;
         let interval = Duration::from_secs(1) / server.max_handshakes_per_second.max(1);
         if full || self.allowed > now {
             self.statistics.limited += 1;
@@ -285,7 +295,7 @@ impl Dtls {
         let burst = interval * BURST.min(server.max_handshakes_per_second.max(1)).saturating_sub(1);
         let since = now.saturating_since(Time::ZERO).saturating_sub(burst);
         self.allowed = self.allowed.max(Time::ZERO + since) + interval;
-        match Session::accepting(&server.context(), hello.cookie, first, random, now) {
+        match Session::accepting(&server.context(), hello.cookie, first, random, path, now) {
             Ok(session) => Some(session),
             Err(error) => {
                 self.statistics.failed += 1;
@@ -295,15 +305,15 @@ impl Dtls {
         }
     }
 
-    fn dial(&mut self, now: Time, to: SocketAddr) -> Option<&mut Session> {
+    fn dial(&mut self, now: Time, to: Path) -> Option<&mut Session> {
         let client = self.config.client.as_ref()?;
-        let session = client.connect().and_then(|ssl| Session::connecting(ssl, now));
+        let session = client.connect().and_then(|ssl| Session::connecting(ssl, to, now));
         let mut session = match session {
             Ok(session) => session,
             Err(error) => {
                 let error = DtlsError::Other(error.to_string());
                 self.failures.push_back(Failure {
-                    address: to,
+                    address: to.remote,
                     error,
                     was_up: false,
                 });
@@ -311,10 +321,10 @@ impl Dtls {
             }
         };
         session.advance(&mut self.plain, &mut |_| {});
-        session.drain(|datagram| self.outbox.push_back((to, datagram)));
-        self.making.begin(to);
+        session.drain(|path, datagram| self.outbox.push_back((path, datagram)));
+        self.making.begin(to.remote);
         self.wake(now);
-        Some(self.sessions.entry(to).or_insert(session))
+        Some(self.sessions.entry(to.remote).or_insert(session))
     }
 
     /// What came of moving a session.
@@ -322,7 +332,7 @@ impl Dtls {
         let Some(session) = self.sessions.get_mut(&address) else {
             return;
         };
-        session.drain(|datagram| self.outbox.push_back((address, datagram)));
+        session.drain(|path, datagram| self.outbox.push_back((path, datagram)));
         match outcome {
             Outcome::Same => {}
             Outcome::Up => {
@@ -386,17 +396,17 @@ impl Dtls {
     }
 
     /// Lets go of what is not used.
-    fn sweep(&mut self, now: Time, is_used: &mut dyn FnMut(SocketAddr) -> bool) {
+    fn sweep(&mut self, now: Time, used: &HashSet<SocketAddr>) {
         let mut unused = Vec::new();
         for (address, session) in &mut self.sessions {
             if session.stage() != Stage::Up {
                 continue;
             }
-            if is_used(*address) {
+            if used.contains(address) {
                 session.idle_since = now;
             } else if now.saturating_since(session.idle_since) >= UNUSED {
                 session.close();
-                session.drain(|datagram| self.outbox.push_back((*address, datagram)));
+                session.drain(|path, datagram| self.outbox.push_back((path, datagram)));
                 unused.push(*address);
             }
         }

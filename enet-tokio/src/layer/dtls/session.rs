@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::sync::OnceLock;
 
 use bytes::{Bytes, BytesMut};
-use enet_proto::Time;
+use enet_proto::{Path, Time};
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{ErrorCode, Ssl, SslContext, SslContextBuilder, SslStream};
@@ -31,6 +31,7 @@ const MAX_WAITING: usize = 8;
 #[derive(Debug)]
 pub(super) struct Session {
     stream: SslStream<Pipe>,
+    path: Path,
     stage: Stage,
     was_up: bool,
     pub(super) began: Time,
@@ -94,9 +95,9 @@ impl Write for Pipe {
 
 impl Session {
     /// A client's, which has to be moved once to begin.
-    pub(super) fn connecting(mut ssl: Ssl, now: Time) -> Result<Session, ErrorStack> {
+    pub(super) fn connecting(mut ssl: Ssl, path: Path, now: Time) -> Result<Session, ErrorStack> {
         ssl.set_connect_state();
-        Session::new(ssl, now, None)
+        Session::new(ssl, path, now, None)
     }
 
     /// A server's, for a client that has proven by `cookie` that it receives. `first` is how it began: OpenSSL wants to see
@@ -106,6 +107,7 @@ impl Session {
         cookie: &[u8],
         first: Vec<u8>,
         random: [u8; 32],
+        path: Path,
         now: Time,
     ) -> Result<Session, ErrorStack> {
         let mut ssl = Ssl::new(context)?;
@@ -113,7 +115,7 @@ impl Session {
         if let Some(index) = cookie_index() {
             ssl.set_ex_data(index, cookie.to_vec());
         }
-        let mut session = Session::new(ssl, now, Some(random))?;
+        let mut session = Session::new(ssl, path, now, Some(random))?;
         session.stream.get_mut().incoming = Some(first.into());
         // It wants the second hello now; whatever else it says shows when that comes.
         let _ = session.stream.do_handshake();
@@ -123,10 +125,11 @@ impl Session {
         Ok(session)
     }
 
-    fn new(mut ssl: Ssl, now: Time, random: Option<[u8; 32]>) -> Result<Session, ErrorStack> {
+    fn new(mut ssl: Ssl, path: Path, now: Time, random: Option<[u8; 32]>) -> Result<Session, ErrorStack> {
         ssl.set_mtu(HANDSHAKE_MTU)?;
         Ok(Session {
             stream: SslStream::new(ssl, Pipe::default())?,
+            path,
             stage: Stage::Handshake,
             was_up: false,
             began: now,
@@ -214,7 +217,7 @@ impl Session {
     }
 
     /// Hands out what it has to send, except by [`seal`](Session::seal).
-    pub(super) fn drain(&mut self, mut each: impl FnMut(Bytes)) {
+    pub(super) fn drain(&mut self, mut each: impl FnMut(Path, Bytes)) {
         let pipe = self.stream.get_mut();
         if pipe.ends.is_empty() {
             return;
@@ -222,7 +225,7 @@ impl Session {
         let all = Bytes::from(std::mem::take(&mut pipe.outgoing));
         let mut start = 0;
         for end in pipe.ends.drain(..) {
-            each(all.slice(start..end));
+            each(self.path, all.slice(start..end));
             start = end;
         }
     }

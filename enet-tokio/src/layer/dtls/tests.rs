@@ -132,7 +132,8 @@ impl Pair {
 
     fn send(&mut self, datagram: &[u8]) {
         let mut out = Vec::new();
-        self.client.depart(self.now(), server_address(), datagram, &mut out);
+        self.client
+            .depart(self.now(), server_address().into(), datagram, &mut out);
         if !out.is_empty() {
             self.to_server.push_back(out.into());
         }
@@ -140,7 +141,7 @@ impl Pair {
 
     fn answer(&mut self, datagram: &[u8]) {
         let mut out = Vec::new();
-        self.server.depart(self.now(), self.address, datagram, &mut out);
+        self.server.depart(self.now(), self.address.into(), datagram, &mut out);
         if !out.is_empty() {
             self.to_client.push_back(out.into());
         }
@@ -187,16 +188,19 @@ impl Pair {
                 break;
             }
             while let Some(datagram) = self.to_server.pop_front() {
-                self.server
-                    .arrive(now, self.address, datagram, &mut |plain| self.at_server.push(plain));
+                self.server.arrive(now, self.address.into(), datagram, &mut |plain| {
+                    self.at_server.push(plain)
+                });
             }
             while let Some(datagram) = self.to_client.pop_front() {
                 self.client
-                    .arrive(now, server_address(), datagram, &mut |plain| self.at_client.push(plain));
+                    .arrive(now, server_address().into(), datagram, &mut |plain| {
+                        self.at_client.push(plain)
+                    });
             }
         }
-        self.client.handle_timeout(now, &mut |_| true);
-        self.server.handle_timeout(now, &mut |_| true);
+        self.client.handle_timeout(now, || [server_address()].into());
+        self.server.handle_timeout(now, || [self.address].into());
         self.failures
             .extend(std::iter::from_fn(|| self.client.poll_failure()).map(|failure| failure.error));
     }
@@ -259,7 +263,8 @@ fn a_record_adds_no_more_than_is_reckoned_with() {
     pair.send(b"connect");
     pair.step();
     let mut out = Vec::new();
-    pair.client.depart(pair.now(), server_address(), &[1; 1000], &mut out);
+    pair.client
+        .depart(pair.now(), server_address().into(), &[1; 1000], &mut out);
     assert!(out.len() > 1000 && out.len() <= 1000 + OVERHEAD, "{}", out.len());
     assert!(!out.windows(8).any(|window| window == [1; 8]));
 }
@@ -382,7 +387,7 @@ fn a_stranger_without_a_cookie_costs_nothing_and_gets_no_more_than_it_sent() {
     let (_, hello) = pair.client.poll_transmit().expect("a hello");
     for number in 0..1000 {
         pair.server
-            .arrive(Time::ZERO, client_address(number), hello.clone(), &mut |_| {});
+            .arrive(Time::ZERO, client_address(number).into(), hello.clone(), &mut |_| {});
         while let Some((_, answer)) = pair.server.poll_transmit() {
             assert!(answer.len() <= hello.len());
         }
@@ -403,7 +408,7 @@ fn answers_to_strangers_do_not_pile_up() {
     let (_, hello) = pair.client.poll_transmit().expect("a hello");
     for number in 0..10_000 {
         pair.server
-            .arrive(Time::ZERO, client_address(number), hello.clone(), &mut |_| {});
+            .arrive(Time::ZERO, client_address(number).into(), hello.clone(), &mut |_| {});
     }
     assert_eq!(std::iter::from_fn(|| pair.server.poll_transmit()).count(), MAX_ANSWERS);
 }
@@ -414,12 +419,12 @@ const NOW: Time = Time::from_millis(60_000);
 /// A client's second hello, with its cookie, from this address.
 fn second_hello(server: &mut Dtls, trust: DtlsClient, address: SocketAddr) -> Bytes {
     let mut client = Dtls::new(trust.into(), Time::ZERO).expect("randomness");
-    client.depart(Time::ZERO, server_address(), b"connect", &mut Vec::new());
+    client.depart(Time::ZERO, server_address().into(), b"connect", &mut Vec::new());
     let (_, hello) = client.poll_transmit().expect("a hello");
     while server.poll_transmit().is_some() {}
-    server.arrive(NOW, address, hello, &mut |_| {});
+    server.arrive(NOW, address.into(), hello, &mut |_| {});
     let (_, request) = server.poll_transmit().expect("an answer");
-    client.arrive(Time::ZERO, server_address(), request, &mut |_| {});
+    client.arrive(Time::ZERO, server_address().into(), request, &mut |_| {});
     client.poll_transmit().expect("a second hello").1
 }
 
@@ -432,7 +437,7 @@ fn handshakes_are_limited_by_address_and_by_second_and_end_by_themselves() {
     let trust = certificate.client("game");
     let hello = |server: &mut Dtls, address| {
         let hello = second_hello(server, trust.clone(), address);
-        server.arrive(NOW, address, hello, &mut |_| {});
+        server.arrive(NOW, address.into(), hello, &mut |_| {});
     };
     for port in 0..12 {
         hello(&mut server, client_address(1000 + port));
@@ -444,7 +449,7 @@ fn handshakes_are_limited_by_address_and_by_second_and_end_by_themselves() {
     // A burst, and no more in the same moment.
     assert_eq!(server.statistics().in_progress, BURST as usize);
     while server.poll_transmit().is_some() {}
-    server.handle_timeout(NOW + Duration::from_secs(8), &mut |_| false);
+    server.handle_timeout(NOW + Duration::from_secs(8), HashSet::new);
     assert_eq!(
         (server.statistics().in_progress, server.statistics().timed_out),
         (0, u64::from(BURST))
@@ -458,10 +463,11 @@ fn a_session_that_no_peer_uses_ends_and_the_other_side_is_told() {
     let mut pair = Pair::new(certificate.server(), certificate.client("game"));
     pair.send(b"connect");
     pair.step();
-    pair.server.handle_timeout(Time::from_millis(60_000), &mut |_| true);
-    pair.server.handle_timeout(Time::from_millis(67_000), &mut |_| false);
+    pair.server
+        .handle_timeout(Time::from_millis(60_000), || [pair.address].into());
+    pair.server.handle_timeout(Time::from_millis(67_000), HashSet::new);
     assert_eq!(pair.server.statistics().sessions, 1);
-    pair.server.handle_timeout(Time::from_millis(68_000), &mut |_| false);
+    pair.server.handle_timeout(Time::from_millis(68_000), HashSet::new);
     assert_eq!(pair.server.statistics().sessions, 0);
     pair.step();
     assert_eq!(pair.failures, [DtlsError::Closed]);
@@ -488,7 +494,8 @@ fn nonsense_in_a_session_changes_nothing() {
     pair.send(b"connect");
     pair.step();
     let mut record = Vec::new();
-    pair.client.depart(pair.now(), server_address(), b"data", &mut record);
+    pair.client
+        .depart(pair.now(), server_address().into(), b"data", &mut record);
     for at in 0..record.len() {
         let mut bad = record.clone();
         bad[at] ^= 0x55;
