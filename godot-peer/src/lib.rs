@@ -27,6 +27,8 @@ mod transfer;
 
 pub use client::GodotClient;
 pub use enet_tokio::Compression;
+#[cfg(feature = "dtls")]
+pub use enet_tokio::{DtlsClient, DtlsError, DtlsServer, DtlsSetupError, Identity};
 pub use error::{JoinError, SendError, UnknownTarget};
 pub use event::{ClientEvent, Departure, Received, ServerEvent};
 pub use guest::{ClientOutput, SceneClient};

@@ -117,6 +117,14 @@ impl ServerOptions {
         self
     }
 
+    /// Encrypts, as `peer.host.dtls_server_setup(options)` does in Godot: clients need `dtls_client_setup`.
+    #[cfg(feature = "dtls")]
+    #[must_use]
+    pub fn with_dtls(mut self, server: enet_tokio::DtlsServer) -> ServerOptions {
+        self.endpoint = self.endpoint.with_dtls(server);
+        self
+    }
+
     /// Changes other settings of the endpoint.
     #[must_use]
     pub fn with_endpoint(mut self, change: impl FnOnce(&mut Config)) -> ServerOptions {
@@ -176,6 +184,14 @@ impl ClientOptions {
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> ClientOptions {
         self.endpoint = self.endpoint.with_compression(compression);
+        self
+    }
+
+    /// Encrypts, as `peer.host.dtls_client_setup(name, options)` does in Godot.
+    #[cfg(feature = "dtls")]
+    #[must_use]
+    pub fn with_dtls(mut self, client: enet_tokio::DtlsClient) -> ClientOptions {
+        self.endpoint = self.endpoint.with_dtls(client);
         self
     }
 

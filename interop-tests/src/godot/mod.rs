@@ -5,6 +5,7 @@
 
 mod apt;
 mod deliver;
+mod dtls_proxy;
 mod find;
 mod guest;
 pub mod install;
@@ -12,6 +13,7 @@ mod player;
 mod run;
 
 pub use deliver::{Mode, until_seen};
+pub use dtls_proxy::DtlsProxy;
 pub use find::{Godot, GodotError};
 pub use guest::{Client, Guest};
 pub use player::{Call, Class, Player};

@@ -1,79 +1,57 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use openssl::asn1::Asn1Time;
-use openssl::bn::BigNum;
-use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
-use openssl::x509::extension::BasicConstraints;
-use openssl::x509::{X509, X509NameBuilder};
+use fixtures::tls;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, date_time_ymd};
 
 use super::*;
 
 /// A certificate as Godot makes them: of itself, a CA, with a common name and no other.
 struct Certificate {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
+    certificate: String,
+    key: String,
 }
 
 impl Certificate {
-    fn new(name: &str, key: &PKey<Private>, days: [i64; 2]) -> Certificate {
-        let mut names = X509NameBuilder::new().expect("OpenSSL");
-        names.append_entry_by_text("CN", name).expect("a name");
-        let names = names.build();
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .expect("a clock")
-            .as_secs() as i64;
-        let time = |days: i64| Asn1Time::from_unix(now + days * 86_400).expect("a time");
-        let mut builder = X509::builder().expect("OpenSSL");
-        builder.set_version(2).expect("a version");
-        let serial = BigNum::from_u32(7)
-            .and_then(|number| number.to_asn1_integer())
-            .expect("a number");
-        builder.set_serial_number(&serial).expect("a number");
-        builder.set_subject_name(&names).expect("a name");
-        builder.set_issuer_name(&names).expect("a name");
-        builder.set_not_before(&time(days[0])).expect("a time");
-        builder.set_not_after(&time(days[1])).expect("a time");
-        builder.set_pubkey(key).expect("a key");
-        builder
-            .append_extension(BasicConstraints::new().ca().critical().build().expect("it"))
-            .expect("it");
-        builder.sign(key, MessageDigest::sha256()).expect("a signature");
+    /// Valid in these years.
+    fn new(years: [i32; 2]) -> Certificate {
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name.push(DnType::CommonName, "game");
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        [parameters.not_before, parameters.not_after] = years.map(|year| date_time_ymd(year, 1, 1));
+        let key = KeyPair::generate().expect("a key");
+        let certificate = parameters.self_signed(&key).expect("a certificate");
         Certificate {
-            certificate: builder.build().to_pem().expect("PEM"),
-            key: key.private_key_to_pem_pkcs8().expect("PEM"),
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
         }
     }
 
-    fn ecdsa(name: &str) -> Certificate {
-        Certificate::new(name, &ecdsa_key(), [-1, 1])
+    fn ecdsa() -> Certificate {
+        Certificate::new([2020, 2120])
     }
 
-    fn rsa(name: &str) -> Certificate {
-        let key = PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key");
-        Certificate::new(name, &key, [-1, 1])
+    fn rsa() -> Certificate {
+        Certificate {
+            certificate: tls::RSA.certificate.to_owned(),
+            key: tls::RSA.key.to_owned(),
+        }
     }
 
     fn server(&self) -> DtlsServer {
-        DtlsServer::from_pem(&self.certificate, &self.key).expect("it fits")
+        DtlsServer::from_pem(self.certificate.as_bytes(), self.key.as_bytes()).expect("it fits")
     }
 
     /// A client that trusts it under this name.
     fn client(&self, name: &str) -> DtlsClient {
-        DtlsClient::new(name)
-            .and_then(|client| client.with_trusted(&self.certificate))
-            .expect("a name")
+        let client = DtlsClient::new(name).expect("a name");
+        client.with_trusted(self.certificate.as_bytes()).expect("PEM")
     }
-}
 
-fn ecdsa_key() -> PKey<Private> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).expect("it is there");
-    PKey::from_ec_key(EcKey::generate(&group).expect("a key")).expect("a key")
+    /// A client that trusts it alone.
+    fn pinned(&self) -> DtlsClient {
+        DtlsClient::pinned(self.certificate.as_bytes()).expect("PEM")
+    }
 }
 
 fn server_address() -> SocketAddr {
@@ -239,7 +217,7 @@ fn run(pairs: &mut [Pair], done: impl Fn(&Pair) -> bool) {
 
 #[test]
 fn what_waits_for_the_handshake_arrives_after_it_in_both_kinds_of_keys() {
-    for certificate in [Certificate::ecdsa("game"), Certificate::rsa("game")] {
+    for certificate in [Certificate::ecdsa(), Certificate::rsa()] {
         let mut pair = Pair::new(certificate.server(), certificate.client("game"));
         pair.send(b"connect");
         pair.step();
@@ -258,7 +236,7 @@ fn what_waits_for_the_handshake_arrives_after_it_in_both_kinds_of_keys() {
 
 #[test]
 fn a_record_adds_no_more_than_is_reckoned_with() {
-    let certificate = Certificate::ecdsa("game");
+    let certificate = Certificate::ecdsa();
     let mut pair = Pair::new(certificate.server(), certificate.client("game"));
     pair.send(b"connect");
     pair.step();
@@ -271,7 +249,7 @@ fn a_record_adds_no_more_than_is_reckoned_with() {
 
 #[test]
 fn any_one_datagram_of_a_handshake_may_be_lost_or_doubled_or_overtaken() {
-    let certificate = Certificate::rsa("game");
+    let certificate = Certificate::rsa();
     let mut pairs = Vec::new();
     for direction in 0..2 {
         for number in 1..=5 {
@@ -303,10 +281,10 @@ fn any_one_datagram_of_a_handshake_may_be_lost_or_doubled_or_overtaken() {
 
 #[test]
 fn why_a_certificate_is_refused_is_said() {
-    let game = Certificate::ecdsa("game");
-    let other = Certificate::ecdsa("game");
-    let old = Certificate::new("game", &ecdsa_key(), [-9, -2]);
-    let early = Certificate::new("game", &ecdsa_key(), [2, 9]);
+    let game = Certificate::ecdsa();
+    let other = Certificate::ecdsa();
+    let old = Certificate::new([2020, 2021]);
+    let early = Certificate::new([2120, 2121]);
     let fails = |server: &Certificate, client: DtlsClient| {
         let mut pair = Pair::new(server.server(), client);
         pair.send(b"connect");
@@ -334,15 +312,15 @@ fn why_a_certificate_is_refused_is_said() {
     assert_eq!(fails(&game, game.client("elsewhere")), DtlsError::WrongName);
     assert_eq!(fails(&game, game.client("192.0.2.1")), DtlsError::WrongName);
     assert_eq!(
-        fails(&game, DtlsClient::pinned(&other.certificate).expect("PEM")),
+        fails(&game, other.pinned()),
         DtlsError::NotPinned
     );
 }
 
 #[test]
 fn a_pinned_certificate_is_trusted_whatever_its_name_and_dates_and_anyone_if_asked_for() {
-    let old = Certificate::new("game", &ecdsa_key(), [-9, -2]);
-    let pinned = DtlsClient::pinned(&old.certificate).expect("PEM");
+    let old = Certificate::new([2020, 2021]);
+    let pinned = old.pinned();
     for client in [pinned, DtlsClient::dangerously_trusting_anyone()] {
         let mut pair = Pair::new(old.server(), client);
         pair.send(b"connect");
@@ -353,12 +331,12 @@ fn a_pinned_certificate_is_trusted_whatever_its_name_and_dates_and_anyone_if_ask
 
 #[test]
 fn a_certificate_can_be_replaced_while_sessions_go_on() {
-    let [first, second] = [Certificate::ecdsa("game"), Certificate::ecdsa("game")];
+    let [first, second] = [Certificate::ecdsa(), Certificate::ecdsa()];
     let server = first.server();
     let mut pair = Pair::new(server.clone(), first.client("game"));
     pair.send(b"connect");
     pair.step();
-    let identity = Identity::from_pem(&second.certificate, &second.key).expect("it fits");
+    let identity = Identity::from_pem(second.certificate.as_bytes(), second.key.as_bytes()).expect("it fits");
     server.replace(&[identity]).expect("it is good");
     pair.send(b"still here");
     pair.step();
@@ -371,17 +349,18 @@ fn a_certificate_can_be_replaced_while_sessions_go_on() {
 
 #[test]
 fn keys_and_certificates_that_cannot_be_used_are_errors_that_say_so() {
-    let [one, other] = [Certificate::ecdsa("game"), Certificate::ecdsa("game")];
+    let [one, other] = [Certificate::ecdsa(), Certificate::ecdsa()];
     let error = |certificates: &[u8], key: &[u8]| DtlsServer::from_pem(certificates, key).expect_err("an error");
-    assert_eq!(error(&one.certificate, &other.key), DtlsSetupError::Mismatch);
-    assert!(matches!(error(b"nothing", &one.key), DtlsSetupError::Certificate(_)));
-    assert!(matches!(error(&one.certificate, b"nothing"), DtlsSetupError::Key(_)));
+    let [certificate, key] = [one.certificate.as_bytes(), one.key.as_bytes()];
+    assert_eq!(error(certificate, other.key.as_bytes()), DtlsSetupError::Mismatch);
+    assert!(matches!(error(b"nothing", key), DtlsSetupError::Certificate(_)));
+    assert!(matches!(error(certificate, b"nothing"), DtlsSetupError::Key(_)));
     assert!(matches!(DtlsClient::new("no name"), Err(DtlsSetupError::Name(_))));
 }
 
 #[test]
 fn a_stranger_without_a_cookie_costs_nothing_and_gets_no_more_than_it_sent() {
-    let certificate = Certificate::ecdsa("game");
+    let certificate = Certificate::ecdsa();
     let mut pair = Pair::new(certificate.server(), certificate.client("game"));
     pair.send(b"connect");
     let (_, hello) = pair.client.poll_transmit().expect("a hello");
@@ -402,7 +381,7 @@ fn a_stranger_without_a_cookie_costs_nothing_and_gets_no_more_than_it_sent() {
 
 #[test]
 fn answers_to_strangers_do_not_pile_up() {
-    let certificate = Certificate::ecdsa("game");
+    let certificate = Certificate::ecdsa();
     let mut pair = Pair::new(certificate.server(), certificate.client("game"));
     pair.send(b"connect");
     let (_, hello) = pair.client.poll_transmit().expect("a hello");
@@ -430,7 +409,7 @@ fn second_hello(server: &mut Dtls, trust: DtlsClient, address: SocketAddr) -> By
 
 #[test]
 fn handshakes_are_limited_by_address_and_by_second_and_end_by_themselves() {
-    let certificate = Certificate::ecdsa("game");
+    let certificate = Certificate::ecdsa();
     let mut config = certificate.server();
     config.max_handshakes_per_address = 10;
     let mut server = Dtls::new(config.into(), Time::ZERO).expect("randomness");
@@ -459,7 +438,7 @@ fn handshakes_are_limited_by_address_and_by_second_and_end_by_themselves() {
 
 #[test]
 fn a_session_that_no_peer_uses_ends_and_the_other_side_is_told() {
-    let certificate = Certificate::ecdsa("game");
+    let certificate = Certificate::ecdsa();
     let mut pair = Pair::new(certificate.server(), certificate.client("game"));
     pair.send(b"connect");
     pair.step();
@@ -476,7 +455,7 @@ fn a_session_that_no_peer_uses_ends_and_the_other_side_is_told() {
 
 #[test]
 fn a_client_that_was_restarted_on_its_port_gets_a_new_session() {
-    let certificate = Certificate::ecdsa("game");
+    let certificate = Certificate::ecdsa();
     let mut pair = Pair::new(certificate.server(), certificate.client("game"));
     pair.send(b"connect");
     pair.step();
@@ -489,7 +468,7 @@ fn a_client_that_was_restarted_on_its_port_gets_a_new_session() {
 
 #[test]
 fn nonsense_in_a_session_changes_nothing() {
-    let certificate = Certificate::ecdsa("game");
+    let certificate = Certificate::ecdsa();
     let mut pair = Pair::new(certificate.server(), certificate.client("game"));
     pair.send(b"connect");
     pair.step();

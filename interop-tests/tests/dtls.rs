@@ -1,0 +1,114 @@
+//! Encrypted sessions with stock Godots, in both roles.
+//!
+//! The stock peers speak DTLS by Mbed TLS, as those of official builds: see [`DtlsProxy`].
+
+use std::fs;
+
+use fixtures::tls::{self, Certificate};
+use godot_peer::{ClientOptions, JoinError};
+use enet_tokio::{ConnectError, DtlsClient, DtlsError};
+use interop_tests::enet::Serve;
+use interop_tests::godot::{Call, DtlsProxy, Guest, Mode, Player};
+use tempfile::TempDir;
+
+/// `PacketPeerDTLS.Status`.
+const ERROR: i64 = 3;
+const HOSTNAME_MISMATCH: i64 = 4;
+
+/// `enet serve` with a certificate, and the folder with its files.
+fn serve(certificate: Certificate) -> (Serve, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [own, key] = [("own.pem", certificate.certificate), ("own.key", certificate.key)].map(|(name, text)| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("a file");
+        path.to_str().expect("a path in UTF-8").to_owned()
+    });
+    (Serve::start(&["--tls-cert", &own, "--tls-key", &key]), folder)
+}
+
+fn options(trusted: Certificate, name: &str) -> ClientOptions {
+    let client = DtlsClient::new(name).and_then(|client| client.with_trusted(trusted.certificate.as_bytes()));
+    ClientOptions::default().with_dtls(client.expect("a certificate"))
+}
+
+/// Calls of all modes and of several sizes, there and back.
+fn play(first: &mut Player, second: &mut Player) {
+    for mode in Mode::ALL {
+        first.carry(second, Call::new(mode, 1, 7, 100));
+        second.carry(first, Call::new(mode, 2, 8, 1000));
+    }
+    first.carry(second, Call::new(Mode::Reliable, 0, 9, 500_000));
+}
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn stock_clients_with_dtls_play_over_our_server_with_either_kind_of_key() {
+    for certificate in [tls::RSA, tls::ECDSA] {
+        let (serve, _files) = serve(certificate);
+        let proxy = DtlsProxy::of_clients(serve.port(), certificate, tls::NAME);
+        let mut players = Player::clients(2, proxy.port());
+        let guest = Guest::join_with(serve.port(), options(certificate, tls::NAME)).expect("it gets in");
+        let [first, second] = &mut players[..] else {
+            unreachable!("two were asked for")
+        };
+        first.expect_peer(guest.id());
+        play(first, second);
+        second.obey("close", serde_json::json!({}));
+        first.expect_gone(second.id());
+    }
+}
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn a_stock_client_that_trusts_anyone_gets_in() {
+    let (serve, _files) = serve(tls::RSA);
+    let proxy = DtlsProxy::of_unsafe_clients(serve.port());
+    let _player = Player::client("client", proxy.port());
+}
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn a_stock_client_refuses_our_certificate_if_it_is_another_or_for_another_name() {
+    let (mut serve, _files) = serve(tls::RSA);
+    for (trusted, name, status) in [(tls::ECDSA, tls::NAME, ERROR), (tls::RSA, "elsewhere", HOSTNAME_MISMATCH)] {
+        let mut proxy = DtlsProxy::of_clients(serve.port(), trusted, name);
+        let mut player = Player::start("client");
+        player.join(proxy.port(), serde_json::json!({"timeout": [1, 500, 1000]}));
+        proxy.expect_status(status);
+    }
+    serve.logged("broke off the handshake");
+}
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn our_client_plays_in_the_session_of_a_stock_server_with_either_kind_of_key() {
+    for certificate in [tls::RSA, tls::ECDSA] {
+        let (mut server, port) = Player::server("server");
+        let proxy = DtlsProxy::of_server(port, certificate);
+        let mut guest = Guest::join_with(proxy.port(), options(certificate, tls::NAME)).expect("it gets in");
+        server.expect_peer(guest.id());
+        for mode in Mode::ALL {
+            let call = Call::new(mode, 1, 3, 1000);
+            interop_tests::godot::until_seen(
+                mode,
+                || guest.call(1, call).expect("it is taken"),
+                |wait| server.try_expect(wait, call.as_event("rpc", guest.id())).is_some(),
+            );
+            let id = guest.id();
+            interop_tests::godot::until_seen(mode, || server.call(id, call), |wait| guest.try_call(wait, 1, call));
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn our_client_says_what_is_wrong_with_a_stock_server_s_certificate() {
+    let (_server, port) = Player::server("server");
+    let proxy = DtlsProxy::of_server(port, tls::RSA);
+    let error = |options| match Guest::join_with(proxy.port(), options) {
+        Err(JoinError::Connect(ConnectError::Dtls { error, .. })) => error,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(error(options(tls::ECDSA, tls::NAME)), DtlsError::Untrusted(_)));
+    assert_eq!(error(options(tls::RSA, "elsewhere")), DtlsError::WrongName);
+}
