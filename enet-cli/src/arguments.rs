@@ -1,6 +1,8 @@
 //! The options of `enet serve`.
 
 use std::io::{self, IsTerminal};
+#[cfg(feature = "dtls")]
+use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use godot_peer::{Compression, ServerOptions};
@@ -67,6 +69,18 @@ pub(crate) struct Arguments {
     /// How datagrams are compressed. Clients must do the same: `peer.host.compress(mode)` in Godot, right after `create_client`.
     #[arg(long, value_name = "KIND", default_value = "none", value_parser = compression())]
     compression: Compression,
+
+    /// Encrypts by DTLS, with the certificates in this file: PEM, the server's own first. Clients call
+    /// `peer.host.dtls_client_setup(name, options)` in Godot, right after `create_client`. SIGHUP has the files read again, for
+    /// those who join from then on; it is no stop then.
+    #[cfg(feature = "dtls")]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The private key of the certificate: PEM, without a passphrase.
+    #[cfg(feature = "dtls")]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
 
     /// Shows a live table of the clients; where standard output is no terminal, logs a summary every 10 seconds.
     ///

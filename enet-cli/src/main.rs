@@ -4,6 +4,7 @@
 mod address;
 mod arguments;
 mod calls;
+mod encryption;
 mod filter;
 mod journal;
 mod limiter;

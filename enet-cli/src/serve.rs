@@ -6,19 +6,20 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use enet_tokio::{Address, BindError};
-use godot_peer::{GodotServer, ServerEvent};
+use godot_peer::{GodotServer, ServerEvent, ServerOptions};
 use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::address::{ListenError, listen_address};
 use crate::arguments::Arguments;
 use crate::calls::Calls;
+use crate::encryption::{Encryption, EncryptionError};
 use crate::filter::{self, FilterError};
 use crate::journal::Journal;
 use crate::log::Log;
 use crate::memory::{self, Freed};
 use crate::screen::Screen;
-use crate::signals::Signals;
+use crate::signals::{Asked, Signals};
 use crate::status::Sampler;
 use crate::turned_away::TurnedAway;
 
@@ -41,6 +42,8 @@ pub(crate) enum ServeError {
     Address(#[from] ListenError),
     #[error("{origin}: {error}")]
     Filter { origin: &'static str, error: FilterError },
+    #[error(transparent)]
+    Encryption(#[from] EncryptionError),
     #[error("port {} is in use by another program, cannot listen on {address}", address.port())]
     PortInUse { address: SocketAddr },
     #[error("{} is not an address of this machine", address.ip())]
@@ -56,6 +59,7 @@ pub(crate) enum ServeError {
 /// Serves until asked to stop.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, ServeError> {
     let address = listen_address(arguments.bind.as_deref(), arguments.port)?;
+    let encryption = Encryption::new(arguments)?;
     let log = begin_log(arguments)?;
     for doubt in arguments.doubts() {
         tracing::warn!("{doubt}");
@@ -66,10 +70,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, ServeError> {
         .build()
         .map_err(ServeError::System)?
         .block_on(async {
-            let signals = Signals::listen().map_err(ServeError::System)?;
-            let server = bind(arguments, &address).await?;
+            let signals = Signals::listen(encryption.is_on()).map_err(ServeError::System)?;
+            let server = bind(encryption.apply(arguments.options()), &address).await?;
             announce(server.local_addr());
-            Serving::new(arguments, server, log).run(signals).await
+            Serving::new(arguments, server, encryption, log).run(signals).await
         })
 }
 
@@ -84,8 +88,8 @@ fn begin_log(arguments: &Arguments) -> Result<Log, ServeError> {
     Ok(Log::start(filter, !arguments.has_table()))
 }
 
-async fn bind(arguments: &Arguments, address: &Address) -> Result<GodotServer, ServeError> {
-    let server = GodotServer::bind(address, arguments.options()).await;
+async fn bind(options: ServerOptions, address: &Address) -> Result<GodotServer, ServeError> {
+    let server = GodotServer::bind(address, options).await;
     let is_ipv6 = |addresses: &[SocketAddr]| addresses.iter().all(SocketAddr::is_ipv6);
     if server.as_ref().is_ok_and(|server| server.local_addr().is_ipv4()) && address.known().is_some_and(is_ipv6) {
         tracing::info!("no IPv6 here, listening on IPv4 alone");
@@ -110,6 +114,7 @@ fn announce(address: SocketAddr) {
 /// A server that runs, and what is told of it.
 struct Serving {
     server: GodotServer,
+    encryption: Encryption,
     log: Log,
     /// Whether to show how the clients do in a table.
     table: bool,
@@ -123,9 +128,10 @@ struct Serving {
 }
 
 impl Serving {
-    fn new(arguments: &Arguments, server: GodotServer, log: Log) -> Serving {
+    fn new(arguments: &Arguments, server: GodotServer, encryption: Encryption, log: Log) -> Serving {
         Serving {
             server,
+            encryption,
             log,
             table: arguments.has_table(),
             summaries: arguments.status && !arguments.has_table(),
@@ -148,7 +154,10 @@ impl Serving {
         summaries.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = signals.next() => break,
+                asked = signals.next() => match asked {
+                    Asked::Stop => break,
+                    Asked::Reload => self.reload(),
+                },
                 event = self.server.next_event() => match event {
                     Some(event) => self.report(&event),
                     None => return Err(ServeError::Broken),
@@ -206,6 +215,14 @@ impl Serving {
         }
     }
 
+    /// Reads the certificate again.
+    fn reload(&self) {
+        match self.encryption.reload() {
+            Ok(()) => tracing::info!("the certificate was read again; those who join from now on see it"),
+            Err(error) => tracing::error!(%error, "the certificate stays the former one"),
+        }
+    }
+
     /// Tells what has added up in the last second.
     fn add_up(&mut self) {
         self.log.sum_up();
@@ -234,7 +251,7 @@ impl Serving {
                 tracing::info!("stopped, {confirmed} of {clients} clients have confirmed");
                 ExitCode::SUCCESS
             }
-            () = signals.next() => ExitCode::from(INTERRUPTED),
+            () = signals.stop() => ExitCode::from(INTERRUPTED),
         }
     }
 }

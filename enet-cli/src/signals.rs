@@ -1,6 +1,16 @@
-//! Being asked to stop.
+//! Being asked to stop, or to read files again.
 
 use std::io;
+#[cfg(unix)]
+use std::io::IsTerminal;
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Stop,
+    /// Files that may have changed are to be read again.
+    Reload,
+}
 
 /// Ctrl-C, and where there is such a thing SIGTERM, and SIGHUP: the terminal is closed.
 #[derive(Debug)]
@@ -12,11 +22,18 @@ pub(crate) struct Signals {
     /// None under `nohup`.
     #[cfg(unix)]
     hang_up: Option<tokio::signal::unix::Signal>,
+    /// What SIGHUP asks for.
+    #[cfg(unix)]
+    by_hang_up: Asked,
 }
 
 impl Signals {
     /// From now on the process does not end by them.
-    pub(crate) fn listen() -> io::Result<Signals> {
+    ///
+    /// SIGHUP is a stop, or asks to read files again if there are `files`, unless it comes from a terminal that is closed.
+    pub(crate) fn listen(files: bool) -> io::Result<Signals> {
+        #[cfg(not(unix))]
+        let _ = files;
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -28,6 +45,11 @@ impl Signals {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
                 hang_up,
+                by_hang_up: if files && !io::stdin().is_terminal() {
+                    Asked::Reload
+                } else {
+                    Asked::Stop
+                },
             })
         }
         #[cfg(not(unix))]
@@ -35,7 +57,7 @@ impl Signals {
     }
 
     /// The next one.
-    pub(crate) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> Asked {
         #[cfg(unix)]
         {
             let hang_up = async {
@@ -45,15 +67,23 @@ impl Signals {
                 }
             };
             tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
-                _ = hang_up => {}
+                _ = self.interrupt.recv() => Asked::Stop,
+                _ = self.terminate.recv() => Asked::Stop,
+                _ = hang_up => self.by_hang_up,
             }
         }
         #[cfg(not(unix))]
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            Asked::Stop
         }
+    }
+
+    /// The next one that asks to stop.
+    pub(crate) async fn stop(&mut self) {
+        while self.next().await != Asked::Stop {}
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use godot_peer::ServerStatistics;
 
+use crate::encryption;
+
 /// How often each reason is told at most.
 const PERIOD: Duration = Duration::from_secs(60);
 
@@ -22,6 +24,8 @@ pub(crate) struct TurnedAway {
     full: Reason,
     crowded: Reason,
     hasty: Reason,
+    unwilling: Reason,
+    unfinished: Reason,
 }
 
 impl TurnedAway {
@@ -31,6 +35,8 @@ impl TurnedAway {
             full: Reason::new(|statistics| statistics.endpoint.host.limits.peers),
             crowded: Reason::new(|statistics| statistics.endpoint.host.limits.duplicate_peers),
             hasty: Reason::new(|statistics| statistics.endpoint.host.limits.joins_per_second),
+            unwilling: Reason::new(encryption::refusals),
+            unfinished: Reason::new(encryption::failures),
         }
     }
 
@@ -47,7 +53,18 @@ impl TurnedAway {
             .hasty
             .news(statistics, now)
             .map(|count| format!("too many joins in a second: {count} requests to join were put off (--max-joins)"));
-        [full, crowded, hasty].into_iter().flatten().collect()
+        let unwilling = self.unwilling.news(statistics, now).map(|count| {
+            format!("{count} clients broke off the handshake: they may not trust this certificate, or know it by another name")
+        });
+        let unfinished = self.unfinished.news(statistics, now).map(|count| {
+            format!(
+                "{count} handshakes were not finished: the others may not encrypt, or offer no suite that is taken here"
+            )
+        });
+        [full, crowded, hasty, unwilling, unfinished]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 

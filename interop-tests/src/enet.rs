@@ -202,6 +202,8 @@ fn build() -> PathBuf {
             "enet-cli",
             "--bin",
             "enet",
+            "--features",
+            "dtls",
         ])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -1,6 +1,7 @@
 //! Format, clippy and documentation; any warning is an error.
 
 use crate::step::{Context, Failure, Step};
+use crate::test::FEATURES;
 
 pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     Step::cargo("format", &["fmt", "--all", "--check"])
@@ -8,12 +9,12 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
         .run(context)?;
     Step::cargo(
         "clippy",
-        &["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"],
+        &["clippy", "--workspace", FEATURES, "--all-targets", "--", "-Dwarnings"],
     )
     .minutes(20)
     .advice("Its messages above say what and where. Is clippy missing: `rustup component add clippy`.")
     .run(context)?;
-    Step::cargo("documentation", &["doc", "--workspace", "--no-deps"])
+    Step::cargo("documentation", &["doc", "--workspace", FEATURES, "--no-deps"])
         .env("RUSTDOCFLAGS", "-Dwarnings")
         .minutes(15)
         .advice("Its messages above say what and where.")

@@ -68,7 +68,7 @@ fn run(command: &Command) -> Result<(), Failure> {
     if let Command::Addon(options) = command {
         return addon::run(options, &context);
     }
-    setup::c_enet(&context)?;
+    setup::c_libraries(&context)?;
     match command {
         Command::Addon(_) => Ok(()),
         Command::Test(_) => test::run(&context),

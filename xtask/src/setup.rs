@@ -1,15 +1,18 @@
-//! What the tests need of the machine: ENet's C library, and a Godot 4.
+//! What the tests need of the machine: ENet's C library, OpenSSL's, and a Godot 4.
 
 use std::env;
 
 use crate::step::{Context, Failure, Step, succeeds};
 
-/// Includes the header and needs the library.
-const PROGRAM: &str = "#include <enet/enet.h>\nint main(void) { return enet_linked_version() == 0; }\n";
+/// Includes the headers and needs the libraries.
+const PROGRAM: &str = "#include <enet/enet.h>\n#include <openssl/ssl.h>\n\
+    int main(void) { return enet_linked_version() == 0 || OPENSSL_init_ssl(0, NULL) == 0; }\n";
 
-const PACKAGES: &str = "The tests compare with ENet's C library and need it with its header, and a C compiler:\n\
-    \x20 Debian, Ubuntu: apt-get install gcc libc6-dev libenet-dev (as root)\n\
-    \x20 Fedora: dnf install gcc enet-devel    Arch: pacman -S gcc enet    macOS: brew install enet\n\
+const PACKAGES: &str = "The tests compare with ENet's C library and encrypt by OpenSSL, and need both with their headers, and a C \
+    compiler:\n\
+    \x20 Debian, Ubuntu: apt-get install gcc libc6-dev libenet-dev libssl-dev pkg-config (as root)\n\
+    \x20 Fedora: dnf install gcc enet-devel openssl-devel pkgconf    Arch: pacman -S gcc enet openssl pkgconf\n\
+    \x20 macOS: brew install enet openssl pkgconf\n\
     Without it: `cargo test --workspace --exclude interop-tests` runs the other tests.";
 
 const GODOT: &str = "The tests need a stock Godot 4. One of these helps:\n\
@@ -17,10 +20,10 @@ const GODOT: &str = "The tests need a stock Godot 4. One of these helps:\n\
     \x20 run this as root on Debian with a reachable package mirror: it installs one below target/;\n\
     \x20 `cargo xtask test --without-godot` leaves out the tests that need it.";
 
-/// Installs ENet's C library where that is possible, unless it is there.
-pub(crate) fn c_enet(context: &Context) -> Result<(), Failure> {
-    let name = "C library";
-    if c_enet_links() {
+/// Installs ENet's and OpenSSL's C libraries where that is possible, unless they are there.
+pub(crate) fn c_libraries(context: &Context) -> Result<(), Failure> {
+    let name = "C libraries";
+    if c_libraries_link() {
         return Ok(());
     }
     let missing = |reason: &str| Failure {
@@ -29,14 +32,16 @@ pub(crate) fn c_enet(context: &Context) -> Result<(), Failure> {
         advice: PACKAGES.to_owned(),
     };
     if !succeeds("apt-get", &["--version"]) {
-        return Err(missing("it is not installed, and there is no apt-get to install it"));
+        return Err(missing(
+            "they are not all installed, and there is no apt-get to install them",
+        ));
     }
     let by_root: &[&str] = if is_root() {
         &[]
     } else if succeeds("sudo", &["-n", "true"]) {
         &["sudo", "-n"]
     } else {
-        return Err(missing("it is not installed, and installing it needs root"));
+        return Err(missing("they are not all installed, and installing them needs root"));
     };
     let apt = |words: &[&str]| {
         let command = [
@@ -55,11 +60,15 @@ pub(crate) fn c_enet(context: &Context) -> Result<(), Failure> {
         "gcc",
         "libc6-dev",
         "libenet-dev",
+        "libssl-dev",
+        "pkg-config",
     ])?;
-    if c_enet_links() {
+    if c_libraries_link() {
         Ok(())
     } else {
-        Err(missing("it is installed, and a C program cannot be linked with it"))
+        Err(missing(
+            "they are installed, and a C program cannot be linked with them",
+        ))
     }
 }
 
@@ -72,15 +81,17 @@ pub(crate) fn godot(context: &Context) -> Result<String, Failure> {
     Ok(printed.trim().to_owned())
 }
 
-fn c_enet_links() -> bool {
+fn c_libraries_link() -> bool {
     let compiler = env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    let output = beside_this_program("enet-probe");
-    duct::cmd!(compiler, "-x", "c", "-", "-lenet", "-o", output)
+    let output = beside_this_program("library-probe");
+    let links = duct::cmd!(compiler, "-x", "c", "-", "-lenet", "-lssl", "-lcrypto", "-o", output)
         .stdin_bytes(PROGRAM)
         .stdout_null()
         .stderr_null()
         .run()
-        .is_ok()
+        .is_ok();
+    // The crate `openssl` looks for its library so.
+    links && succeeds("pkg-config", &["--exists", "openssl"])
 }
 
 fn is_root() -> bool {

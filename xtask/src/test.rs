@@ -12,8 +12,11 @@ use crate::workspace::{self, NAME_FILES};
 /// What names the `enet` command to the tests.
 const ENET_BIN: &str = "ENET_BIN";
 
+/// What is off by default and tested all the same.
+pub(crate) const FEATURES: &str = "--features=enet-cli/dtls,enet-tokio/dtls,godot-peer/dtls";
+
 pub(crate) fn run(context: &Context) -> Result<(), Failure> {
-    let built = Step::cargo("build", &["test", "--workspace", "--no-run", NAME_FILES])
+    let built = Step::cargo("build", &["test", "--workspace", FEATURES, "--no-run", NAME_FILES])
         .minutes(25)
         .advice("The compiler's messages above say why. Crates that are not here yet need a network.")
         .read(context)?;
@@ -58,22 +61,35 @@ impl Programs {
 fn all(context: &Context, programs: &Programs, tally: &mut Tally) -> Result<(), Failure> {
     if !succeeds("cargo", &["nextest", "--version"]) {
         return programs
-            .tell(Step::cargo("tests", &["test", "--workspace", "--no-fail-fast"]))
+            .tell(Step::cargo(
+                "tests",
+                &["test", "--workspace", FEATURES, "--no-fail-fast"],
+            ))
             .minutes(30)
             .advice("\"failures:\" above names them. One by itself: `cargo test -p CRATE NAME`.")
             .watch(context, |line| tally.see_libtest(line));
     }
-    let nextest = ["nextest", "run", "--workspace", "--no-fail-fast", "--status-level=all"];
+    let nextest = [
+        "nextest",
+        "run",
+        "--workspace",
+        FEATURES,
+        "--no-fail-fast",
+        "--status-level=all",
+    ];
     let tests = programs
         .tell(Step::cargo("tests", &nextest))
         .minutes(30)
         .advice("The lines with FAIL above name them. One by itself: `cargo test -p CRATE NAME`.")
         .watch(context, |line| tally.see_nextest(line));
     // Nextest leaves these out.
-    let examples = Step::cargo("examples in the documentation", &["test", "--workspace", "--doc"])
-        .minutes(10)
-        .advice("The messages above name them. One crate by itself: `cargo test -p CRATE --doc`.")
-        .watch(context, |line| tally.see_libtest(line));
+    let examples = Step::cargo(
+        "examples in the documentation",
+        &["test", "--workspace", FEATURES, "--doc"],
+    )
+    .minutes(10)
+    .advice("The messages above name them. One crate by itself: `cargo test -p CRATE --doc`.")
+    .watch(context, |line| tally.see_libtest(line));
     tests.and(examples)
 }
 

@@ -68,7 +68,8 @@ impl DtlsProxy {
     /// Waits until a session is in this state, a number of `PacketPeerDTLS.Status`.
     #[track_caller]
     pub fn expect_status(&mut self, status: i64) -> Value {
-        self.run
-            .expect("status", |event| event["event"] == "status" && event["status"] == status)
+        self.run.expect("status", |event| {
+            event["event"] == "status" && event["status"] == status
+        })
     }
 }

@@ -88,7 +88,7 @@ pub struct DtlsStatistics {
     pub failed: u64,
     /// Handshakes that could not begin as too many were under way, or have begun in this second.
     pub limited: u64,
-    /// ClientHellos that were asked to prove that their sender receives.
+    /// Each `ClientHello` that was asked to prove that its sender receives.
     pub verified: u64,
     /// Datagrams that are no DTLS, are of no session, or are malformed.
     pub dropped: u64,

@@ -95,19 +95,21 @@ impl Identity {
     /// Of PEM: the certificate first, then those that signed it; the key without a passphrase.
     pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Identity, DtlsSetupError> {
         let certificates = stack_of_pem(certificates)?;
-        let key = PKey::private_key_from_pem_callback(key, |_| Ok(0)).map_err(key_error)?;
+        let key = PKey::private_key_from_pem_callback(key, |_| Ok(0)).map_err(|error| key_error(&error))?;
         Identity::new(certificates, key)
     }
 
     /// Of DER: a certificate, and its key.
     pub fn from_der(certificate: &[u8], key: &[u8]) -> Result<Identity, DtlsSetupError> {
-        let certificate = X509::from_der(certificate).map_err(certificate_error)?;
-        let key = PKey::private_key_from_der(key).map_err(key_error)?;
+        let certificate = X509::from_der(certificate).map_err(|error| certificate_error(&error))?;
+        let key = PKey::private_key_from_der(key).map_err(|error| key_error(&error))?;
         Identity::new(vec![certificate], key)
     }
 
     fn new(certificates: Vec<X509>, key: PKey<Private>) -> Result<Identity, DtlsSetupError> {
-        let public = certificates[0].public_key().map_err(certificate_error)?;
+        let public = certificates[0]
+            .public_key()
+            .map_err(|error| certificate_error(&error))?;
         if !public.public_eq(&key) {
             return Err(DtlsSetupError::Mismatch);
         }
@@ -302,17 +304,17 @@ fn server_name(name: &str) -> Result<ServerName, DtlsSetupError> {
 }
 
 fn stack_of_pem(pem: &[u8]) -> Result<Vec<X509>, DtlsSetupError> {
-    let certificates = X509::stack_from_pem(pem).map_err(certificate_error)?;
+    let certificates = X509::stack_from_pem(pem).map_err(|error| certificate_error(&error))?;
     if certificates.is_empty() {
         return Err(DtlsSetupError::Certificate("there is none".to_owned()));
     }
     Ok(certificates)
 }
 
-fn certificate_error(error: ErrorStack) -> DtlsSetupError {
+fn certificate_error(error: &ErrorStack) -> DtlsSetupError {
     DtlsSetupError::Certificate(error.to_string())
 }
 
-fn key_error(error: ErrorStack) -> DtlsSetupError {
+fn key_error(error: &ErrorStack) -> DtlsSetupError {
     DtlsSetupError::Key(error.to_string())
 }

@@ -125,55 +125,44 @@ impl Pair {
         }
     }
 
-    fn put(queue: &mut VecDeque<Bytes>, fate: Fate, datagram: Bytes) {
-        match fate {
-            Fate::Arrives => queue.push_back(datagram),
-            Fate::IsLost => {}
-            Fate::ArrivesTwice => queue.extend([datagram.clone(), datagram]),
-            Fate::IsOvertaken => {
-                let at = queue.len();
-                queue.insert(at, datagram);
-            }
-        }
-    }
-
     /// Moves everything that can be moved now.
     fn step(&mut self) {
         let now = self.now();
         loop {
-            let mut held = [None, None];
-            while let Some((_, datagram)) = self.client.poll_transmit() {
-                self.sent[0] += 1;
-                let fate = (self.fate)(0, self.sent[0]);
-                if fate == Fate::IsOvertaken {
-                    held[0] = Some(datagram);
-                } else {
-                    Pair::put(&mut self.to_server, fate, datagram);
+            let Pair {
+                server,
+                client,
+                to_server,
+                to_client,
+                sent,
+                fate,
+                ..
+            } = &mut *self;
+            for (direction, from, to) in [(0, client, to_server), (1, server, to_client)] {
+                let mut overtaken = None;
+                while let Some((_, datagram)) = from.poll_transmit() {
+                    sent[direction] += 1;
+                    match fate(direction, sent[direction]) {
+                        Fate::Arrives => to.push_back(datagram),
+                        Fate::IsLost => {}
+                        Fate::ArrivesTwice => to.extend([datagram.clone(), datagram]),
+                        Fate::IsOvertaken => overtaken = Some(datagram),
+                    }
                 }
+                to.extend(overtaken);
             }
-            while let Some((_, datagram)) = self.server.poll_transmit() {
-                self.sent[1] += 1;
-                let fate = (self.fate)(1, self.sent[1]);
-                if fate == Fate::IsOvertaken {
-                    held[1] = Some(datagram);
-                } else {
-                    Pair::put(&mut self.to_client, fate, datagram);
-                }
-            }
-            self.to_server.extend(held[0].take());
-            self.to_client.extend(held[1].take());
             if self.to_server.is_empty() && self.to_client.is_empty() {
                 break;
             }
             while let Some(datagram) = self.to_server.pop_front() {
                 self.server.arrive(now, self.address.into(), datagram, &mut |plain| {
-                    self.at_server.push(plain)
+                    self.at_server.push(plain);
                 });
             }
             while let Some(datagram) = self.to_client.pop_front() {
                 self.client
                     .arrive(now, server_address().into(), datagram, &mut |plain| {
-                        self.at_client.push(plain)
+                        self.at_client.push(plain);
                     });
             }
         }
@@ -311,10 +300,7 @@ fn why_a_certificate_is_refused_is_said() {
     assert!(matches!(fails(&early, early.client("game")), DtlsError::Expired(_)));
     assert_eq!(fails(&game, game.client("elsewhere")), DtlsError::WrongName);
     assert_eq!(fails(&game, game.client("192.0.2.1")), DtlsError::WrongName);
-    assert_eq!(
-        fails(&game, other.pinned()),
-        DtlsError::NotPinned
-    );
+    assert_eq!(fails(&game, other.pinned()), DtlsError::NotPinned);
 }
 
 #[test]
