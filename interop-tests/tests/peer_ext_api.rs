@@ -139,22 +139,22 @@ const ADDED: &[(&str, &str, &str)] = &[
     ),
     (
         "ENetMultiplayerPeer",
-        "doubt_farewells",
+        "doubt_disconnects",
         "stock believes every farewell",
     ),
     (
         "ENetMultiplayerPeer",
-        "get_doubt_farewells(",
+        "get_doubt_disconnects(",
         "the getter of the property",
     ),
     (
         "ENetMultiplayerPeer",
-        "set_doubt_farewells(",
+        "set_doubt_disconnects(",
         "the setter of the property",
     ),
     (
         "ENetMultiplayerPeer",
-        "const get_doubt_farewells",
+        "const get_doubt_disconnects",
         "a getter that stock does not have",
     ),
     (

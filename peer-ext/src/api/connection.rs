@@ -13,7 +13,7 @@ use super::RustENetPacketPeer;
 use super::enums::{CompressionMode, EventType, HostStatistic};
 use super::tls::OptionalTls;
 use crate::net::{
-    Happening, HostLink, HostOptions, PeerLink, SendRefusal, Why, lock, packet_with_flags, parse_address,
+    Happening, HostLink, HostOptions, PeerLink, SendRefusal, Why, check_name, lock, packet_with_flags, parse_address,
 };
 
 /// The most channels an ENet connection has.
@@ -294,8 +294,11 @@ impl RustENetConnection {
             return;
         };
         let datagram = Bytes::copy_from_slice(packet.as_slice());
-        if destination_address.is_empty() || !host.send_raw(&destination_address.to_string(), port, datagram) {
-            godot_error!("Couldn't resolve the server IP address or domain name.");
+        let address = destination_address.to_string();
+        if let Err(error) = check_name(&address, port) {
+            godot_error!("Couldn't resolve the server IP address or domain name: {error}.");
+        } else if !host.send_raw(&address, port, datagram) {
+            godot_error!("Couldn't resolve the server IP address or domain name: too many are looked up at a time.");
         }
     }
 }
@@ -349,7 +352,7 @@ impl RustENetConnection {
             out_bandwidth,
             accept: true,
             max_queued: MAX_QUEUED,
-            doubt_farewells: true,
+            doubt_disconnects: true,
         };
         match HostLink::open(&options) {
             Ok(host) => {
@@ -386,8 +389,8 @@ fn already_active() -> Error {
 
 /// Begins to connect, with an error line if that is not possible.
 pub(super) fn dial(host: &Arc<HostLink>, address: &str, port: u16, channels: i64, data: u32) -> Option<Arc<PeerLink>> {
-    if address.is_empty() {
-        godot_error!("Couldn't resolve the server IP address or domain name.");
+    if let Err(error) = check_name(address, port) {
+        godot_error!("Couldn't resolve the server IP address or domain name: {error}.");
         return None;
     }
     let link = host.connect(address, port, channel_count(channels), data);

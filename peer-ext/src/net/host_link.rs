@@ -15,7 +15,7 @@ use enet_tokio::{BindError, Bytes, Config, EventEndpoint, NetworkConditions, Pac
 use super::exchange::{Exchange, NetStatistics};
 use super::inbox::{Arrival, Freshness};
 use super::lock;
-use super::names::{Answer, Lookup, parse_address};
+use super::names::{Answer, Lookup, locate};
 use super::peer_link::{Farewell, PeerLink, Why};
 use super::thread::NetThread;
 
@@ -37,7 +37,7 @@ pub(crate) struct HostOptions {
     /// How many bytes may be queued for one peer.
     pub(crate) max_queued: usize,
     /// Whether a farewell that anybody could have sent is doubted for a while.
-    pub(crate) doubt_farewells: bool,
+    pub(crate) doubt_disconnects: bool,
 }
 
 /// Why there is no host.
@@ -162,7 +162,7 @@ impl HostLink {
             host.outgoing_bandwidth = options.out_bandwidth;
             host.accept = options.accept;
             host.max_queued_data = options.max_queued;
-            host.doubt_disconnects = options.doubt_farewells;
+            host.doubt_disconnects = options.doubt_disconnects;
         });
         let max_packet_size = config.host.max_packet_size;
         let endpoint = bind(&thread, options, &config).map_err(OpenError::Bind)?;
@@ -197,8 +197,7 @@ impl HostLink {
         channels: usize,
         data: u32,
     ) -> Option<Arc<PeerLink>> {
-        if let Some(address) = parse_address(name) {
-            let address = SocketAddr::new(address, port);
+        if let Some(address) = locate(name, port) {
             let mut book = self.book();
             let dialled = self.exchange.act(|endpoint| endpoint.connect(address, channels, data));
             return Some(self.admit(&mut book, (dialled.ok()?, true), address, channels));
@@ -458,8 +457,8 @@ impl HostLink {
 
     /// Sends a bare datagram; `false` if the name cannot be looked up now.
     pub(crate) fn send_raw(&self, address: &str, port: u16, datagram: Bytes) -> bool {
-        if let Some(address) = parse_address(address) {
-            self.run(Purpose::Raw(datagram), &[SocketAddr::new(address, port)]);
+        if let Some(address) = locate(address, port) {
+            self.run(Purpose::Raw(datagram), &[address]);
             // A CONNECT that waits for the network to begin goes on waiting: scripts may not be done with the settings that hold
             // for it. The datagram waits with it.
             let may_begin = {

@@ -248,36 +248,36 @@ mod tests {
 
     #[test]
     fn of_ordered_packets_those_are_dropped_that_waited_for_too_long() {
-        let (mut inbox, last) = filled(LIMITS, |data| Packet::unreliable(data));
+        let (mut inbox, last) = filled(LIMITS, Packet::unreliable);
         assert_eq!(numbers(&mut inbox, last), (9..20).collect::<Vec<_>>());
         assert_eq!((inbox.bytes, inbox.lanes.len()), (0, 0));
     }
 
     #[test]
     fn the_newest_packet_of_each_peer_is_handed_over_however_old_it_is() {
-        let (mut inbox, last) = filled(LIMITS, |data| Packet::unreliable(data));
+        let (mut inbox, last) = filled(LIMITS, Packet::unreliable);
         let [_, other] = peers();
-        inbox.push(received(other, |data| Packet::unreliable(data), 77), last);
+        inbox.push(received(other, Packet::unreliable, 77), last);
         let later = last + Duration::from_secs(60);
         assert_eq!(numbers(&mut inbox, later), [19, 77]);
     }
 
     #[test]
     fn what_is_reliable_or_not_in_order_is_handed_over_however_old_it_is() {
-        for packet in [|data| Packet::reliable(data), |data| Packet::unsequenced(data)] {
+        for packet in [Packet::reliable as fn(Bytes) -> Packet, Packet::unsequenced] {
             let (mut inbox, last) = filled(LIMITS, packet);
             assert_eq!(numbers(&mut inbox, last + Duration::from_secs(60)).len(), 20);
         }
-        let (mut inbox, last) = filled(Freshness::ANY, |data| Packet::unreliable(data));
+        let (mut inbox, last) = filled(Freshness::ANY, Packet::unreliable);
         assert_eq!(numbers(&mut inbox, last + Duration::from_secs(60)).len(), 20);
     }
 
     #[test]
     fn of_more_unreliable_packets_than_may_wait_the_newest_are_handed_over() {
         let few = Freshness { packets: 5, ..LIMITS };
-        let (mut inbox, last) = filled(few, |data| Packet::unsequenced(data));
+        let (mut inbox, last) = filled(few, Packet::unsequenced);
         assert_eq!(numbers(&mut inbox, last), [15, 16, 17, 18, 19]);
-        let (mut inbox, last) = filled(few, |data| Packet::reliable(data));
+        let (mut inbox, last) = filled(few, Packet::reliable);
         assert_eq!(numbers(&mut inbox, last).len(), 20);
     }
 
@@ -288,14 +288,14 @@ mod tests {
         inbox.set_freshness(LIMITS);
         let now = Instant::now();
         for number in 0..200_000 {
-            inbox.push(received(peer, |data| Packet::unsequenced(data), number), now);
+            inbox.push(received(peer, Packet::unsequenced, number), now);
         }
         assert!(!inbox.is_full() && inbox.len() <= MOST_PACKETS, "{}", inbox.len());
         assert_eq!(numbers(&mut inbox, now), (199_900..200_000).collect::<Vec<_>>());
 
         for number in 0..=MOST_PACKETS {
             assert!(!inbox.is_full());
-            inbox.push(received(other, |data| Packet::reliable(data), number as u32), now);
+            inbox.push(received(other, Packet::reliable, number as u32), now);
         }
         assert!(inbox.is_full());
         while !inbox.has_room_again() {

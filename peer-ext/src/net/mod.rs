@@ -26,7 +26,7 @@ use godot::obj::{Gd, GodotClass};
 
 pub(crate) use host_link::{Departing, Happening, HostLink, HostOptions};
 pub(crate) use inbox::Freshness;
-pub(crate) use names::parse_address;
+pub(crate) use names::{check_name, parse_address};
 pub(crate) use packets::{flags_of, packet_with_flags};
 pub(crate) use peer_link::{Farewell, PeerLink, SendRefusal, Why};
 pub(crate) use thread::stop as stop_thread;

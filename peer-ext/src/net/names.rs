@@ -1,7 +1,8 @@
 //! Addresses as scripts write them, and host names, which Godot's own resolver looks up in its thread.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use enet_tokio::{Address, AddressError};
 use godot::classes::Ip;
 use godot::classes::ip::{ResolverStatus, Type};
 use godot::obj::Singleton;
@@ -16,6 +17,22 @@ pub(crate) fn parse_address(text: &str) -> Option<IpAddr> {
         .and_then(|text| text.strip_suffix(']'))
         .unwrap_or(text);
     text.parse().ok()
+}
+
+/// What is wrong with the name of a server, if that can be known without looking it up.
+pub(crate) fn check_name(name: &str, port: u16) -> Result<(), AddressError> {
+    // Godot's resolver takes the old short forms of IPv4, such as "127.1".
+    let short = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    match Address::new(name, port) {
+        Err(error) if !short => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Where a server is, if nothing is to be looked up.
+pub(super) fn locate(name: &str, port: u16) -> Option<SocketAddr> {
+    let address = Address::new(name, port).ok()?;
+    address.known()?.first().copied()
 }
 
 /// A name that is being looked up. Dropping it ends the query.
@@ -82,5 +99,35 @@ mod tests {
         for name in ["", "*", "localhost", "1.2.3", "[127.0.0.1"] {
             assert_eq!(parse_address(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn what_no_host_can_be_called_is_refused_with_its_text() {
+        for name in [
+            "",
+            "enet://example.org",
+            "example.org:7777",
+            "two words",
+            "224.0.0.1",
+            "a/b",
+        ] {
+            let error = check_name(name, 7777).expect_err(name).to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        for name in [
+            "example.org",
+            "localhost",
+            "127.1",
+            "127.0.0.1",
+            "::1",
+            "[::1]",
+            "::ffff:127.0.0.1",
+            "fe80::1%1",
+        ] {
+            assert_eq!(check_name(name, 7777), Ok(()), "{name}");
+        }
+        assert_eq!(locate("localhost", 7777), None);
+        assert_eq!(locate("127.1", 7777), None);
+        assert_eq!(locate("[::1]", 7777), "[::1]:7777".parse().ok());
     }
 }

@@ -489,14 +489,15 @@ impl PeerLink {
     }
 
     fn set(&self, setting: Setting) {
-        let mut state = self.state();
-        match state.stage {
-            Stage::Resolving => state.settings.push(setting),
-            Stage::Live(peer) => {
-                self.act(|endpoint| setting.apply(endpoint, peer));
+        {
+            let mut state = self.state();
+            if state.stage == Stage::Resolving {
+                state.settings.push(setting);
+                return;
             }
-            Stage::Gone => {}
         }
+        // Not under the lock: this may be the last one to know the host, and a host that goes ends its peers.
+        self.act_on_live(|endpoint, peer| setting.apply(endpoint, peer));
     }
 
     /// Inactive by this side's doing, without an event to come.
@@ -560,6 +561,9 @@ impl Farewell {
                 data: Farewell::REFUSAL,
             }
             | DisconnectReason::Refused => Why::Refused,
+            DisconnectReason::Remote {
+                data: Farewell::TOO_SLOW,
+            } => Why::TooSlow,
             DisconnectReason::Remote { .. } => Why::ByPeer,
             DisconnectReason::Local => Why::ByUs,
             DisconnectReason::TimedOut | DisconnectReason::LargeDatagramsLost | DisconnectReason::Unreachable

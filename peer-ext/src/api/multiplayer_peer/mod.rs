@@ -84,8 +84,8 @@ pub(crate) struct RustENetMultiplayerPeer {
     /// Whether a farewell that anybody on the way could have sent, such as that of [method MultiplayerPeer.close], is doubted
     /// until the peer turns out to be silent; [signal MultiplayerPeer.peer_disconnected] comes that much later than with
     /// [ENetMultiplayerPeer]. [code]true[/code] if not set. Holds for sessions that begin later. Not in [ENetMultiplayerPeer].
-    #[var(get = get_doubt_farewells, set = set_doubt_farewells)]
-    doubt_farewells: PhantomVar<bool>,
+    #[var(get = get_doubt_disconnects, set = set_doubt_disconnects)]
+    doubt_disconnects: PhantomVar<bool>,
     /// A bad network between this peer and all others, for testing on one machine; empty for none. Can be changed at any time,
     /// and holds for sessions to come as well. Not in [ENetMultiplayerPeer].
     ///
@@ -141,7 +141,7 @@ impl RustENetMultiplayerPeer {
                 out_bandwidth,
                 accept: true,
                 max_queued: state.options.max_queued,
-                doubt_farewells: state.options.doubt_farewells,
+                doubt_disconnects: state.options.doubt_disconnects,
             }
         };
         let Some(link) = open(&options) else {
@@ -194,7 +194,7 @@ impl RustENetMultiplayerPeer {
                 out_bandwidth,
                 accept: false,
                 max_queued: state.options.max_queued,
-                doubt_farewells: state.options.doubt_farewells,
+                doubt_disconnects: state.options.doubt_disconnects,
             }
         };
         let Some(link) = open(&options) else {
@@ -346,16 +346,16 @@ impl RustENetMultiplayerPeer {
         this.bind().change_stale_after_ms(milliseconds);
     }
 
-    /// What [member doubt_farewells] is.
+    /// What [member doubt_disconnects] is.
     #[func]
-    fn get_doubt_farewells(&self) -> bool {
-        self.state().options.doubt_farewells
+    fn get_doubt_disconnects(&self) -> bool {
+        self.state().options.doubt_disconnects
     }
 
-    /// Sets [member doubt_farewells].
-    #[func(gd_self, rename = set_doubt_farewells)]
-    fn put_doubt_farewells(this: Gd<Self>, doubt: bool) {
-        this.bind().change_doubt_farewells(doubt);
+    /// Sets [member doubt_disconnects].
+    #[func(gd_self, rename = set_doubt_disconnects)]
+    fn put_doubt_disconnects(this: Gd<Self>, doubt: bool) {
+        this.bind().change_doubt_disconnects(doubt);
     }
 
     /// What [member network_conditions] is.

@@ -22,8 +22,11 @@ const LARGEST_DATAGRAM: usize = 1392;
 /// What became of a packet.
 enum Sent {
     Done,
-    /// Nobody has it, for want of room; these, if it is reliable, had none.
-    Refused(Vec<Arc<PeerLink>>),
+    /// Nobody has it, for want of room for these, or for all.
+    Refused {
+        full: Vec<Arc<PeerLink>>,
+        all: bool,
+    },
     TooLarge,
     /// This many channels are there.
     NoSuchChannel(u8, usize),
@@ -41,11 +44,10 @@ impl RustENetMultiplayerPeer {
         let packet = mode.packet(data.clone());
         loop {
             let sent = me.state().send(mode, &packet);
-            let full = match sent {
-                Sent::Refused(full) => full,
+            let (full, all) = match sent {
+                Sent::Refused { full, all } => (full, all),
                 other => return answer(&other, data.len()),
             };
-            let target = me.state().target;
             if mode != godot_peer::TransferMode::Reliable || !Self::gives_up(this) {
                 return Error::ERR_BUSY;
             }
@@ -53,7 +55,7 @@ impl RustENetMultiplayerPeer {
             for peer in &full {
                 give_up(peer, limit);
             }
-            if target > 0 {
+            if all {
                 return Error::ERR_BUSY;
             }
             // The others get it.
@@ -90,24 +92,24 @@ impl State {
 }
 
 fn send_to(session: &Session, target: i32, channel: u8, packet: &Packet, mode: godot_peer::TransferMode) -> Sent {
-    let Some(receivers) = session.receivers(target) else {
+    let receivers = || session.receivers(target).into_iter().flatten();
+    if session.receivers(target).is_none() {
         return Sent::InvalidTarget(target);
-    };
+    }
     let reliable = mode == godot_peer::TransferMode::Reliable;
-    let receivers: Vec<&Arc<PeerLink>> = receivers.collect();
-    if reliable && receivers.len() > 1 {
+    if reliable && receivers().nth(1).is_some() {
         // All or none, so that it can be tried again.
         let size = packet.data.len();
-        let full = receivers.iter().filter(|peer| !peer.has_room(size));
-        let full: Vec<_> = full.map(|peer| Arc::clone(peer)).collect();
+        let full: Vec<_> = receivers().filter(|peer| !peer.has_room(size)).cloned().collect();
         if !full.is_empty() {
-            return Sent::Refused(full);
+            let all = full.len() == receivers().count();
+            return Sent::Refused { full, all };
         }
     }
-    let mut full = Vec::new();
+    let (mut count, mut full) = (0, Vec::new());
     let mut sent = Sent::Done;
-    let count = receivers.len();
-    for peer in receivers {
+    for peer in receivers() {
+        count += 1;
         match peer.send(channel, packet.clone()) {
             // A peer that is leaving does not get it, as in ENet.
             Ok(()) | Err(SendRefusal::NotConnected) => {}
@@ -116,8 +118,8 @@ fn send_to(session: &Session, target: i32, channel: u8, packet: &Packet, mode: g
             Err(SendRefusal::Full) => full.push(peer.clone()),
         }
     }
-    if full.len() == count && count > 0 {
-        return Sent::Refused(full);
+    if count > 0 && full.len() == count {
+        return Sent::Refused { full, all: true };
     }
     if reliable {
         // Another thread has filled the queue since there was room in it.
@@ -132,7 +134,7 @@ fn send_to(session: &Session, target: i32, channel: u8, packet: &Packet, mode: g
 fn answer(sent: &Sent, size: usize) -> Error {
     match *sent {
         Sent::Done => Error::OK,
-        Sent::Refused(_) => Error::ERR_BUSY,
+        Sent::Refused { .. } => Error::ERR_BUSY,
         Sent::TooLarge => {
             godot_error!("Unable to send a packet of {size} bytes: it is too large.");
             Error::ERR_INVALID_PARAMETER

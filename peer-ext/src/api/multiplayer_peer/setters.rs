@@ -32,7 +32,7 @@ setters! {
     set_max_queued_bytes(i64) = put_max_queued_bytes, change_max_queued_bytes;
     set_full_queue(i64) = put_full_queue, change_full_queue;
     set_stale_after_ms(i64) = put_stale_after_ms, change_stale_after_ms;
-    set_doubt_farewells(bool) = put_doubt_farewells, change_doubt_farewells;
+    set_doubt_disconnects(bool) = put_doubt_disconnects, change_doubt_disconnects;
     set_network_conditions(VarDictionary) = put_network_conditions, change_network_conditions;
 }
 
@@ -78,8 +78,8 @@ impl RustENetMultiplayerPeer {
         }
     }
 
-    pub(super) fn change_doubt_farewells(&self, doubt: bool) {
-        self.state().options.doubt_farewells = doubt;
+    pub(super) fn change_doubt_disconnects(&self, doubt: bool) {
+        self.state().options.doubt_disconnects = doubt;
     }
 
     pub(super) fn change_network_conditions(&self, given: VarDictionary) {

@@ -45,7 +45,7 @@ pub(super) struct Options {
     pub(super) max_queued: usize,
     pub(super) full_queue: FullQueue,
     pub(super) freshness: Freshness,
-    pub(super) doubt_farewells: bool,
+    pub(super) doubt_disconnects: bool,
 }
 
 impl Default for State {
@@ -70,7 +70,7 @@ impl Default for State {
                     ordered: STALE_AFTER,
                     packets: MAX_WAITING,
                 },
-                doubt_farewells: true,
+                doubt_disconnects: true,
             },
         }
     }
