@@ -5,10 +5,13 @@
 //!
 //! - [`GodotServer`] and [`GodotClient`]: whole servers and clients on tokio.
 //! - [`relay`], [`SceneClient`], [`Roster`]: the same without I/O, to be driven by whatever holds the connections.
-//! - [`scene`]: the messages inside the packets.
+//! - [`scene`]: the messages inside the packets, and what can be called on a node.
+//! - `project` (with the feature of that name): what a Godot project's files say of its session.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(feature = "project")]
+pub mod project;
 pub mod relay;
 pub mod scene;
 

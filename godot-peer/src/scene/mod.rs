@@ -3,6 +3,7 @@
 //! The low three bits of the first byte are the command. Reading is total: any bytes give a message or an error.
 
 mod guard;
+mod interface;
 mod path;
 mod reader;
 mod rpc;
@@ -10,6 +11,7 @@ mod system;
 
 use bytes::Bytes;
 
+pub use interface::{Interface, Method, RpcMode};
 pub use path::{ConfirmPath, NO_METHODS, SimplifyPath};
 pub use rpc::{Arguments, MethodId, NodeId, NodeReference, Rpc};
 pub use system::System;
