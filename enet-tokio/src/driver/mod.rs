@@ -96,6 +96,8 @@ impl Driver {
             state.answer_by = Some(now + ANSWER_TIME);
         }
         let put_off = woken > 0 && !answers;
+        // What is put off must not wait for the reactor: the runtime may stop when those who were woken are done.
+        self.gives_way &= !put_off;
         let outflow = match first {
             Outflow::Idle if woken == 0 => state.transmit(now, TRANSMIT_BUDGET),
             other => other,
