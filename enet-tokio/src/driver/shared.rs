@@ -239,7 +239,8 @@ impl State {
     /// Sends some of what tasks have queued, before they wait.
     fn send_ahead(&mut self) {
         self.ahead.sent();
-        if self.held || !self.is_running() {
+        // To compress takes so long that it is the driver's work, which listens in between.
+        if self.held || !self.is_running() || self.host.is_compressing() {
             return;
         }
         let now = self.clock.now();
