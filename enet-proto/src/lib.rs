@@ -69,7 +69,7 @@ pub use error::{ConnectError, SendError};
 pub use event::{DisconnectReason, Event};
 pub use host::{Host, PeerHandle, PeerMut, Transmit};
 pub use ledger::Ledger;
-pub use packet::{Packet, PacketMode};
+pub use packet::{KeptBuffers, Packet, PacketMode, detach};
 pub use path::Path;
 pub use peer::{Peer, PeerState};
 pub use statistics::{Dropped, HostStatistics, LimitsStruck, PeerStatistics};

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::sequence::Position;
 use crate::peer::Control;
-use crate::queue::{BURST, FEW, shrink};
+use crate::queue::{self, BURST, FEW, shrink};
 use crate::time::Time;
 
 /// What a reliable command carries, kept until it is acknowledged.
@@ -113,13 +113,15 @@ impl InFlightRing {
         (!self.slots.is_empty()).then_some(self.base)
     }
 
-    /// Adds a command, which comes right after the one added last.
-    pub(crate) fn push(&mut self, position: Position, command: InFlight) {
+    /// Adds a command, which comes right after the one added last. Returns for how many more there is room now.
+    pub(crate) fn push(&mut self, position: Position, command: InFlight) -> usize {
         if self.slots.is_empty() {
             self.base = position;
         }
         debug_assert_eq!(position, self.base + self.slots.len() as u64);
+        let room = self.slots.capacity();
         self.slots.push_back(Some(command));
+        self.slots.capacity() - room
     }
 
     pub(crate) fn get_mut(&mut self, position: Position) -> Option<&mut InFlight> {
@@ -145,7 +147,6 @@ impl InFlightRing {
             self.base += 1;
         }
         let freed_slots = before - self.slots.len();
-        shrink(&mut self.slots, BURST);
         Some(Acknowledged {
             position,
             command,
@@ -153,7 +154,21 @@ impl InFlightRing {
         })
     }
 
-    /// Gives back the memory of a ring that is empty, but for a few slots.
+    /// Gives back memory, if little of it is used. Returns for how many fewer commands there is room now.
+    pub(crate) fn give_back(&mut self) -> usize {
+        let room = self.slots.capacity();
+        if queue::is_sparse(&self.slots) {
+            queue::fit(&mut self.slots, 0);
+        }
+        room - self.slots.capacity()
+    }
+
+    /// The same for a ring that stands alone: it may keep room for a burst.
+    pub(crate) fn shrink(&mut self) {
+        shrink(&mut self.slots, BURST);
+    }
+
+    /// The same for one that is empty and will be for a while.
     pub(crate) fn release(&mut self) {
         shrink(&mut self.slots, FEW);
     }

@@ -2,14 +2,11 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
 use crate::config::HostConfig;
 use crate::event::Event;
 use crate::host::PeerHandle;
-use crate::packet::Packet;
+use crate::packet::{KeptBuffers, Packet};
 use crate::queue;
-use crate::wire;
 
 /// What storing one packet or fragment is counted for beside its bytes: an allocation's header, a tree node's share, the entry.
 pub(crate) const ITEM_COST: usize = 128;
@@ -31,8 +28,8 @@ pub(crate) struct Inbox {
     max_incomplete: usize,
     /// Room beyond the limit for a packet that is being put together.
     slack: usize,
-    /// Whether the host as a whole holds so much that there is none.
-    strict: bool,
+    /// How much more the host as a whole may hold: with nothing left there is no such room.
+    headroom: usize,
     receiving: bool,
     held: VecDeque<(u8, Packet)>,
 }
@@ -47,7 +44,7 @@ impl Inbox {
             incomplete: 0,
             max_incomplete: 0,
             slack: 0,
-            strict: false,
+            headroom: 0,
             receiving: true,
             held: VecDeque::new(),
         }
@@ -68,10 +65,10 @@ impl Inbox {
         self.delivered
     }
 
-    /// Takes over what the host allows now: `room` bytes, and if `strict` no packet in the making may go beyond them.
-    pub(crate) fn allow(&mut self, room: usize, strict: bool, config: &HostConfig) {
+    /// Takes over what the host allows now: `room` bytes, and for packets in the making that go beyond them `headroom`.
+    pub(crate) fn allow(&mut self, room: usize, headroom: usize, config: &HostConfig) {
         self.room = room;
-        self.strict = strict;
+        self.headroom = headroom;
         self.max_incomplete = config.max_incomplete_packets;
         self.slack = slack(config);
     }
@@ -97,11 +94,13 @@ impl Inbox {
         self.incomplete = self.incomplete.saturating_sub(1);
     }
 
-    /// Whether a packet that has begun, and was charged for `own` bytes, may go on growing. Beyond the limit one may at a time:
-    /// the next in order when the program has taken all before it, or one that is alone.
-    pub(crate) fn may_grow(&self, own: usize, is_next: bool) -> bool {
+    /// By how much a packet that has begun, and was charged for `own` bytes, may grow beyond what a fragment needs, if it may grow
+    /// at all. Beyond the limit one may at a time: the next in order when the program has taken all before it, or one that is
+    /// alone.
+    pub(crate) fn may_grow(&self, own: usize, is_next: bool) -> Option<usize> {
         let single = is_next && self.receiving && self.delivered == 0 || own == self.waiting;
-        self.has_room() || single && !self.strict && self.waiting < self.room.saturating_add(self.slack)
+        let beyond = self.headroom > 0 && self.waiting < self.room.saturating_add(self.slack);
+        (self.has_room() || single && beyond).then_some(self.headroom)
     }
 
     /// Whether the next packet in order may come although others that came too early have taken all room: they wait for it. Of
@@ -160,7 +159,7 @@ impl Inbox {
     /// Keeps a packet of `channel` behind those held.
     pub(crate) fn hold(&mut self, channel: u8, mut packet: Packet) {
         self.charge(cost(&packet));
-        loosen(&mut packet);
+        packet.detach();
         self.held.push_back((channel, packet));
     }
 
@@ -170,13 +169,6 @@ impl Inbox {
         queue::shrink(&mut self.held, queue::BURST);
         self.release(cost(&packet));
         Some((channel, packet))
-    }
-}
-
-/// Frees a packet that will wait for long from the datagram it came in: it must not keep more than it is charged for.
-fn loosen(packet: &mut Packet) {
-    if packet.data.len() <= wire::MAXIMUM_DATAGRAM {
-        packet.data = Bytes::copy_from_slice(&packet.data);
     }
 }
 
@@ -194,12 +186,14 @@ fn slack(config: &HostConfig) -> usize {
 pub(crate) struct Delivery<'a> {
     pub(crate) inbox: &'a mut Inbox,
     pub(crate) events: &'a mut VecDeque<Event>,
+    /// The receive buffers that packets in `events` keep.
+    pub(crate) kept: &'a mut KeptBuffers,
     pub(crate) peer: PeerHandle,
     pub(crate) channel: u8,
 }
 
-/// While more than this waits, in bytes, packets are freed from the datagrams they came in.
-const LOOSE: usize = 64 * 1024;
+/// So many receive buffers may the events of a host keep that wait to be polled. Packets beyond are freed from theirs.
+const MOST_BUFFERS: usize = 8;
 
 impl Delivery<'_> {
     pub(crate) fn deliver(&mut self, mut packet: Packet) {
@@ -207,9 +201,12 @@ impl Delivery<'_> {
             return self.inbox.hold(self.channel, packet);
         }
         self.inbox.charge(cost(&packet));
+        if self.events.is_empty() {
+            *self.kept = KeptBuffers::new();
+        }
         // Most packets are taken at once, and need no copy.
-        if self.inbox.waiting > LOOSE {
-            loosen(&mut packet);
+        if self.kept.count_with(&packet) > MOST_BUFFERS {
+            packet.detach();
         }
         self.inbox.delivered += cost(&packet);
         self.events.push_back(Event::Received {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::Numbers;
 use super::inbox::{Delivery, ITEM_COST, Inbox};
 use super::reassembly::{Assembly, Joined};
 use super::sequence::{Arrival, Position};
-use crate::packet::{Packet, PacketMode};
+use crate::packet::Packet;
 use crate::wire::Fragment;
 
 /// What to do with the command that was handed in, and with the rest of its datagram.
@@ -71,9 +72,23 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    /// Whether a command with this reliable number may be acknowledged: all but those so far ahead that they were not taken.
-    pub(crate) fn acknowledges(&self, sequence: u16) -> bool {
-        self.reliable.classify(sequence) != Arrival::TooEarly
+    /// The numbers delivered last.
+    pub(crate) fn latest(&self) -> Numbers {
+        Numbers {
+            reliable: self.reliable,
+            unreliable: self.unreliable,
+        }
+    }
+
+    /// Takes up the numbers where another one, in which nothing waits any more, left off.
+    pub(crate) fn go_on_after(&mut self, latest: Numbers) {
+        self.reliable = latest.reliable;
+        self.unreliable = latest.unreliable;
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.early_reliable.is_empty() && self.early_unreliable.is_empty()
     }
 
     /// Takes a `SEND_RELIABLE`.
@@ -88,7 +103,7 @@ impl Incoming {
             return Taken::Full;
         }
         if position == self.reliable + 1 {
-            self.deliver_reliable(1, data, delivery);
+            self.deliver_reliable(1, Packet::reliable(data).borrowed(), delivery);
             self.release_followers(delivery);
         } else {
             // What waits is copied, so that it does not hold on to the buffer it was received in.
@@ -147,7 +162,7 @@ impl Incoming {
                     if !delivery.inbox.has_room() {
                         return Taken::Full;
                     }
-                    self.deliver_unreliable(number, data, false, delivery);
+                    self.deliver_unreliable(number, Packet::unreliable(data).borrowed(), delivery);
                 }
                 return Taken::Yes;
             }
@@ -209,7 +224,7 @@ impl Incoming {
             Some(Joined::Complete(packet)) => {
                 self.remove_unreliable(place, delivery);
                 if current {
-                    self.deliver_unreliable(number, packet, true, delivery);
+                    self.deliver_unreliable(number, Packet::unreliable(packet).with_unreliable_fragments(), delivery);
                 } else {
                     let waiting = Waiting::Whole { data: packet, count: 1 };
                     delivery.inbox.charge(waiting.charged());
@@ -239,7 +254,7 @@ impl Incoming {
     fn complete_reliable(&mut self, position: Position, count: u32, packet: Bytes, delivery: &mut Delivery<'_>) {
         self.remove_reliable(position, delivery);
         if position == self.reliable + 1 {
-            self.deliver_reliable(count, packet, delivery);
+            self.deliver_reliable(count, Packet::reliable(packet), delivery);
             self.release_followers(delivery);
         } else {
             let waiting = Waiting::Whole { data: packet, count };
@@ -248,18 +263,13 @@ impl Incoming {
         }
     }
 
-    fn deliver_reliable(&mut self, count: u32, data: Bytes, delivery: &mut Delivery<'_>) {
-        delivery.deliver(Packet::new(data, PacketMode::Reliable));
+    fn deliver_reliable(&mut self, count: u32, packet: Packet, delivery: &mut Delivery<'_>) {
+        delivery.deliver(packet);
         self.reliable += u64::from(count);
         self.unreliable = 0;
     }
 
-    fn deliver_unreliable(&mut self, number: u16, data: Bytes, fragments: bool, delivery: &mut Delivery<'_>) {
-        let packet = Packet {
-            data,
-            mode: PacketMode::Unreliable,
-            unreliable_fragments: fragments,
-        };
+    fn deliver_unreliable(&mut self, number: u16, packet: Packet, delivery: &mut Delivery<'_>) {
         delivery.deliver(packet);
         self.unreliable = number;
         self.drop_unreliable_before(delivery);
@@ -283,7 +293,7 @@ impl Incoming {
             };
             let (data, count) = (data.clone(), *count);
             entry.remove().release(delivery.inbox);
-            self.deliver_reliable(count, data, delivery);
+            self.deliver_reliable(count, Packet::reliable(data), delivery);
             self.release_unreliable(delivery);
         }
     }
@@ -301,11 +311,13 @@ impl Incoming {
                 self.looked_at += 1;
             }
             if let Waiting::Whole { data, .. } = waiting {
-                ready.push((number, data.clone(), *fragments));
+                let mut packet = Packet::unreliable(data.clone());
+                packet.unreliable_fragments = *fragments;
+                ready.push((number, packet));
             }
         }
-        for (number, data, fragments) in ready {
-            self.deliver_unreliable(number, data, fragments, delivery);
+        for (number, packet) in ready {
+            self.deliver_unreliable(number, packet, delivery);
         }
         self.drop_unreliable_before(delivery);
     }
@@ -362,10 +374,8 @@ fn join(
     delivery: &mut Delivery<'_>,
 ) -> Option<Joined> {
     let before = assembly.charged();
-    if !delivery.inbox.may_grow(before, is_next) {
-        return None;
-    }
-    let joined = assembly.join(fragment, data);
+    let growth = delivery.inbox.may_grow(before, is_next)?;
+    let joined = assembly.join(fragment, data, growth);
     delivery.inbox.release(before);
     delivery.inbox.charge(assembly.charged());
     Some(joined)
@@ -378,6 +388,7 @@ mod tests {
     use super::*;
     use crate::config::HostConfig;
     use crate::host::PeerHandle;
+    use crate::packet::KeptBuffers;
 
     fn fragment(start: u16, count: u32, total: u32) -> Fragment {
         Fragment {
@@ -394,11 +405,12 @@ mod tests {
     /// follow it. How many of those are looked at when it is complete.
     fn looked_at(stale: u16, incomplete: u16) -> usize {
         let mut inbox = Inbox::new();
-        inbox.allow(usize::MAX, false, &HostConfig::default());
+        inbox.allow(usize::MAX, usize::MAX, &HostConfig::default());
         let mut events = VecDeque::new();
         let delivery = &mut Delivery {
             inbox: &mut inbox,
             events: &mut events,
+            kept: &mut KeptBuffers::new(),
             peer: PeerHandle::default(),
             channel: 0,
         };

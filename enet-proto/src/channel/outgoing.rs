@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::Numbers;
 use super::in_flight::{Acknowledged, InFlight, InFlightRing};
 use super::sequence::{Position, WINDOW_COUNT, WINDOW_SIZE};
 
@@ -60,15 +61,18 @@ impl Outgoing {
         }
     }
 
-    /// The reliable number given last.
-    pub(crate) fn latest(&self) -> Position {
-        self.reliable
+    /// The numbers given last.
+    pub(crate) fn latest(&self) -> Numbers {
+        Numbers {
+            reliable: self.reliable,
+            unreliable: self.unreliable,
+        }
     }
 
     /// Takes up the numbers where another one, of which nothing is on its way any more, left off.
-    pub(crate) fn go_on_after(&mut self, latest: Position) {
-        self.reliable = latest;
-        self.unreliable = 0;
+    pub(crate) fn go_on_after(&mut self, latest: Numbers) {
+        self.reliable = latest.reliable;
+        self.unreliable = latest.unreliable;
     }
 
     /// Whether nothing is on its way or held back.
@@ -91,17 +95,6 @@ impl Outgoing {
         Some((self.reliable.wire(), self.unreliable))
     }
 
-    /// How many fragments the next packet may have. With more, the last of them would be too far ahead for a stock receiver, which
-    /// leaves such numbers unacknowledged and so never completes the packet.
-    pub(crate) fn most_fragments(&self) -> u32 {
-        self.reliable.reach() as u32
-    }
-
-    /// Whether unreliable packets go reliably until the next reliable one.
-    pub(crate) fn is_out_of_unreliable_numbers(&self) -> bool {
-        self.unreliable == u16::MAX
-    }
-
     /// Whether `position` may be sent for the first time now.
     pub(crate) fn may_send(&self, position: Position) -> bool {
         if !position.begins_window() {
@@ -116,10 +109,10 @@ impl Outgoing {
         !previous_full && !lagging
     }
 
-    /// Notes a command as sent for the first time.
-    pub(crate) fn sent(&mut self, position: Position, command: InFlight) {
+    /// Notes a command as sent for the first time. Returns for how many more there is room now.
+    pub(crate) fn sent(&mut self, position: Position, command: InFlight) -> usize {
         self.windows[slot(position.window())] += 1;
-        self.in_flight.push(position, command);
+        self.in_flight.push(position, command)
     }
 
     /// Takes out the command an acknowledgement names, if it left at that time.
@@ -138,7 +131,17 @@ impl Outgoing {
         self.in_flight.get(position)
     }
 
-    /// Gives back memory that nothing is in, but for a little.
+    /// Gives back memory, if little of it is used. Returns for how many fewer commands there is room now.
+    pub(crate) fn give_back(&mut self) -> usize {
+        self.in_flight.give_back()
+    }
+
+    /// The same where there is no other that has room: some may stay.
+    pub(crate) fn shrink(&mut self) {
+        self.in_flight.shrink();
+    }
+
+    /// The same where nothing is on its way and hardly anything will be.
     pub(crate) fn release(&mut self) {
         self.in_flight.release();
     }

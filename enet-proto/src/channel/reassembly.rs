@@ -1,6 +1,7 @@
 //! Putting the fragments of one packet together.
 //!
-//! Memory grows with the fragments that came, never with what a header announces. Fragments of a true sender are all of one
+//! Memory grows with the fragments that came, never with what a header announces, and what is charged is what was asked for, not
+//! what is used of it. Fragments of a true sender are all of one
 //! length but the last, so one that does not fit that grid is refused and a packet can have no holes.
 
 use std::collections::BTreeMap;
@@ -10,8 +11,8 @@ use bytes::Bytes;
 use super::inbox::{ASSEMBLY_COST, ITEM_COST};
 use crate::wire::Fragment;
 
-/// The first allocation for a packet's bytes; it doubles from there.
-const FIRST_CAPACITY: usize = 4096;
+/// For so many fragments like the first one there is room at first; it doubles from there.
+const FIRST_FRAGMENTS: usize = 4;
 
 /// A packet of which fragments are missing.
 #[derive(Debug)]
@@ -88,8 +89,8 @@ impl Assembly {
         self.charged
     }
 
-    /// Takes a fragment whose bytes are `data`.
-    pub(crate) fn join(&mut self, fragment: &Fragment, data: &[u8]) -> Joined {
+    /// Takes a fragment whose bytes are `data`. There is room for `growth` bytes beyond what it needs.
+    pub(crate) fn join(&mut self, fragment: &Fragment, data: &[u8], growth: usize) -> Joined {
         let same = fragment.total_length as usize == self.total
             && fragment.count == self.count
             && grid(fragment) == Some(self.fragment_length);
@@ -104,10 +105,10 @@ impl Assembly {
             self.charged += data.len() + ITEM_COST;
             return Joined::Incomplete;
         }
-        self.append(data);
+        self.append(data, growth);
         while let Some(data) = self.later.remove(&self.next) {
             self.charged -= data.len() + ITEM_COST;
-            self.append(&data);
+            self.append(&data, growth);
         }
         if self.next < self.count {
             return Joined::Incomplete;
@@ -115,17 +116,21 @@ impl Assembly {
         Joined::Complete(Bytes::from(std::mem::take(&mut self.start)))
     }
 
-    fn append(&mut self, data: &[u8]) {
+    fn append(&mut self, data: &[u8], growth: usize) {
+        let room = self.start.capacity();
         let needed = self.start.len() + data.len();
-        if needed > self.start.capacity() {
-            let capacity = (self.start.capacity() * 2)
-                .max(FIRST_CAPACITY)
-                .max(needed)
-                .min(self.total);
+        if needed > room {
+            let wanted = if room == 0 {
+                FIRST_FRAGMENTS * data.len()
+            } else {
+                2 * room
+            };
+            let most = needed.saturating_add(growth).min(self.total);
+            let capacity = wanted.min(most).max(needed);
             self.start.reserve_exact(capacity - self.start.len());
+            self.charged += self.start.capacity() - room;
         }
         self.start.extend_from_slice(data);
-        self.charged += data.len();
         self.next += 1;
     }
 }
@@ -149,7 +154,7 @@ mod tests {
 
     fn join(assembly: &mut Assembly, packet: &[u8], fragment: &Fragment) -> Joined {
         let offset = fragment.offset as usize;
-        assembly.join(fragment, &packet[offset..offset + fragment.payload.len()])
+        assembly.join(fragment, &packet[offset..offset + fragment.payload.len()], usize::MAX)
     }
 
     #[test]
@@ -192,14 +197,27 @@ mod tests {
         assert!(Assembly::new(&overlapping).is_none());
         let mut assembly = Assembly::new(&fragment(0, 3, 250, 100)).unwrap();
         let other_step = fragment(1, 3, 250, 90);
-        assert_eq!(assembly.join(&other_step, &[0; 90]), Joined::Mismatch);
+        assert_eq!(assembly.join(&other_step, &[0; 90], usize::MAX), Joined::Mismatch);
+    }
+
+    #[test]
+    fn what_is_charged_is_what_is_taken_and_follows_what_came() {
+        let (count, step) = (100, 10);
+        let packet = vec![7; count as usize * step as usize];
+        let mut assembly = Assembly::new(&fragment(0, count, 1000, step)).unwrap();
+        for number in 0..count - 1 {
+            join(&mut assembly, &packet, &fragment(number, count, 1000, step));
+            let came = (number + 1) as usize * step as usize;
+            assert_eq!(assembly.charged(), ASSEMBLY_COST + assembly.start.capacity());
+            assert!(assembly.start.capacity() <= FIRST_FRAGMENTS * came);
+        }
     }
 
     #[test]
     fn a_header_announcing_32_mib_costs_no_more_than_its_bytes() {
         let huge = fragment(7, 24_601, 32 * 1024 * 1024, 1364);
         let mut assembly = Assembly::new(&huge).unwrap();
-        assert_eq!(assembly.join(&huge, &[0; 1364]), Joined::Incomplete);
+        assert_eq!(assembly.join(&huge, &[0; 1364], usize::MAX), Joined::Incomplete);
         assert!(assembly.charged() < 2200);
         assert_eq!(assembly.start.capacity(), 0);
     }

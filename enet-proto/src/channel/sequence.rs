@@ -76,6 +76,12 @@ impl Position {
         }
     }
 
+    /// Whether a command with this number is so far ahead of the last delivered one that it was not taken, and must not be
+    /// acknowledged.
+    pub(crate) fn is_beyond_reach(self, wire: u16) -> bool {
+        self.classify(wire) == Arrival::TooEarly
+    }
+
     /// The position in `self .. self + 65536` with this number on the wire: how a sender, with `self` its oldest
     /// unacknowledged position, reads an acknowledgement.
     pub(crate) fn at_or_after(self, wire: u16) -> Position {

@@ -40,7 +40,7 @@ use crate::compress::Compressor;
 use crate::config::HostConfig;
 use crate::event::{DisconnectReason, Event};
 use crate::ledger::Ledger;
-use crate::packet::Packet;
+use crate::packet::{KeptBuffers, Packet};
 use crate::path::Path;
 use crate::peer::{Peer, SpareParts};
 use crate::queue;
@@ -85,6 +85,8 @@ pub struct Host {
     /// Those that others have asked for.
     replies: Replies,
     events: VecDeque<Event>,
+    /// The receive buffers that packets in them keep.
+    kept: KeptBuffers,
     /// The peers that have the room the program asked for.
     room: VecDeque<PeerHandle>,
     bandwidth: BandwidthRounds,
@@ -150,6 +152,7 @@ impl Host {
             loose: VecDeque::new(),
             replies: Replies::default(),
             events: VecDeque::new(),
+            kept: KeptBuffers::new(),
             room: VecDeque::new(),
             bandwidth: BandwidthRounds::new(now),
             scratch: Vec::new(),
@@ -227,10 +230,9 @@ impl Host {
     /// or has too much queued does not.
     pub fn broadcast(&mut self, channel: u8, packet: &Packet) -> usize {
         let handles: Vec<PeerHandle> = self.peers.keys().collect();
-        let packet = Packet {
-            data: self.ledger.charge(packet.data.clone()),
-            ..packet.clone()
-        };
+        let mut packet = packet.clone();
+        packet.detach();
+        packet.data = self.ledger.charge(packet.data);
         handles
             .into_iter()
             .filter(|handle| {
@@ -391,6 +393,7 @@ impl Host {
         let peers = self.peers.len();
         let Some(peer) = self.peers.get_mut(handle) else { return };
         peer.busy.count_held(&mut self.held);
+        peer.channels.count(&mut self.held);
         if let Some(reason) = peer.ended() {
             self.statistics.limits.slow_peers += u64::from(peer.too_slow);
             // What came before it left is the program's, which only was not ready for it.
@@ -413,7 +416,10 @@ impl Host {
         }
         peer.due = peer.deadline().unwrap_or(Time::NEVER);
         self.timers.schedule(handle, peer);
-        peer.busy.take_back(&mut self.spare_parts, peers, self.now);
+        if peer.busy.take_back(&mut self.spare_parts, peers, self.now) {
+            peer.channels.sleep();
+            peer.channels.count(&mut self.held);
+        }
     }
 
     /// What one peer may make this host hold in one direction: anything, or an even share once all of them hold too much.
@@ -427,9 +433,9 @@ impl Host {
         }
     }
 
-    /// Whether so much is held that not even packets that have begun may exceed a share.
-    fn holds_far_too_much(&self) -> bool {
-        self.held() >= self.config.max_held_data.saturating_mul(2)
+    /// By how much packets that have begun may exceed a share, all together.
+    fn headroom(&self) -> usize {
+        self.config.max_held_data.saturating_mul(2).saturating_sub(self.held())
     }
 
     /// Bytes held for all peers, each buffer once.
@@ -459,7 +465,7 @@ impl Host {
         // The events that the program has still to poll hold what they hold, whether the peer is there or not.
         let orphaned = peer.busy.inbox.delivered();
         self.orphaned += orphaned;
-        self.held = self.held - peer.busy.counted + orphaned;
+        self.held = self.held + orphaned - peer.busy.counted - peer.channels.counted();
         Some(peer)
     }
 }

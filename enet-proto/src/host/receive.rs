@@ -125,13 +125,14 @@ impl Host {
 
     /// Lets a peer take the commands of an opened datagram, from `offset` on.
     pub(super) fn handle_commands(&mut self, handle: PeerHandle, arrived: &Arrived, block: &Bytes, mut offset: usize) {
-        let (share, strict) = (self.share(), self.holds_far_too_much());
+        let (share, headroom) = (self.share(), self.headroom());
         let Host {
             now,
             peers,
             spare_parts,
             config,
             events,
+            kept,
             statistics,
             drop_log,
             dials,
@@ -142,12 +143,13 @@ impl Host {
         let is_guessed_at = || addresses.is_guessed_at(arrived.from, *now);
         peer.busy.lend(spare_parts);
         let room = peer.room(share);
-        peer.busy.inbox.allow(room, strict, config);
+        peer.busy.inbox.allow(room, headroom, config);
         let mut cx = Context {
             now: *now,
             peer: handle,
             config,
             events,
+            kept,
             statistics,
             is_guessed_at: &is_guessed_at,
             connected: false,

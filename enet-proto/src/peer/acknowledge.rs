@@ -26,8 +26,12 @@ impl Peer {
         // A CONNECT is answered by a VERIFY_CONNECT and by nothing else.
         let connecting = self.state == PeerState::Connecting;
         let found = cx.now.extend_wire(sent_time).filter(|_| !connecting).and_then(|sent| {
-            let acknowledged = self.outgoing_mut(channel)?.acknowledge(sequence, sent_time)?;
-            Some((sent, acknowledged))
+            let acknowledged = if channel == wire::CONNECTION_CHANNEL {
+                self.busy.control.acknowledge(sequence, sent_time)
+            } else {
+                self.channels.acknowledge(channel, sequence, sent_time)
+            };
+            Some((sent, acknowledged?))
         });
         let Some((sent, acknowledged)) = found else {
             cx.statistics.dropped.unmatched_acknowledgements += 1;
@@ -63,6 +67,7 @@ impl Peer {
         if channel == wire::CONNECTION_CHANNEL {
             // Those are pings, which are only sent when there is little else.
             busy.note_ping();
+            busy.control.shrink();
         }
         if busy.outbox.parked > 0 {
             self.unpark(channel);

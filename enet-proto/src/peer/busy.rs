@@ -6,9 +6,9 @@
 use std::ops::{Deref, DerefMut};
 
 use super::farewell::Doubt;
-use super::outbox::Outbox;
+use super::outbox::{Acknowledgement, Outbox};
 use super::retransmission::Retransmission;
-use crate::channel::{Inbox, Outgoing, Position};
+use crate::channel::{Inbox, Numbers, Outgoing};
 use crate::time::Time;
 
 /// What a busy peer has.
@@ -70,7 +70,8 @@ impl Busy {
 
     /// Bytes held in both directions, but for those that are counted in a ledger.
     fn held(&self) -> usize {
-        self.inbox.waiting() + self.outbox.own()
+        let owed = self.outbox.acknowledgements.len() * size_of::<Acknowledgement>();
+        self.inbox.waiting() + self.outbox.own() + owed
     }
 
     fn is_over(&self, now: Time) -> bool {
@@ -107,7 +108,7 @@ static NOT_BUSY: Busy = Busy::new();
 pub(crate) struct BusySlot {
     part: Option<Box<Busy>>,
     /// The number of the connection's own latest command, while there is no part to keep it.
-    latest_control: Position,
+    latest_control: Numbers,
 }
 
 impl BusySlot {
@@ -136,19 +137,21 @@ impl BusySlot {
         }
     }
 
-    /// Gives back the part of a peer for which nothing is under way; `peers` is how many the host has.
-    pub(crate) fn take_back(&mut self, spare: &mut SpareParts, peers: usize, now: Time) {
+    /// Gives back the part of a peer for which nothing is under way, and whether there was such a part; `peers` is how many the
+    /// host has.
+    pub(crate) fn take_back(&mut self, spare: &mut SpareParts, peers: usize, now: Time) -> bool {
         if self.lively > 0 {
-            return;
+            return false;
         }
         let Some(mut part) = self.part.take_if(|part| part.is_over(now)) else {
-            return;
+            return false;
         };
         self.latest_control = part.control.latest();
         if spare.0.len() < peers / PEERS_FOR_A_SPARE_PART + 1 {
             part.renew();
             spare.0.push(part);
         }
+        true
     }
 }
 
@@ -168,7 +171,7 @@ impl DerefMut for BusySlot {
 
 #[cold]
 #[inline(never)]
-fn new_part(latest_control: Position) -> Box<Busy> {
+fn new_part(latest_control: Numbers) -> Box<Busy> {
     let mut part = Box::new(Busy::new());
     part.control.go_on_after(latest_control);
     part

@@ -444,10 +444,7 @@ impl Peer {
     /// to the program has arrived.
     pub(crate) fn reset_queues(&mut self) {
         let busy = &mut *self.busy;
-        for channel in self.channels.iter_mut() {
-            channel.incoming.clear(&mut busy.inbox);
-            channel.outgoing.clear();
-        }
+        self.channels.clear(&mut busy.inbox);
         busy.control.clear();
         busy.outbox.clear();
         busy.retransmission.clear();

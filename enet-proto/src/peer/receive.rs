@@ -12,7 +12,7 @@ use crate::channel::{Delivery, Taken};
 use crate::config::HostConfig;
 use crate::event::{DisconnectReason, Event};
 use crate::host::PeerHandle;
-use crate::packet::{Packet, PacketMode};
+use crate::packet::{KeptBuffers, Packet};
 use crate::statistics::HostStatistics;
 use crate::time::Time;
 use crate::wire::{self, Body, Command};
@@ -33,6 +33,8 @@ pub(crate) struct Context<'a> {
     pub(crate) peer: PeerHandle,
     pub(crate) config: &'a HostConfig,
     pub(crate) events: &'a mut VecDeque<Event>,
+    /// The receive buffers that packets in `events` keep.
+    pub(crate) kept: &'a mut KeptBuffers,
     pub(crate) statistics: &'a mut HostStatistics,
     /// Whether someone guesses ids and sessions in the name of the other side.
     pub(crate) is_guessed_at: &'a dyn Fn() -> bool,
@@ -131,6 +133,7 @@ impl Peer {
         let delivery = &mut Delivery {
             inbox,
             events: cx.events,
+            kept: cx.kept,
             peer: cx.peer,
             channel: command.channel,
         };
@@ -160,7 +163,7 @@ impl Peer {
                     Taken::Yes
                 } else if delivery.inbox.has_room() {
                     unsequenced_in.remember(*group);
-                    delivery.deliver(Packet::new(slice(payload), PacketMode::Unsequenced));
+                    delivery.deliver(Packet::unsequenced(slice(payload)).borrowed());
                     Taken::Yes
                 } else {
                     Taken::Full
@@ -210,8 +213,9 @@ impl Peer {
             && command.channel != wire::CONNECTION_CHANNEL
             && self
                 .channels
-                .get(command.channel)
-                .is_some_and(|channel| !channel.incoming.acknowledges(decisive));
+                .received(command.channel)
+                .reliable
+                .is_beyond_reach(decisive);
         if too_early {
             return;
         }

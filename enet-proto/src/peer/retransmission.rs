@@ -167,6 +167,7 @@ impl Retransmission {
 
     pub(crate) fn pop_queued(&mut self) {
         self.queue.pop_front();
+        shrink(&mut self.queue, BURST);
     }
 
     pub(crate) fn has_queued(&self) -> bool {

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use super::outbox::{Control, Outbox, UnreliableForm, packet_cost};
 use super::transmit::size_of_control;
 use super::{DEFAULT_PING_INTERVAL, Peer, PeerState, TimeoutLimits};
-use crate::channel::Outgoing;
 use crate::config::HostConfig;
 use crate::error::SendError;
 use crate::packet::{Packet, PacketMode};
@@ -20,7 +19,7 @@ impl Peer {
     pub(crate) fn send(
         &mut self,
         channel: u8,
-        packet: Packet,
+        mut packet: Packet,
         charged: bool,
         now: Time,
         share: usize,
@@ -60,6 +59,9 @@ impl Peer {
             self.busy.outbox.note_full(now, maximum, config.slow_peer_timeout);
             return Err(SendError::QueueFull { queued, maximum });
         }
+        if !charged {
+            packet.detach();
+        }
         let is_reliable = packet.mode == PacketMode::Reliable || (count > 1 && !packet.unreliable_fragments);
         // What may be lost is, and what may not waits until it is known.
         if is_reliable || !self.has_likely_left() {
@@ -71,13 +73,12 @@ impl Peer {
     /// How many fragments a packet may have.
     fn most_fragments(&self, channel: u8, packet: &Packet) -> u32 {
         let reliably = packet.mode == PacketMode::Reliable || !packet.unreliable_fragments;
-        match self.channels.get(channel) {
-            Some(channel) if reliably || channel.outgoing.is_out_of_unreliable_numbers() => {
-                channel.outgoing.most_fragments()
-            }
-            None if reliably => Outgoing::new().most_fragments(),
+        let given = self.channels.given(channel);
+        if reliably || given.is_out_of_unreliable() {
+            given.most_fragments()
+        } else {
             // They share one number.
-            _ => wire::MAXIMUM_FRAGMENT_COUNT,
+            wire::MAXIMUM_FRAGMENT_COUNT
         }
     }
 
@@ -86,6 +87,7 @@ impl Peer {
             data,
             mode,
             unreliable_fragments,
+            ..
         } = packet;
         let may_fragment = count == 1 || unreliable_fragments;
         let header = if count > 1 {

@@ -319,10 +319,12 @@ impl Peer {
             timeouts: 0,
             resend_due: None,
         };
-        if let Some(outgoing) = self.outgoing_mut(id.channel) {
-            outgoing.sent(id.position, command);
-        }
         let busy = &mut *self.busy;
+        if id.channel == wire::CONNECTION_CHANNEL {
+            busy.control.sent(id.position, command);
+        } else {
+            self.channels.sent(id.channel, id.position, command);
+        }
         busy.in_flight += length;
         busy.retransmission.sent(id, now, number);
     }

@@ -1,10 +1,11 @@
-//! An allocator that counts. Bytes are those of all threads: who asks for them has only one test in the binary.
+//! An allocator that counts. Bytes are those of all threads: who asks for them has only one test in the binary, or one at a time.
 //!
 //! The one `unsafe` block hands everything on to the system's allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 struct Counting;
 
@@ -42,4 +43,11 @@ pub(crate) fn live() -> isize {
 #[allow(dead_code, reason = "each test binary counts what it needs")]
 pub(crate) fn allocations() -> usize {
     ALLOCATIONS.get()
+}
+
+/// Keeps the other tests of the binary from running meanwhile.
+#[allow(dead_code, reason = "each test binary counts what it needs")]
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
