@@ -51,8 +51,8 @@ mod statistics;
 pub use bytes::Bytes;
 pub use enet_proto::compress::{Compression, Compressor, UnknownCompression};
 pub use enet_proto::{
-    DisconnectReason, Dropped, Event, HostConfig, HostStatistics, LimitsStruck, Packet, PacketMode, Peer, PeerHandle,
-    PeerState, PeerStatistics, SendError,
+    DisconnectReason, Dropped, Event, HostConfig, HostStatistics, KeptBuffers, LimitsStruck, Packet, PacketMode, Peer,
+    PeerHandle, PeerState, PeerStatistics, SendError,
 };
 pub use netem::{Bandwidth, BurstLoss, Conditions};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use enet_proto::compress::Compressor;
-use enet_proto::{DisconnectReason, Event, PeerHandle, PeerStatistics};
+use enet_proto::{DisconnectReason, Event, PeerHandle, PeerStatistics, detach};
 use enet_tokio::{Address, ConnectError, EndpointStatistics, EventEndpoint, NetworkConditions, Peer, ToAddress};
 use tokio::time::timeout;
 
@@ -257,7 +257,10 @@ impl GodotClient {
         mode: TransferMode,
         data: impl Into<Bytes>,
     ) -> Result<(), SendError> {
-        let outgoing = self.lock().scene.route(target.into(), channel, mode, data.into())?;
+        let outgoing = self
+            .lock()
+            .scene
+            .route(target.into(), channel, mode, detach(data.into()))?;
         if !outgoing.packet.data.is_empty() {
             self.endpoint.send(self.server, outgoing.channel, outgoing.packet)?;
         }

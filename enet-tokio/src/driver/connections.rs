@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, Waker};
 
-use enet_proto::{DisconnectReason, Event, Host, Packet, Peer, PeerHandle};
+use enet_proto::{DisconnectReason, Event, Host, KeptBuffers, Packet, Peer, PeerHandle};
 use slotmap::{SecondaryMap, SlotMap, new_key_type};
 
-use super::compact::{LooseBuffers, compact};
 use super::waiters::Waiters;
 use crate::config::Config;
 
@@ -54,7 +53,7 @@ struct Entry {
     holder: Holder,
     inbox: VecDeque<(u8, Packet)>,
     inbox_bytes: usize,
-    loose: LooseBuffers,
+    kept: KeptBuffers,
     /// Whether the protocol was told to keep what it receives, until the program has taken all there is.
     paused: bool,
     receiving: Waiters,
@@ -125,7 +124,7 @@ impl Connections {
             holder,
             inbox: VecDeque::new(),
             inbox_bytes: 0,
-            loose: LooseBuffers::default(),
+            kept: KeptBuffers::new(),
             paused: false,
             receiving: Waiters::default(),
             sending: Waiters::default(),
@@ -270,10 +269,10 @@ impl Connections {
                     return peer.put_back(channel, packet);
                 }
                 if entry.inbox.is_empty() {
-                    entry.loose = LooseBuffers::default();
+                    entry.kept = KeptBuffers::new();
                 }
-                if entry.loose.are_too_many_with(&packet) {
-                    compact(&mut packet);
+                if entry.kept.count_with(&packet) > MOST_BUFFERS {
+                    packet.detach();
                 }
                 entry.inbox_bytes += packet.data.len();
                 entry.inbox.push_back((channel, packet));
@@ -281,7 +280,7 @@ impl Connections {
                 let over = entry.inbox.len() >= self.queue_packets || entry.inbox_bytes >= self.queue_bytes;
                 if over && !entry.paused {
                     entry.set_paused(true, host);
-                    entry.inbox.iter_mut().for_each(|(_, packet)| compact(packet));
+                    entry.inbox.iter_mut().for_each(|(_, packet)| packet.detach());
                 }
             }
             Event::Disconnected { peer, reason } => self.close(peer, reason, woken),
@@ -300,7 +299,7 @@ impl Connections {
                 let unseen = self.unseen + entry.cost();
                 let fits = !entry.inbox.is_empty() && self.incoming.len() <= MAX_UNSEEN && unseen <= self.queue_bytes;
                 if fits {
-                    entry.inbox.iter_mut().for_each(|(_, packet)| compact(packet));
+                    entry.inbox.iter_mut().for_each(|(_, packet)| packet.detach());
                     self.unseen = unseen;
                 }
                 fits
@@ -362,6 +361,9 @@ impl Connections {
         self.accepting.wake(woken);
     }
 }
+
+/// So many receive buffers may the packets of a connection keep: a batch or two each way. There may be thousands of connections.
+const MOST_BUFFERS: usize = 4;
 
 /// What a packet costs in a queue beside its payload, at least roughly.
 const PACKET_COST: usize = 256;

@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use enet_proto::{Event, Host, PeerHandle};
+use enet_proto::{Event, Host, KeptBuffers, PeerHandle};
 
-use super::compact::{LooseBuffers, compact};
 use super::waiters::Waiters;
 use crate::config::Config;
+
+/// So many receive buffers may the packets of a queue keep: all together what it may hold by default.
+const MOST_BUFFERS: usize = 64;
 
 /// A bounded queue of events. What does not fit stays in the protocol, which bounds it for each peer.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub(crate) struct Events {
     /// How many of the first have been freed from the receive buffers.
     compacted: usize,
     /// The buffers of the others.
-    loose: LooseBuffers,
+    kept: KeptBuffers,
     pub(crate) waiting: Waiters,
     /// Peers that have the room that was asked for.
     room: VecDeque<PeerHandle>,
@@ -32,7 +34,7 @@ impl Events {
             queue: VecDeque::new(),
             bytes: 0,
             compacted: 0,
-            loose: LooseBuffers::default(),
+            kept: KeptBuffers::new(),
             waiting: Waiters::default(),
             room: VecDeque::new(),
             waiting_for_room: Waiters::default(),
@@ -71,10 +73,10 @@ impl Events {
     pub(crate) fn push(&mut self, event: Event, woken: &mut Vec<Waker>) {
         self.bytes += size(&event);
         if self.queue.len() == self.compacted {
-            self.loose = LooseBuffers::default();
+            self.kept = KeptBuffers::new();
         }
         let are_too_many = match &event {
-            Event::Received { packet, .. } => self.loose.are_too_many_with(packet),
+            Event::Received { packet, .. } => self.kept.count_with(packet) > MOST_BUFFERS,
             Event::Connected { .. } | Event::Disconnected { .. } => false,
         };
         self.queue.push_back(event);
@@ -82,7 +84,7 @@ impl Events {
         if are_too_many || self.is_full() {
             for event in self.queue.range_mut(self.compacted..) {
                 if let Event::Received { packet, .. } = event {
-                    compact(packet);
+                    packet.detach();
                 }
             }
             self.compacted = self.queue.len();
@@ -108,7 +110,7 @@ mod tests {
         Event::Received {
             peer: PeerHandle::default(),
             channel: 0,
-            packet: Packet::reliable(data),
+            packet: Packet::reliable(data).borrowed(),
         }
     }
 
@@ -138,6 +140,21 @@ mod tests {
             let kept = kept_by_small_packets(count, 3);
             assert!(kept <= 64, "{kept} of {count} buffers are kept");
         }
+    }
+
+    #[test]
+    fn buffers_that_lie_side_by_side_are_not_taken_for_one() {
+        let mut events = Events::new(&Config::default());
+        let memory = Bytes::from(vec![1; 2000 * 4096]);
+        for start in (0..memory.len()).step_by(4096) {
+            events.push(received(memory.slice(start..=start)), &mut Vec::new());
+        }
+        let place = memory.as_ptr_range();
+        let kept = places(&events).iter().filter(|at| place.contains(at)).count();
+        assert!(
+            kept * 4096 <= MOST_BUFFERS * 64 * 1024,
+            "{kept} of 2000 datagrams are kept"
+        );
     }
 
     #[test]

@@ -12,7 +12,6 @@
 
 mod ahead;
 pub(crate) mod clock;
-mod compact;
 pub(crate) mod connections;
 mod dialogue;
 pub(crate) mod events;

@@ -27,7 +27,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use bytes::Bytes;
-use enet_proto::{Ledger, Packet, Time};
+use enet_proto::{Ledger, Packet, Time, detach};
 
 use crate::event::{Departure, Received, ServerEvent};
 use crate::notes::is_worth_a_note;
@@ -383,7 +383,8 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             Target::One(id) => self.tell_all(id),
             Target::All | Target::AllBut(_) => self.tell_near(target),
         }
-        self.give_own(target, Outgoing::new(channel, mode, data))
+        // It may be a part of what was received.
+        self.give_own(target, Outgoing::new(channel, mode, detach(data)))
     }
 
     /// Does what a visitor's word leads to. Whether that is yet to be read.

@@ -181,20 +181,14 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     }
 
     /// Gives a packet of the program to its receivers.
-    pub(super) fn give_own(&mut self, target: Target, outgoing: Outgoing) -> Result<(), SendError> {
+    pub(super) fn give_own(&mut self, target: Target, mut outgoing: Outgoing) -> Result<(), SendError> {
         let minimum = self.minimum();
         let maximum = self.limits.queue;
         let charged = !matches!(target, Target::One(_));
-        let outgoing = Outgoing {
-            packet: enet_proto::Packet {
-                data: match charged {
-                    true => self.limits.ledger.charge(outgoing.packet.data),
-                    false => outgoing.packet.data,
-                },
-                ..outgoing.packet
-            },
-            ..outgoing
-        };
+        if charged {
+            let packet = &mut outgoing.packet;
+            packet.data = self.limits.ledger.charge(std::mem::take(&mut packet.data));
+        }
         let mut teller = Teller {
             now: self.now,
             minimum,

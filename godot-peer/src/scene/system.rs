@@ -76,9 +76,10 @@ impl System {
         bytes.freeze()
     }
 
-    /// The packet of a RELAY with another peer in it, without copying it where nobody else holds it.
+    /// The packet of a RELAY with another peer in it. It does not keep the datagram that it came in, and is not copied where it came
+    /// in many and nobody else holds it.
     pub(crate) fn readdress(relay: Bytes, peer: i32) -> Bytes {
-        let mut bytes = relay
+        let mut bytes = enet_proto::detach(relay)
             .try_into_mut()
             .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
         if let Some(field) = bytes.get_mut(PEER_OFFSET..HEADER_SIZE) {
@@ -137,15 +138,28 @@ mod tests {
     }
 
     #[test]
-    fn a_relay_is_readdressed_in_place_or_in_a_copy() {
-        let relay = Bytes::from(b"\x07\x03\xfe\xff\xff\xff\x03hi".to_vec());
-        let shared = relay.clone();
-        assert_eq!(System::readdress(relay, 5), &b"\x07\x03\x05\x00\x00\x00\x03hi"[..]);
-        assert_eq!(shared, &b"\x07\x03\xfe\xff\xff\xff\x03hi"[..]);
-        let address = shared.as_ptr();
-        let readdressed = System::readdress(shared, 6);
-        assert_eq!(readdressed, &b"\x07\x03\x06\x00\x00\x00\x03hi"[..]);
-        assert_eq!(readdressed.as_ptr(), address);
+    fn a_small_relay_is_readdressed_in_a_copy_that_does_not_keep_its_datagram() {
+        let mut datagram = b"\x07\x03\xfe\xff\xff\xff\x03hi".to_vec();
+        datagram.resize(4090, 0);
+        let datagram = Bytes::from(datagram);
+        let readdressed = System::readdress(datagram.slice(..9), 5);
+        assert_eq!(readdressed, &b"\x07\x03\x05\x00\x00\x00\x03hi"[..]);
         assert_eq!(System::relayed(&readdressed), &b"\x03hi"[..]);
+        assert!(datagram.is_unique(), "nothing keeps it");
+        assert!(datagram.starts_with(b"\x07\x03\xfe\xff\xff\xff\x03hi"));
+    }
+
+    #[test]
+    fn a_large_relay_is_readdressed_in_place_unless_somebody_else_holds_it() {
+        let mut relay = b"\x07\x03\xfe\xff\xff\xff".to_vec();
+        relay.resize(100_000, 1);
+        let relay = Bytes::from(relay);
+        let address = relay.as_ptr();
+        let readdressed = System::readdress(relay, 6);
+        assert!(readdressed.starts_with(b"\x07\x03\x06\x00\x00\x00\x01"));
+        assert_eq!(readdressed.as_ptr(), address);
+        let held = readdressed.clone();
+        assert!(System::readdress(readdressed, 7).starts_with(b"\x07\x03\x07\x00"));
+        assert!(held.starts_with(b"\x07\x03\x06\x00"));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use enet_tokio::{Bytes, Event, EventEndpoint, Packet, PacketMode, PeerHandle, SendError};
+use enet_tokio::{Event, EventEndpoint, Packet, PacketMode, PeerHandle, SendError};
 use tokio::sync::Notify;
 
 use super::inbox::{Arrival, Freshness, Inbox};
@@ -15,9 +15,6 @@ use super::{Farewell, lock};
 
 /// Events that are passed on before others get a turn.
 const BATCH: usize = 256;
-
-/// Payloads up to this size are copied out of the receive buffers, of up to 64 KiB, that they would keep alive while they wait.
-const SMALL: usize = 4096;
 
 /// A packet on its way to the network.
 #[derive(Debug)]
@@ -116,9 +113,8 @@ impl Exchange {
                 channel,
                 mut packet,
             } => {
-                if packet.data.len() <= SMALL {
-                    packet.data = Bytes::copy_from_slice(&packet.data);
-                }
+                // Here it may wait for long.
+                packet.detach();
                 Arrival::Received { peer, channel, packet }
             }
         }
