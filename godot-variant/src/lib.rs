@@ -4,6 +4,8 @@
 
 pub mod binary;
 pub mod convert;
+#[cfg(feature = "serde")]
+pub mod serde;
 mod text;
 mod value;
 
