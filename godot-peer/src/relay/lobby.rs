@@ -71,9 +71,9 @@ impl<K: Copy + Eq + Hash> Lobby<K> {
         self.silent.push_back((now + GRACE, key));
     }
 
-    /// A visitor's connection is gone; whether there was one.
-    pub(super) fn leave(&mut self, key: K) -> bool {
-        self.visitors.remove(&key).is_some()
+    /// A visitor's connection is gone, if there was one.
+    pub(super) fn leave(&mut self, key: K) -> Option<Visitor> {
+        self.visitors.remove(&key)
     }
 
     /// When to call [`take_silent`](Self::take_silent).
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn who_leaves_is_forgotten_also_when_another_comes_on_the_same_connection() {
         let mut lobby = lobby();
-        assert!(lobby.leave('a') && !lobby.leave('a'));
+        assert_eq!((lobby.leave('a'), lobby.leave('a')), (Some(visitor(false)), None));
         lobby.enter(Time::from_millis(5), 'a', 3);
         assert_eq!(lobby.take_silent(Time::from_millis(10)), None);
         assert!(lobby.take_silent(Time::from_millis(15)).is_some());

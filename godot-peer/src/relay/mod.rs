@@ -308,7 +308,9 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     /// A connection is gone. Nothing happens if it had never been let in.
     pub fn peer_disconnected(&mut self, now: Time, key: K, reason: Departure) {
         self.advance(now);
-        self.lobby.leave(key);
+        if let Some(visitor) = self.lobby.leave(key) {
+            return self.leave_at_once(key, visitor, reason);
+        }
         let Some(id) = self.roster.id(key) else { return };
         self.pass_last(id);
         self.roster.remove(key);
@@ -385,6 +387,21 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         }
         // It may be a part of what was received.
         self.give_own(target, Outgoing::new(channel, mode, detach(data)))
+    }
+
+    /// A visitor is gone. If nothing kept it out the program hears that it came and went; others never knew.
+    fn leave_at_once(&mut self, key: K, visitor: Visitor, reason: Departure) {
+        if visitor.is_authenticating {
+            return;
+        }
+        if let Ok(id) = self.roster.admit(key, visitor.data) {
+            self.roster.remove(key);
+            let events = [
+                ServerEvent::PeerConnected { id },
+                ServerEvent::PeerDisconnected { id, reason },
+            ];
+            self.outputs.extend(events.map(Output::Event));
+        }
     }
 
     /// Does what a visitor's word leads to. Whether that is yet to be read.

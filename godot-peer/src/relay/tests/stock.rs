@@ -116,6 +116,20 @@ fn a_visitor_that_leaves_was_never_there() {
 }
 
 #[test]
+fn who_leaves_within_the_moment_is_known_to_the_program_alone() {
+    let mut server = session();
+    server.peer_arrived(Time::from_millis(2000), 'd', 5);
+    let reason = Departure::TimedOut;
+    server.peer_disconnected(Time::from_millis(2001), 'd', reason);
+    let events = [
+        ServerEvent::PeerConnected { id: id(5) },
+        ServerEvent::PeerDisconnected { id: id(5), reason },
+    ];
+    assert_eq!(drain(&mut server), events.map(Output::Event));
+    assert_eq!(later(&mut server, 3000), []);
+}
+
+#[test]
 fn a_spawn_bomb_reaches_nobody() {
     let mut server = session();
     // 2^30 sync ids: four times that is 0 in 32 bits.
