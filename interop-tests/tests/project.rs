@@ -120,6 +120,7 @@ fn methods_spawners_and_synchronizers_are_those_that_a_godot_finds() {
         }
         theirs.push(plain(event));
     }
+    assert_eq!(run.errors(), [] as [String; 0]);
     let mut ours: Vec<Value> = ours.into_iter().map(plain).collect();
     for own in &mut ours {
         // A script alone does not say what class its node is; its base does.
