@@ -14,6 +14,7 @@ use super::gathered::{Batch, Gathered};
 pub(crate) struct Outgoing {
     pub(crate) buffer: Vec<u8>,
     /// Where datagrams are sealed into, which then is the buffer.
+    #[cfg(feature = "dtls")]
     sealed: Vec<u8>,
     path: Path,
     segment_size: usize,
@@ -28,6 +29,7 @@ impl Default for Outgoing {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         Outgoing {
             buffer: Vec::new(),
+            #[cfg(feature = "dtls")]
             sealed: Vec::new(),
             path: nowhere.into(),
             segment_size: 1,
@@ -72,6 +74,7 @@ impl Outgoing {
 
     /// Has `seal` append what is sent in place of each datagram of the buffer. It may append nothing, or else makes each of them longer
     /// by the same.
+    #[cfg(feature = "dtls")]
     pub(crate) fn seal(&mut self, mut seal: impl FnMut(Path, &[u8], &mut Vec<u8>)) {
         self.sealed.clear();
         let mut size = 0;
