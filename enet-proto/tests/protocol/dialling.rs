@@ -446,7 +446,7 @@ impl Two {
     }
 
     /// What the client has to say, handed over unless it gets lost.
-    fn to_server(&mut self, arrives: bool) {
+    fn hand_to_server(&mut self, arrives: bool) {
         let mut buffer = Vec::new();
         while self.client.poll_transmit(self.now, 1, &mut buffer).is_some() {
             if arrives {
@@ -455,7 +455,7 @@ impl Two {
         }
     }
 
-    fn to_client(&mut self) {
+    fn hand_to_client(&mut self) {
         let mut buffer = Vec::new();
         while self.server.poll_transmit(self.now, 1, &mut buffer).is_some() {
             self.client.handle_datagram(self.now, SERVER, buffer.clone().into());
@@ -466,8 +466,8 @@ impl Two {
     fn connected() -> (Two, PeerHandle) {
         let mut two = Two::new();
         let peer = two.client.connect(SERVER, 2, 0).unwrap();
-        two.to_server(true);
-        two.to_client();
+        two.hand_to_server(true);
+        two.hand_to_client();
         assert!(matches!(two.client.poll_event(), Some(Event::Connected { .. })));
         assert_eq!(two.server.poll_event(), None);
         (two, peer)
@@ -479,8 +479,8 @@ impl Two {
             self.now += ms(1);
             self.client.handle_timeout(self.now);
             self.server.handle_timeout(self.now);
-            self.to_server(true);
-            self.to_client();
+            self.hand_to_server(true);
+            self.hand_to_client();
         }
     }
 
@@ -504,7 +504,7 @@ fn who_leaves_as_soon_as_it_is_connected_is_seen_to_come_and_to_go() {
     for (number, (leave, arrives, ends)) in ways.into_iter().enumerate() {
         let (mut two, peer) = Two::connected();
         leave(two.client.peer_mut(peer).unwrap());
-        two.to_server(arrives);
+        two.hand_to_server(arrives);
         two.go_on();
         let (client, server) = two.events();
         assert!(
@@ -529,7 +529,7 @@ fn who_leaves_as_soon_as_it_is_connected_is_seen_to_come_and_to_go() {
 fn a_lost_notice_of_all_that_leave_still_proves_who_left() {
     let (mut two, _) = Two::connected();
     // The proof is on its way, and gets lost.
-    two.to_server(false);
+    two.hand_to_server(false);
     two.client.disconnect_all_now(3);
     two.go_on();
     let (_, server) = two.events();
@@ -546,7 +546,7 @@ fn what_has_arrived_is_acknowledged_though_its_receiver_leaves() {
         .unwrap()
         .send(0, enet_proto::Packet::reliable("taken"))
         .unwrap();
-    two.to_client();
+    two.hand_to_client();
     let handle = two.client.peers().next().unwrap().0;
     two.client.peer_mut(handle).unwrap().disconnect(0);
     let mut buffer = Vec::new();
