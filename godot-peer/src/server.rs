@@ -423,6 +423,11 @@ impl GodotServer {
         match output {
             Output::Send { .. } => {}
             Output::Room(key) => self.see_to_room(state, key),
+            Output::Weigh(key) => {
+                if let Some(queued) = self.endpoint.inspect(key, Peer::queued_data) {
+                    state.scene.set_queued(key, queued);
+                }
+            }
             Output::Hold(key) => self.endpoint.set_receiving(key, false),
             Output::Release { key, bytes } => {
                 if self.endpoint.release_held(key, bytes) {

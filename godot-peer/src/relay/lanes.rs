@@ -27,7 +27,7 @@ pub(super) struct Lanes {
     /// What was refused by the connection, and what must not overtake it.
     first: VecDeque<Queued>,
     ring: VecDeque<Lane>,
-    /// Packets that have left since the [watch](Watch) began, in bytes.
+    /// What the connection was rid of since the [watch](Watch) began, in bytes.
     taken: usize,
     watch: Option<Watch>,
 }
@@ -57,6 +57,8 @@ struct Lane {
 #[derive(Clone, Copy, Debug)]
 struct Watch {
     until: Time,
+    /// Its time is over, and how much was taken is asked for.
+    is_over: bool,
 }
 
 /// What a receiver with packets in its lanes must take.
@@ -139,7 +141,6 @@ impl Lanes {
     /// The next packet, senders in turn.
     pub(super) fn pop(&mut self) -> Option<Queued> {
         let next = self.first.pop_front().or_else(|| self.pop_in_turn());
-        self.taken += next.as_ref().map_or(0, Queued::cost);
         if self.is_empty() {
             *self = Lanes::default();
         }
@@ -172,19 +173,38 @@ impl Lanes {
         self.watch.map(|watch| watch.until)
     }
 
-    /// Whether the receiver has taken less than every one must while there was more for it. To be asked when it is due.
-    pub(super) fn is_slow(&mut self, now: Time, pace: Pace) -> bool {
-        let slow = self.taken < pace.bytes;
-        self.taken = 0;
-        self.watch = Some(Watch {
-            until: now + pace.within,
-        });
-        slow
+    /// The receiver has taken so many bytes, of packets that waited here or of those before them.
+    pub(super) fn note_taken(&mut self, bytes: usize) {
+        if self.watch.is_some() {
+            self.taken += bytes;
+        }
+    }
+
+    /// Whether it is due, so that it is to be seen whether the receiver [is slow](Lanes::is_slow). Begins the next watch.
+    pub(super) fn end_watch(&mut self, now: Time, pace: Pace) -> bool {
+        let is_over = self.due().is_some_and(|due| due <= now);
+        if is_over {
+            self.watch = Some(Watch {
+                until: now + pace.within,
+                is_over,
+            });
+        }
+        is_over
+    }
+
+    /// Whether the receiver has taken less than every one must while there was more for it. To be asked once a watch has ended.
+    pub(super) fn is_slow(&mut self, pace: Pace) -> bool {
+        let Some(watch) = self.watch.as_mut().filter(|watch| watch.is_over) else {
+            return false;
+        };
+        watch.is_over = false;
+        std::mem::take(&mut self.taken) < pace.bytes
     }
 
     fn begin(&mut self, now: Time, pace: Pace) {
         self.watch.get_or_insert(Watch {
             until: now + pace.within,
+            is_over: false,
         });
     }
 
@@ -265,14 +285,15 @@ mod tests {
         let mut lanes = Lanes::default();
         (0..100).for_each(|_| push(&mut lanes, 2, 372));
         assert_eq!(lanes.due(), Some(Time::from_millis(5000)));
-        (0..2).for_each(|_| drop(lanes.pop()));
-        assert!(!lanes.is_slow(Time::from_millis(5000), PACE));
-        lanes.pop();
+        assert!(!lanes.end_watch(Time::from_millis(4999), PACE));
+        assert!(!lanes.is_slow(PACE), "it is not judged before its time");
+        lanes.note_taken(1000);
+        assert!(lanes.end_watch(Time::from_millis(5000), PACE));
+        assert!(!lanes.is_slow(PACE));
+        lanes.note_taken(500);
         assert_eq!(lanes.due(), Some(Time::from_millis(10_000)));
-        assert!(
-            lanes.is_slow(Time::from_millis(10_000), PACE),
-            "each five seconds count for themselves"
-        );
+        assert!(lanes.end_watch(Time::from_millis(10_000), PACE));
+        assert!(lanes.is_slow(PACE), "each five seconds count for themselves");
         while lanes.pop().is_some() {}
         assert_eq!(lanes.due(), None);
     }

@@ -57,6 +57,8 @@ pub(super) struct Receiving {
     pub(super) room: i64,
     /// Whether it is being asked.
     pub(super) asked: bool,
+    /// What would be queued in it if it had taken nothing since that was last seen, in bytes.
+    given: i64,
     pub(super) lanes: Lanes,
 }
 
@@ -77,12 +79,40 @@ impl Sending {
     }
 }
 
+/// Bytes as they are counted of what a connection has room for.
+pub(super) fn in_room(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
 impl Receiving {
     pub(super) fn new() -> Receiving {
         Receiving {
             room: FIRST_ROOM,
             asked: false,
+            given: 0,
             lanes: Lanes::default(),
         }
+    }
+
+    /// So many bytes were given to its connection.
+    pub(super) fn give(&mut self, bytes: usize) {
+        let bytes = in_room(bytes);
+        self.room = self.room.saturating_sub(bytes);
+        self.given = self.given.saturating_add(bytes);
+    }
+
+    /// So many bytes were not taken by its connection, which takes nothing now.
+    pub(super) fn refuse(&mut self, bytes: usize) {
+        self.room = 0;
+        self.asked = true;
+        self.given = self.given.saturating_sub(in_room(bytes));
+    }
+
+    /// So many bytes are queued in its connection: the rest was taken.
+    pub(super) fn see_queued(&mut self, queued: usize) {
+        let queued = in_room(queued);
+        let taken = self.given.saturating_sub(queued);
+        self.lanes.note_taken(usize::try_from(taken).unwrap_or(0));
+        self.given = queued;
     }
 }

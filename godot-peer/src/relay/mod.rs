@@ -119,6 +119,8 @@ pub enum Output<K> {
     },
     /// Call [`SceneServer::set_room`] when no more than half of what may be queued for a connection is.
     Room(K),
+    /// Call [`SceneServer::set_queued`].
+    Weigh(K),
     /// Read nothing more from a connection, so that the other side has to wait.
     Hold(K),
     /// Read on from a connection, so many bytes; if there are more, call [`SceneServer::set_held`].
@@ -597,7 +599,7 @@ impl<K: Copy + Eq> Output<K> {
     fn concerns(&self, key: K) -> bool {
         match self {
             Output::Send { to, .. } => *to == key,
-            Output::Room(other) | Output::Hold(other) => *other == key,
+            Output::Room(other) | Output::Weigh(other) | Output::Hold(other) => *other == key,
             Output::Release { key: other, .. } | Output::Drop { key: other, .. } => *other == key,
             Output::Reset(_) | Output::Event(_) => false,
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use enet_proto::{PacketMode, Time};
 
 use super::lanes::{self, Queued};
-use super::member::Member;
+use super::member::{Member, in_room};
 use super::news::{News, Place, Subjects};
 use super::telling::Teller;
 use super::{Output, SceneServer};
@@ -249,15 +249,15 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         let Some(member) = self.members.get_mut(&id) else {
             return;
         };
-        let bytes = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
         let receiving = &mut member.receiving;
-        receiving.room = bytes(most).saturating_sub(bytes(queued));
+        receiving.see_queued(queued);
+        receiving.room = in_room(most).saturating_sub(in_room(queued));
         receiving.asked = false;
         let mut senders = Vec::new();
         while receiving.room > 0
             && let Some(queued) = receiving.lanes.pop()
         {
-            receiving.room = receiving.room.saturating_sub(bytes(queued.cost()));
+            receiving.give(queued.cost());
             senders.extend(queued.from);
             self.outputs.push_back(queued.to(key));
         }
@@ -315,8 +315,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             }
             _ => true,
         });
-        member.receiving.room = 0;
-        member.receiving.asked = true;
+        member.receiving.refuse(refused.iter().map(Queued::cost).sum());
         let mut senders = Vec::new();
         for queued in refused {
             senders.extend(queued.from);
@@ -427,7 +426,23 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         self.watch_at.get_or_insert(first);
     }
 
-    /// Lets those go who take less than they must.
+    /// A connection has `queued` bytes to send. To be called in answer to [`Output::Weigh`]; its client may have to go.
+    pub fn set_queued(&mut self, key: K, queued: usize) {
+        let minimum = self.minimum();
+        let id = self.roster.id(key);
+        let Some(member) = id.and_then(|id| self.members.get_mut(&id)) else {
+            return;
+        };
+        member.receiving.see_queued(queued);
+        if member.receiving.lanes.is_slow(minimum) {
+            self.outputs.push_back(Output::Drop {
+                key,
+                reason: Departure::TooSlow,
+            });
+        }
+    }
+
+    /// Sees which receivers take less than they must: what they have taken of one large packet only their connections know.
     pub(super) fn judge_receivers(&mut self) {
         if self.watch_at.is_none_or(|at| at > self.now) {
             return;
@@ -436,11 +451,8 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         self.watch_at = None;
         for member in self.members.values_mut() {
             let lanes = &mut member.receiving.lanes;
-            if lanes.due().is_some_and(|due| due <= self.now) && lanes.is_slow(self.now, minimum) {
-                self.outputs.push_back(Output::Drop {
-                    key: member.key,
-                    reason: Departure::TooSlow,
-                });
+            if lanes.end_watch(self.now, minimum) {
+                self.outputs.push_back(Output::Weigh(member.key));
             }
             self.watch_at = [self.watch_at, lanes.due()].into_iter().flatten().min();
         }

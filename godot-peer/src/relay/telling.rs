@@ -128,7 +128,7 @@ impl<K: Copy> Teller<'_, K> {
         if receiving.lanes.is_refused() {
             return receiving.lanes.push_first(self.now, self.minimum, queued);
         }
-        receiving.room -= i64::try_from(queued.cost()).unwrap_or(i64::MAX);
+        receiving.give(queued.cost());
         self.outputs.push_back(queued.to(member.key));
         if receiving.room <= 0 && !receiving.asked {
             receiving.asked = true;

@@ -99,6 +99,7 @@ impl Net {
                     self.links.get_mut(&to).expect("it is there").push(data);
                 }
                 Output::Room(key) => drop(self.asked.insert(key)),
+                Output::Weigh(key) => self.server.set_queued(key, self.links[&key].queued),
                 Output::Hold(key) => assert!(self.held.insert(key)),
                 Output::Release { key, .. } => assert!(self.held.remove(&key)),
                 Output::Drop { key, reason } => {
@@ -247,6 +248,26 @@ fn a_receiver_that_takes_less_than_every_one_must_has_to_go_and_one_that_takes_m
         );
         assert!(net.dropped.iter().all(|&(key, _)| key == 'c'));
     }
+}
+
+#[test]
+fn who_is_sent_one_large_packet_has_as_long_for_it_as_it_takes() {
+    let mut net = Net::new(RelayLimits::default());
+    // Half a minute's worth, behind which the packets of another one wait.
+    net.slow_down('c', 500);
+    net.send('a', 4, TransferMode::Reliable, &[1; 15 << 20]);
+    for _ in 0..35 {
+        net.send('b', 4, TransferMode::Reliable, b"hello");
+        net.run(SECOND);
+    }
+    assert_eq!(net.dropped, []);
+    assert_eq!((net.count(2, 'c'), net.count(3, 'c')), (1, 35));
+    // As long as it goes on taking of it.
+    net.slow_down('c', 0);
+    net.send('a', 4, TransferMode::Reliable, &[1; 15 << 20]);
+    net.send('b', 4, TransferMode::Reliable, b"hello");
+    net.run(6 * SECOND);
+    assert_eq!(net.dropped, [('c', Departure::TooSlow)]);
 }
 
 #[test]
