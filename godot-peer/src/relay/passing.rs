@@ -62,7 +62,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             return !self.outputs.is_empty();
         };
         let Some(member) = self.members.get_mut(&from) else {
-            self.turns.leave();
+            self.turns.pass_over();
             return true;
         };
         let sending = &mut member.sending;
@@ -73,7 +73,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
                 .retain(|(_, outgoing)| outgoing.packet.mode == PacketMode::Reliable);
             let left_out = before - sending.waiting.len();
             if sending.waiting.is_empty() {
-                self.turns.leave();
+                self.turns.leave(&mut sending.allowance);
             } else {
                 self.turns.rest(until);
             }
@@ -81,7 +81,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             return true;
         }
         let Some((target, outgoing)) = sending.waiting.pop_front() else {
-            self.turns.leave();
+            self.turns.leave(&mut sending.allowance);
             return true;
         };
         let copies = self.distribute(from, target, &outgoing);
@@ -91,7 +91,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         let sending = &mut member.sending;
         sending.allowance.charge(copies);
         if sending.waiting.is_empty() {
-            self.turns.leave();
+            self.turns.leave(&mut sending.allowance);
         } else {
             self.turns.end_turn(&mut sending.allowance);
         }

@@ -97,9 +97,15 @@ impl Turns {
         }
     }
 
-    /// The current one has nothing more.
-    pub(super) fn leave(&mut self) {
+    /// The current one is not there any more.
+    pub(super) fn pass_over(&mut self) {
         self.ring.pop_front();
+    }
+
+    /// The current one has nothing more. What it took beyond its turns is forgiven: nobody waited for it.
+    pub(super) fn leave(&mut self, allowance: &mut Allowance) {
+        self.ring.pop_front();
+        allowance.turn = allowance.turn.max(0);
     }
 
     /// The current one has nothing left to spend until then.
@@ -145,6 +151,28 @@ mod tests {
         assert_eq!(allowance.check(Time::from_millis(1), 1000), Err(Time::from_millis(501)));
         assert_eq!(allowance.check(Time::from_millis(502), 1000), Ok(()));
         assert_eq!(allowance.check(Time::ZERO, 0), Ok(()), "none is unlimited");
+    }
+
+    #[test]
+    fn who_has_sent_to_many_for_long_has_whole_turns_all_the_same() {
+        let [one, other] = [2, 3].map(|number| PeerId::new(number).expect("an id"));
+        let mut turns = Turns::default();
+        let mut allowance = Allowance::new(Time::ZERO, 0);
+        for _ in 0..1000 {
+            turns.enter(one);
+            allowance.charge(200);
+            turns.leave(&mut allowance);
+        }
+        turns.enter(one);
+        turns.enter(other);
+        turns.end_turn(&mut allowance);
+        assert_eq!(turns.current(), Some(other));
+        turns.end_turn(&mut Allowance::new(Time::ZERO, 0));
+        for _ in 1..TURN {
+            assert_eq!(turns.current(), Some(one));
+            allowance.charge(1);
+            turns.end_turn(&mut allowance);
+        }
     }
 
     #[test]
