@@ -33,6 +33,10 @@ const SLOW_SHARE: usize = 16;
 /// A receiver is judged by its part of what it must take after this part of the time.
 const HASTE: u32 = 12;
 
+/// How many copies are made of what one that leaves has sent last: it has nothing left to be slowed down by, and no turn that the
+/// others could wait for.
+const LAST_COPIES: usize = 2048;
+
 /// How often those who were slowed down are looked at.
 const PERIOD: Duration = Duration::from_millis(10);
 
@@ -98,9 +102,10 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         true
     }
 
-    /// Passes on what one that is leaving had sent, as far as its allowance goes.
+    /// Passes on what one that is leaving had sent, as far as its allowance goes and that is not much.
     pub(super) fn pass_last(&mut self, from: PeerId) {
-        loop {
+        let mut made = 0;
+        while made < LAST_COPIES {
             let Some(member) = self.members.get_mut(&from) else {
                 return;
             };
@@ -112,6 +117,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
                 return;
             };
             let copies = self.distribute(from, target, &outgoing);
+            made += copies.max(1);
             if let Some(member) = self.members.get_mut(&from) {
                 member.sending.allowance.charge(copies);
             }

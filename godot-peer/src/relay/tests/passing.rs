@@ -343,6 +343,22 @@ fn when_the_whole_holds_too_much_each_sender_has_a_share_and_nobody_has_to_go() 
 }
 
 #[test]
+fn one_that_leaves_has_not_more_copies_made_than_a_few() {
+    let mut server = session();
+    for number in 100..200 {
+        let key = char::from_u32(0x1000 + number).expect("a letter");
+        server.peer_connected(Time::from_millis(1000), key, number);
+    }
+    server.handle_timeout(Time::from_millis(5000));
+    drain(&mut server);
+    pile_up(&mut server, 'a', 0, TransferMode::Reliable, 250);
+    let before = server.statistics().relayed_out;
+    server.peer_disconnected(Time::from_millis(6000), 'a', Departure::Local);
+    let made = server.statistics().relayed_out - before;
+    assert!((2048..2048 + 102).contains(&made), "{made}");
+}
+
+#[test]
 fn last_words_come_before_the_farewell_and_a_new_one_of_that_id_after_it() {
     let mut net = Net::new(RelayLimits::default());
     net.slow_down('c', 1000);
