@@ -55,6 +55,8 @@ pub struct SceneServer<K> {
     news: News,
     pace: Pace,
     turns: Turns,
+    /// How many copies of clients' packets are in the lanes of receivers, also of those who have left.
+    copies: usize,
     /// Those from whom nothing is read.
     held: BTreeSet<PeerId>,
     /// When they were looked at last.
@@ -197,6 +199,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             news: News::default(),
             pace: Pace::new(),
             turns: Turns::default(),
+            copies: 0,
             held: BTreeSet::new(),
             looked_at: Time::ZERO,
             watch_at: None,
@@ -320,8 +323,9 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         self.held.remove(&id);
         if let Some(member) = self.members.remove(&id) {
             self.news.leave(id, member.place);
-            for queued in member.receiving.lanes.iter() {
-                if let Some(sender) = queued.from.and_then(|from| self.members.get_mut(&from)) {
+            for from in member.receiving.lanes.iter().filter_map(|queued| queued.from) {
+                self.copies = self.copies.saturating_sub(1);
+                if let Some(sender) = self.members.get_mut(&from) {
                     sender.sending.copies = sender.sending.copies.saturating_sub(1);
                 }
             }

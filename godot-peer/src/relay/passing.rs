@@ -172,6 +172,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             }
         }
         self.charge_news(told);
+        self.copies += waiting;
         if let Some(member) = self.members.get_mut(&from) {
             member.sending.copies += waiting;
         }
@@ -273,6 +274,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         } else if self.news.concern(&member.told, Subjects::All) {
             self.pace.schedule(now);
         }
+        self.copies = self.copies.saturating_sub(senders.len());
         for from in senders {
             // One that has left, and another one with its id, may have fewer.
             if let Some(member) = self.members.get_mut(&from) {
@@ -327,6 +329,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             senders.extend(queued.from);
             member.receiving.lanes.push_first(self.now, minimum, queued);
         }
+        self.copies += senders.len();
         for from in senders {
             if let Some(member) = self.members.get_mut(&from) {
                 member.sending.copies += 1;
@@ -407,7 +410,8 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     fn most_held(&self) -> usize {
         let most = (self.limits.queue / HELD_SHARE).max(LEAST_HELD);
         let half = self.limits.total / 2;
-        if self.limits.ledger.held() <= half {
+        let copies = self.copies.saturating_mul(lanes::PACKET_COST);
+        if self.limits.ledger.held().saturating_add(copies) <= half {
             return most;
         }
         most.min(half / self.members.len().max(1)).max(LEAST_HELD)

@@ -343,6 +343,36 @@ fn when_the_whole_holds_too_much_each_sender_has_a_share_and_nobody_has_to_go() 
 }
 
 #[test]
+fn copies_for_receivers_that_do_not_take_them_count_in_the_whole() {
+    let total = 3 << 20;
+    let mut net = Net::new(RelayLimits {
+        total,
+        ..RelayLimits::default()
+    });
+    for number in 100..200 {
+        let key = char::from_u32(0x1000 + number).expect("a letter");
+        net.links.insert(key, Link::taking(0));
+        net.server.peer_connected(net.now, key, number);
+    }
+    net.run(SECOND);
+    for _ in 0..1000 {
+        if !net.held.contains(&'a') {
+            net.send('a', 0, TransferMode::Reliable, b"x");
+        }
+    }
+    assert!(net.held.contains(&'a'));
+    let copies = net.server.copies;
+    assert!((100..=total / 128).contains(&copies), "{copies}");
+    let slow: Vec<char> = net.links.keys().copied().filter(|key| !"abc".contains(*key)).collect();
+    for key in slow {
+        net.server.peer_disconnected(net.now, key, Departure::TimedOut);
+    }
+    net.run(SECOND);
+    assert_eq!(net.server.copies, 0);
+    assert!(net.held.is_empty());
+}
+
+#[test]
 fn one_that_leaves_has_not_more_copies_made_than_a_few() {
     let mut server = session();
     for number in 100..200 {
