@@ -26,6 +26,7 @@ const MOST_UNRELIABLE: usize = 32 * 1024;
 pub(super) struct Lanes {
     /// What was refused by the connection, and what must not overtake it.
     first: VecDeque<Queued>,
+    first_bytes: usize,
     ring: VecDeque<Lane>,
     /// What the connection was rid of since the [watch](Watch) began, in bytes.
     taken: usize,
@@ -103,6 +104,11 @@ impl Lanes {
         !self.first.is_empty()
     }
 
+    /// What was refused and waits behind that, in bytes.
+    pub(super) fn refused(&self) -> usize {
+        self.first_bytes
+    }
+
     /// What waits of one sender, or of the server itself, in bytes.
     pub(super) fn waiting(&self, from: Option<PeerId>) -> usize {
         self.lane(from).map_or(0, |lane| lane.bytes)
@@ -135,12 +141,19 @@ impl Lanes {
     /// Takes back what the connection refused, or what comes behind that.
     pub(super) fn push_first(&mut self, now: Time, pace: Pace, queued: Queued) {
         self.begin(now, pace);
+        self.first_bytes += queued.cost();
         self.first.push_back(queued);
     }
 
     /// The next packet, senders in turn.
     pub(super) fn pop(&mut self) -> Option<Queued> {
-        let next = self.first.pop_front().or_else(|| self.pop_in_turn());
+        let next = match self.first.pop_front() {
+            Some(first) => {
+                self.first_bytes -= first.cost();
+                Some(first)
+            }
+            None => self.pop_in_turn(),
+        };
         if self.is_empty() {
             *self = Lanes::default();
         }

@@ -595,6 +595,11 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             announced: &mut self.statistics.announced,
         };
         teller.send(member, queued);
+        // It asks, and does not take the answers.
+        if member.receiving.lanes.refused() > self.limits.queue {
+            let reason = Departure::TooSlow;
+            self.outputs.push_back(Output::Drop { key: to, reason });
+        }
     }
 }
 

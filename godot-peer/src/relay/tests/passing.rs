@@ -389,6 +389,44 @@ fn one_that_leaves_has_not_more_copies_made_than_a_few() {
 }
 
 #[test]
+fn who_asks_and_does_not_take_the_answers_has_to_go() {
+    let mut server = SceneServer::with_limits(
+        true,
+        RelayLimits {
+            queue: 100_000,
+            ..RelayLimits::default()
+        },
+    );
+    server.peer_connected(NOW, 'a', 2);
+    drain(&mut server);
+    let offer = |number: u32| SimplifyPath {
+        checksum: scene::NO_METHODS,
+        id: NodeId::new(number).expect("31 bits"),
+        path: "Node".into(),
+    };
+    server.packet_received('a', 0, Packet::reliable(offer(0).to_bytes()));
+    let question = drain(&mut server).pop().expect("in which form");
+    server.put_back(NOW, question);
+    let confirmed = ConfirmPath {
+        checksum_matched: true,
+        node: NodeReference::Id(NodeId::new(0x7fff_ffff).expect("31 bits")),
+    };
+    server.packet_received('a', 0, Packet::reliable(confirmed.to_bytes()));
+    let has_to_go = Output::Drop {
+        key: 'a',
+        reason: Departure::TooSlow,
+    };
+    for number in 1..2000 {
+        server.packet_received('a', 0, Packet::reliable(offer(number).to_bytes()));
+        if server.poll_output().is_some_and(|output| output == has_to_go) {
+            assert!(number > 500, "{number}");
+            return;
+        }
+    }
+    panic!("more and more answers wait");
+}
+
+#[test]
 fn last_words_come_before_the_farewell_and_a_new_one_of_that_id_after_it() {
     let mut net = Net::new(RelayLimits::default());
     net.slow_down('c', 1000);
