@@ -608,8 +608,11 @@ impl<K: Copy + Eq> Output<K> {
     fn concerns(&self, key: K) -> bool {
         match self {
             Output::Send { to, .. } => *to == key,
-            Output::Room(other) | Output::Weigh(other) | Output::Hold(other) => *other == key,
-            Output::Release { key: other, .. } | Output::Drop { key: other, .. } => *other == key,
+            Output::Room(other)
+            | Output::Weigh(other)
+            | Output::Hold(other)
+            | Output::Release { key: other, .. }
+            | Output::Drop { key: other, .. } => *other == key,
             Output::Reset(_) | Output::Event(_) => false,
         }
     }

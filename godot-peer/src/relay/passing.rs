@@ -423,7 +423,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         let mut bytes = self.limits.queue / SLOW_SHARE / HASTE as usize;
         if self.limits.bandwidth > 0 {
             // No more than half of what there is for each.
-            let all = self.limits.bandwidth as f64 * within.as_secs_f64();
+            let all = f64::from(self.limits.bandwidth) * within.as_secs_f64();
             bytes = bytes.min((all / 2.0) as usize / self.members.len().max(1));
         }
         lanes::Pace { bytes, within }
