@@ -7,7 +7,7 @@ const DIGITS_64: i32 = 14;
 const DIGITS_32: i32 = 6;
 
 /// Digits behind the point of the parts of a colour.
-const DIGITS_COLOR: usize = 4;
+const DIGITS_COLOR: i32 = 4;
 
 /// As `str()` writes a float: no exponent, 15 digits, a point.
 pub(super) fn plain(value: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,31 +28,36 @@ pub(super) fn color(value: f32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     rounded(value.into(), DIGITS_COLOR, true, f)
 }
 
-/// Digits behind the point, fewer for numbers that have many before it.
-fn decimals(value: f64, digits: i32) -> usize {
+/// Digits behind the point, fewer for numbers that have many before it, down to below none.
+fn decimals(value: f64, digits: i32) -> i32 {
     let size = value.abs();
     let before = if size.is_finite() && size > 10.0 {
         size.log10().floor() as i32
     } else {
         0
     };
-    usize::try_from(digits - before).unwrap_or(0)
+    digits - before
 }
 
-fn rounded(value: f64, decimals: usize, point: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Whole numbers that fit in 64 bits have a point if `point` says so. All others have one, but where exactly no digits are left
+/// behind it.
+fn rounded(value: f64, decimals: i32, point: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if !value.is_finite() {
         return f.write_str(not_finite(value, "-inf"));
     }
     if value == 0.0 {
         return f.write_str(if point { "0.0" } else { "0" });
     }
-    let text = format!("{value:.decimals$}");
+    let places = usize::try_from(decimals).unwrap_or(0);
+    let text = format!("{value:.places$}");
     let short = if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.')
     } else {
         &text
     };
     f.write_str(short)?;
+    let whole = value.fract() == 0.0 && value.abs() < -(i64::MIN as f64);
+    let point = if whole { point } else { decimals != 0 };
     if point && !short.contains('.') {
         f.write_str(".0")?;
     }
@@ -69,19 +74,33 @@ fn not_finite(value: f64, negative: &'static str) -> &'static str {
     }
 }
 
-/// As `var_to_str()` writes a float: the fewest digits that give it back, and a point or an exponent.
+/// As `var_to_str()` writes a float: the fewest digits that give it back, and a point or an exponent. A number of 32 bits has the
+/// fewest digits that give that back.
 pub(super) fn exact(value: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    shortest(value, &format!("{value:e}"), true, f)
+    exact_float(value, true, f)
 }
 
 /// The same without the point.
 pub(super) fn exact_element(value: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    shortest(value, &format!("{value:e}"), false, f)
+    exact_float(value, false, f)
+}
+
+fn exact_float(value: f64, point: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let short = value as f32;
+    if f64::from(short) == value {
+        return shortest(value, &digits_of_32(short), point, f);
+    }
+    shortest(value, &format!("{value:e}"), point, f)
 }
 
 /// The same of 32 bits.
 pub(super) fn exact_component(value: f32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut scientific = format!("{value:e}");
+    shortest(value.into(), &digits_of_32(value), false, f)
+}
+
+/// The fewest digits, with an exponent. Of two last digits that are as near, Godot takes now one, now the other.
+fn digits_of_32(value: f32) -> String {
+    let scientific = format!("{value:e}");
     // Rust takes digits that are half-way to the next number if they are rounded back to this one; Godot takes one more.
     if is_half_way(value, &scientific) {
         let digits = scientific
@@ -89,9 +108,9 @@ pub(super) fn exact_component(value: f32, f: &mut fmt::Formatter<'_>) -> fmt::Re
             .take_while(|byte| *byte != b'e')
             .filter(u8::is_ascii_digit)
             .count();
-        scientific = format!("{value:.digits$e}");
+        return format!("{value:.digits$e}");
     }
-    shortest(value.into(), &scientific, false, f)
+    scientific
 }
 
 /// Whether the digits are as near to a neighbour as to the number itself. Exact: a float of 64 bits holds what is in the middle.

@@ -180,6 +180,7 @@ mod tests {
             source(Vector3::new(1.0 / 3.0, 0.000_123_456_79, -0.5)),
             "Vector3(0.33333334, 0.00012345679, -0.5)"
         );
+        assert_eq!(source(0.1f32), "0.1");
         assert_eq!(source(vec![1.0, 0.1]), "PackedFloat64Array(1, 0.1)");
     }
 

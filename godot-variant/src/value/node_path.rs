@@ -118,6 +118,10 @@ impl fmt::Display for NodePath {
             }
             f.write_str(name)?;
         }
+        // A single subname of no characters, which only bytes can hold, is not seen.
+        if matches!(self.subnames(), [only] if only.is_empty()) {
+            return Ok(());
+        }
         for subname in self.subnames() {
             write!(f, ":{subname}")?;
         }
