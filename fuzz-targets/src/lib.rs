@@ -10,6 +10,7 @@ pub mod datagram;
 pub mod decompress;
 pub mod host;
 pub mod scene;
+pub mod variant;
 
 /// A function to fuzz.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +24,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target {
         name: "datagram",
         run: datagram::run,
@@ -58,6 +59,11 @@ pub const TARGETS: [Target; 7] = [
         name: "scene",
         run: scene::run,
         seeds: scene::seeds,
+    },
+    Target {
+        name: "variant",
+        run: variant::run,
+        seeds: variant::seeds,
     },
 ];
 

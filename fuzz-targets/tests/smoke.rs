@@ -48,11 +48,25 @@ fn scene() {
 }
 
 #[test]
+fn variant() {
+    survives("variant", 20_000);
+}
+
+#[test]
 fn every_target_has_a_test_and_seeds() {
     let names = TARGETS.map(|target| target.name);
     assert_eq!(
         names,
-        ["datagram", "range_coder", "fastlz", "zlib", "zstd", "host", "scene"]
+        [
+            "datagram",
+            "range_coder",
+            "fastlz",
+            "zlib",
+            "zstd",
+            "host",
+            "scene",
+            "variant"
+        ]
     );
     for target in TARGETS {
         assert!((target.seeds)().len() >= 4, "{}", target.name);
