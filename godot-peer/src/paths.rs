@@ -94,7 +94,14 @@ impl KnownPaths {
             Form::Asked(_) => Learned::NoRoom,
             Form::Unknown => {
                 self.form = Form::Asked(vec![offer.id]);
-                Learned::Taken(Some(question()))
+                // Nobody knows what can be called on the root of a game, unless the member has just said so. It complains of a
+                // difference.
+                let checksum = if &*offer.path == ROOT {
+                    offer.checksum
+                } else {
+                    NO_METHODS
+                };
+                Learned::Taken(Some(question(checksum)))
             }
         }
     }
@@ -137,9 +144,9 @@ fn confirm(node: NodeReference) -> Bytes {
     message.to_bytes()
 }
 
-fn question() -> Bytes {
+fn question(checksum: [u8; 32]) -> Bytes {
     let offer = SimplifyPath {
-        checksum: NO_METHODS,
+        checksum,
         id: ROOT_ID,
         path: ROOT.into(),
     };
@@ -176,7 +183,7 @@ mod tests {
         let mut paths = KnownPaths::default();
         assert_eq!(
             paths.learn(&offer(NO_METHODS, 0, "first")),
-            Learned::Taken(Some(question()))
+            Learned::Taken(Some(question(NO_METHODS)))
         );
         assert!(paths.confirmed(&confirmation(answer)).is_some());
         paths
@@ -228,7 +235,10 @@ mod tests {
             ),
         ] {
             let mut paths = KnownPaths::default();
-            assert_eq!(paths.learn(&offer(METHODS, 1, "A/B")), Learned::Taken(Some(question())));
+            assert_eq!(
+                paths.learn(&offer(METHODS, 1, "A/B")),
+                Learned::Taken(Some(question(NO_METHODS)))
+            );
             assert_eq!(paths.learn(&offer(NO_METHODS, 2, "C")), Learned::Taken(None));
             assert_eq!(paths.confirmed(&confirmation(node(7))), None, "of the program's own");
             assert_eq!(
@@ -237,6 +247,19 @@ mod tests {
             );
             assert_eq!(paths.confirmed(&confirmation(answer)), None, "once");
         }
+    }
+
+    #[test]
+    fn a_root_with_methods_is_asked_for_by_the_checksum_that_its_game_gave() {
+        let mut paths = KnownPaths::default();
+        assert_eq!(
+            paths.learn(&offer(METHODS, 1, ROOT)),
+            Learned::Taken(Some(question(METHODS)))
+        );
+        assert_eq!(
+            paths.confirmed(&confirmation(NodeReference::Id(ROOT_ID))),
+            Some(vec![confirm(node(1))])
+        );
     }
 
     #[test]
@@ -260,7 +283,10 @@ mod tests {
     #[test]
     fn two_that_ask_each_other_both_get_an_answer() {
         let (mut one, mut other) = (KnownPaths::default(), KnownPaths::default());
-        assert_eq!(one.learn(&offer(METHODS, 1, "A")), Learned::Taken(Some(question())));
+        assert_eq!(
+            one.learn(&offer(METHODS, 1, "A")),
+            Learned::Taken(Some(question(NO_METHODS)))
+        );
         assert_eq!(
             other.learn(&offer(NO_METHODS, ROOT_ID.number(), ROOT)),
             Learned::Taken(Some(confirm(NodeReference::Id(ROOT_ID))))
