@@ -52,9 +52,9 @@ use crate::{PeerId, SendError, ServerOptions, Target};
 ///
 /// # Authentication
 ///
-/// A client with an `auth_callback` finds its authentication completed by the server as soon as it says anything about it: it may
-/// send what it likes by `send_auth`, gets nothing back, and is in when it has called `complete_auth(1)`. Until then it is told of
-/// nobody and nobody of it. One that begins only some time after it has connected is known to the others before. Nothing changes for
+/// The server completes the authentication of a client with an `auth_callback` together with the client: that one may send what it
+/// likes by `send_auth`, gets nothing back, and is in when it has called `complete_auth(1)`. Until then it is told of nobody and
+/// nobody of it. One that begins only some time after it has connected is known to the others before. Nothing changes for
 /// clients without the callback.
 ///
 /// ```no_run

@@ -2,8 +2,8 @@
 //!
 //! A Godot with an `auth_callback` drops whatever comes before both sides have said that they are done, so it must not be told of
 //! anyone before. It begins to speak with the datagram that makes the connection; one without a callback says nothing about it. So
-//! everyone stays here for a moment. Who says something else, or nothing, is let in. Who asks to be authenticated is told that
-//! the server is done, and let in when it is done itself.
+//! everyone stays here for a moment. Who says something else, or nothing, is let in. Who asks to be authenticated is let in when it
+//! is done, and told then that the server is done as well.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -32,7 +32,7 @@ pub(super) struct Visitor {
     pub(super) since: Time,
     /// What its CONNECT said.
     pub(super) data: u32,
-    /// Whether it has asked to be authenticated, and was told that the server is done.
+    /// Whether it has asked to be authenticated.
     pub(super) is_authenticating: bool,
 }
 

@@ -30,8 +30,8 @@ pub(super) struct Member<K> {
 pub(super) enum Authentication {
     /// It never asked.
     None,
-    /// It asked late, and was told that the server is done.
-    Answered,
+    /// It began late, and is not done.
+    Begun,
     /// Both are done.
     Done,
 }

@@ -419,11 +419,12 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             }
             Step::Done(visitor) => {
                 if !visitor.is_authenticating {
-                    self.authenticate(key);
+                    self.statistics.authenticated += 1;
                 }
+                self.complete_authentication(key);
                 self.let_in(key, visitor, Authentication::Done);
             }
-            Step::Asks => self.authenticate(key),
+            Step::Asks => self.statistics.authenticated += 1,
             Step::Stays => {}
             Step::Misplaced => self.statistics.malformed += 1,
         }
@@ -438,9 +439,9 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         }
     }
 
-    /// Tells one who asks that the server is done with authenticating it.
-    fn authenticate(&mut self, key: K) {
-        self.statistics.authenticated += 1;
+    /// Tells one who is done with authentication that the server is done too. Not before: a Godot that has heard it refuses to
+    /// send more data.
+    fn complete_authentication(&mut self, key: K) {
         self.push(key, System::Auth(Bytes::new()).to_bytes());
     }
 
@@ -455,15 +456,16 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         let after = if is_done {
             Authentication::Done
         } else {
-            Authentication::Answered
+            Authentication::Begun
         };
         member.authentication = before.max(after);
+        if before == Authentication::None {
+            self.statistics.authenticated += 1;
+        }
         if is_done && before < Authentication::Done {
             self.news.forget_all(&mut member.told);
             self.pace.schedule(self.now);
-        }
-        if before == Authentication::None {
-            self.authenticate(key);
+            self.complete_authentication(key);
         }
     }
 
