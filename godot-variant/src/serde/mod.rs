@@ -35,7 +35,7 @@
 //! | `struct S { a: x }` | Dictionary with Strings as keys: `{"a": x}` |
 //! | `E::Unit` | String: `"Unit"` |
 //! | `E::One(x)`, `E::Two(x, y)`, `E::Named { a: x }` | Dictionary: `{"One": x}`, `{"Two": [x, y]}`, `{"Named": {"a": x}}` |
-//! | bytes (`serde_bytes`) | PackedByteArray |
+//! | bytes (`serde_bytes`) | `PackedByteArray` |
 //! | the types of this crate, [`Variant`] among them | themselves |
 //! | with [`packed`] | the packed array of the element's type |
 //! | with [`typed_array`], [`typed_dictionary`] | `Array[T]`, `Dictionary[K, V]` |
@@ -44,8 +44,8 @@
 //! [`typed_array`] for it.
 //!
 //! The other way round a Rust type takes what a parameter declared with its type in GDScript takes ([`DeclaredType`]): an `i64` a
-//! float (cut, if it is in range) and a bool, a `String` a StringName and a NodePath, a [`Vector2`](crate::Vector2) a Vector2i.
-//! Sequences take all arrays, and vectors as well. Structs take a Dictionary with Strings or StringNames as keys, or an Array of
+//! float (cut, if it is in range) and a bool, a `String` a `StringName` and a `NodePath`, a [`Vector2`](crate::Vector2) a `Vector2i`.
+//! Sequences take all arrays, and vectors as well. Structs take a Dictionary with Strings or names as keys, or an Array of
 //! the fields in order. `Option` takes null. Enums take what is in the table, and an int for the variant of that index.
 //!
 //! # JSON and other formats

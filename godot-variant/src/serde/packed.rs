@@ -1,4 +1,4 @@
-//! For `#[serde(with = "godot_variant::serde::packed")]`: a `Vec` as a packed array, such as a `Vec<i32>` as PackedInt32Array.
+//! For `#[serde(with = "godot_variant::serde::packed")]`: a `Vec` as a packed array, such as a `Vec<i32>` as `PackedInt32Array`.
 
 use serde::{Deserialize, Deserializer, Serializer};
 
