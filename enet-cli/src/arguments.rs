@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use godot_peer::{Compression, ServerOptions};
 
-use crate::memory;
+use crate::machine;
 use crate::size;
 
 /// Nobody has less to offer a client: the smallest window that ENet agrees on, once a second.
@@ -136,7 +136,7 @@ impl Arguments {
                 ));
             }
         }
-        if let Some(all) = memory::of_this_machine().filter(|&all| self.max_memory > all) {
+        if let Some(all) = machine::memory().filter(|&all| self.max_memory > all) {
             doubts.push(format!(
                 "--max-memory {} is more than this machine has, which is {}",
                 size::shown(self.max_memory),

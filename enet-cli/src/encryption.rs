@@ -1,7 +1,10 @@
 //! The certificate of a server that encrypts, if it does.
 
 #[cfg(feature = "dtls")]
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 #[cfg(feature = "dtls")]
 use godot_peer::{DtlsServer, DtlsSetupError, Identity};
@@ -79,10 +82,10 @@ impl Encryption {
 }
 
 #[cfg(feature = "dtls")]
-fn identity(certificate: &PathBuf, key: &PathBuf) -> Result<Identity, EncryptionError> {
-    let read = |path: &PathBuf| {
+fn identity(certificate: &Path, key: &Path) -> Result<Identity, EncryptionError> {
+    let read = |path: &Path| {
         fs::read(path).map_err(|error| EncryptionError::File {
-            path: path.clone(),
+            path: path.to_owned(),
             error,
         })
     };
@@ -90,10 +93,10 @@ fn identity(certificate: &PathBuf, key: &PathBuf) -> Result<Identity, Encryption
 }
 
 #[cfg(feature = "dtls")]
-fn setup<'a>(certificate: &'a PathBuf, key: &'a PathBuf) -> impl FnOnce(DtlsSetupError) -> EncryptionError + 'a {
+fn setup<'a>(certificate: &'a Path, key: &'a Path) -> impl FnOnce(DtlsSetupError) -> EncryptionError + 'a {
     |error| EncryptionError::Setup {
-        certificate: certificate.clone(),
-        key: key.clone(),
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
         error,
     }
 }

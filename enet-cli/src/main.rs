@@ -9,6 +9,7 @@ mod filter;
 mod journal;
 mod limiter;
 mod log;
+mod machine;
 mod memory;
 mod screen;
 mod serve;

@@ -1,4 +1,4 @@
-//! Memory: how much there is, and what goes back to the system.
+//! Memory that goes back to the system.
 //!
 //! What a client held is free as soon as it has left. glibc keeps much of that for later use though, and a server that was
 //! attacked once would look as big ever after.
@@ -34,19 +34,6 @@ impl Freed {
         }
         self.due = None;
     }
-}
-
-/// How much memory this machine has, in bytes, where it is easily known.
-pub(crate) fn of_this_machine() -> Option<usize> {
-    #[cfg(target_os = "linux")]
-    {
-        let info = rustix::system::sysinfo();
-        usize::try_from(info.totalram)
-            .ok()?
-            .checked_mul(info.mem_unit.try_into().ok()?)
-    }
-    #[cfg(not(target_os = "linux"))]
-    None
 }
 
 /// Gives free memory back to the system, where the allocator does not do so by itself.

@@ -241,7 +241,7 @@ fn small_packets_that_are_sent_on_do_not_keep_the_datagrams_they_came_in() {
 }
 
 /// Something that a hostile peer does, or that a program does with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Act {
     /// Packets of a length behind a gap, from a number on.
     Early {

@@ -192,8 +192,7 @@ impl Attack {
     pub(crate) fn may_take(self) -> Option<f64> {
         match self {
             Attack::ConnectFlood => Some(8.0),
-            Attack::ConnectFloodOnePort => Some(2.0),
-            Attack::Announcements => Some(2.0),
+            Attack::ConnectFloodOnePort | Attack::Announcements => Some(2.0),
             Attack::EmptyAhead | Attack::Descending | Attack::SlowReader => Some(32.0),
             _ => None,
         }

@@ -178,7 +178,7 @@ fn reason_of_loss(size: usize, pings: Duration) -> DisconnectReason {
         host.peer_mut(peer)
             .unwrap()
             .send(0, Packet::reliable(vec![1; size]))
-            .unwrap()
+            .unwrap();
     });
     let mut waited = Duration::ZERO;
     loop {

@@ -17,7 +17,7 @@ async fn receive(socket: &mut Socket, count: usize) -> Vec<(SocketAddr, Bytes)> 
     poll_fn(|cx| {
         let more = socket
             .poll_receive(cx, false, usize::MAX, |path, datagram| {
-                received.push((path.remote, datagram))
+                received.push((path.remote, datagram));
             })
             .unwrap();
         assert!(!more);

@@ -43,7 +43,10 @@ async fn several_addresses_are_one_connection_and_one_event() {
         within(client.next_event()).await,
         Some(Event::Connected { peer, data: 0 })
     );
-    assert_eq!(client.inspect(peer, |peer| peer.address()), Some(server.local_addr()));
+    assert_eq!(
+        client.inspect(peer, enet_tokio::Peer::address),
+        Some(server.local_addr())
+    );
     client.send(peer, 0, Packet::reliable("here")).unwrap();
     assert!(matches!(
         within(server.next_event()).await,

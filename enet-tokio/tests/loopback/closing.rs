@@ -292,7 +292,7 @@ async fn come_and_go(leave: impl AsyncFn(Endpoint, enet_tokio::Connection)) {
         let start = std::time::Instant::now();
         let left = async {
             let connection = client.connect(server.local_addr(), 1, round).await.unwrap();
-            leave(client, connection).await
+            leave(client, connection).await;
         };
         let seen = async {
             let Some(Event::Connected { data, .. }) = server.next_event().await else {

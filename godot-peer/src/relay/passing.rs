@@ -424,7 +424,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         if self.limits.bandwidth > 0 {
             // No more than half of what there is for each.
             let all = f64::from(self.limits.bandwidth) * within.as_secs_f64();
-            bytes = bytes.min((all / 2.0) as usize / self.members.len().max(1));
+            bytes = bytes.min((all / 2.0) as usize / self.members.len().max(1)).max(1);
         }
         lanes::Pace { bytes, within }
     }

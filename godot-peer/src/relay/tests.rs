@@ -192,7 +192,7 @@ fn apply(server: &mut SceneServer<char>, known: &mut HashMap<char, BTreeSet<Peer
             Ok(Message::System(System::AddPeer(id))) => assert!(known.insert(id), "{id} is introduced to {to} again"),
             Ok(Message::System(System::DelPeer(id))) => assert!(known.remove(&id), "{to} does not know {id}"),
             Ok(Message::System(System::Relay { peer, .. })) => {
-                assert!(known.contains(&id(peer)), "{to} does not know {peer}")
+                assert!(known.contains(&id(peer)), "{to} does not know {peer}");
             }
             other => panic!("{other:?}"),
         }

@@ -38,6 +38,9 @@ const UNUSED: Duration = Duration::from_secs(8);
 /// How many handshakes may begin at once after a pause.
 const BURST: u32 = 16;
 
+/// The part of the handshakes of a second that one address may begin.
+const MOST_OF_ONE: u32 = 4;
+
 /// How many answers to strangers may wait for the socket. Those beyond are dropped; a client asks again.
 const MAX_ANSWERS: usize = 256;
 
@@ -133,6 +136,9 @@ pub(crate) struct Dtls {
 struct Making {
     total: usize,
     by_origin: HashMap<IpAddr, usize>,
+    /// How many each has begun in this second; no more entries than may begin in it.
+    begun: HashMap<IpAddr, u32>,
+    second: Time,
 }
 
 impl Dtls {
@@ -287,7 +293,9 @@ impl Dtls {
             || self.sessions.len() >= server.max_sessions
             || self.making.of(path.remote) >= server.max_handshakes_per_address;
         let interval = Duration::from_secs(1) / server.max_handshakes_per_second.max(1);
-        if full || self.allowed > now {
+        // Most of them are for others, whatever becomes of those that one begins.
+        let most = (server.max_handshakes_per_second / MOST_OF_ONE).max(1);
+        if full || self.allowed > now || !self.making.may_begin(now, path.remote, most) {
             self.statistics.limited += 1;
             return None;
         }
@@ -295,6 +303,7 @@ impl Dtls {
         let burst = interval * BURST.min(server.max_handshakes_per_second.max(1)).saturating_sub(1);
         let since = now.saturating_since(Time::ZERO).saturating_sub(burst);
         self.allowed = self.allowed.max(Time::ZERO + since) + interval;
+        *self.making.begun.entry(origin(path.remote)).or_default() += 1;
         match Session::accepting(&server.context(), hello.cookie, first, random, path, now) {
             Ok(session) => Some(session),
             Err(error) => {
@@ -320,11 +329,12 @@ impl Dtls {
                 return None;
             }
         };
-        session.advance(&mut self.plain, &mut |_| {});
-        session.drain(|path, datagram| self.outbox.push_back((path, datagram)));
+        let outcome = session.advance(&mut self.plain, &mut |_| {});
+        self.sessions.insert(to.remote, session);
         self.making.begin(to.remote);
         self.wake(now);
-        Some(self.sessions.entry(to.remote).or_insert(session))
+        self.settle(now, to.remote, Stage::Handshake, outcome);
+        self.sessions.get_mut(&to.remote)
     }
 
     /// What came of moving a session.
@@ -431,6 +441,15 @@ impl Making {
                 self.by_origin.remove(&origin(address));
             }
         }
+    }
+
+    /// Whether another one with the origin of `address` may begin now, if each may begin so many in a second.
+    fn may_begin(&mut self, now: Time, address: SocketAddr, most: u32) -> bool {
+        if now.saturating_since(self.second) >= Duration::from_secs(1) {
+            self.begun.clear();
+            self.second = now;
+        }
+        self.begun.get(&origin(address)).is_none_or(|begun| *begun < most)
     }
 
     /// How many there are with the origin of `address`.

@@ -423,6 +423,24 @@ fn handshakes_are_limited_by_address_and_by_second_and_end_by_themselves() {
 }
 
 #[test]
+fn one_address_that_begins_again_and_again_leaves_handshakes_to_others() {
+    let certificate = Certificate::ecdsa();
+    let mut config = certificate.server();
+    config.max_handshakes_per_second = 40;
+    let mut server = Dtls::new(config.into(), Time::ZERO).expect("randomness");
+    let trust = certificate.client("game");
+    for _ in 0..15 {
+        let hello = second_hello(&mut server, trust.clone(), client_address(7));
+        server.arrive(NOW, client_address(7).into(), hello, &mut |_| {});
+    }
+    assert_eq!(server.statistics().limited, 5);
+    let other = SocketAddr::from(([203, 0, 113, 1], 7));
+    let hello = second_hello(&mut server, trust, other);
+    server.arrive(NOW, other.into(), hello, &mut |_| {});
+    assert_eq!((server.statistics().limited, server.statistics().in_progress), (5, 2));
+}
+
+#[test]
 fn a_session_that_no_peer_uses_ends_and_the_other_side_is_told() {
     let certificate = Certificate::ecdsa();
     let mut pair = Pair::new(certificate.server(), certificate.client("game"));
