@@ -56,6 +56,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     packets.retain(|packet| Message::parse(&Bytes::copy_from_slice(packet)).is_ok());
     packets.push(b"\x01d41d8cd98f00b204e9800998ecf8427e\0\x01\0\0\0root/Main\0".to_vec());
     packets.push(b"\x02\x01\x01\0\0\0".to_vec());
+    packets.push(b"\x02\x01root/Main\0".to_vec());
     packets.push(b"\x00\x01\x02\x02\x05".to_vec());
     packets.push(b"\x80\x01\x02raw".to_vec());
     packets.push(b"\x20\x06\0\0\x80\x02\x00root/Main\0".to_vec());

@@ -67,7 +67,9 @@ impl ConfirmPath {
         let node = match reader.rest() {
             &[] => return Err(MessageError::Truncated),
             &[a, b, c, d] => NodeId::new(u32::from_le_bytes([a, b, c, d])).map(NodeReference::Id),
-            path => path_in(path).map(NodeReference::Path),
+            // It always has its end, or else one of three bytes could not be told from an id when it is written again.
+            [path @ .., 0] if !path.contains(&0) => path_in(path).map(NodeReference::Path),
+            _ => None,
         };
         let node = node.ok_or(MessageError::InvalidNode)?;
         Ok(ConfirmPath { checksum_matched, node })
@@ -161,7 +163,7 @@ mod tests {
         let mut number = SIMPLIFY.to_vec();
         number[37] = 0x80;
         assert_eq!(Message::parse(&number.into()), Err(MessageError::InvalidNode));
-        for bytes in [&b"\x02"[..], b"\x02\x01", b"\x02\x01\x00\x00\x00\x80"] {
+        for bytes in [&b"\x02"[..], b"\x02\x01", b"\x02\x01\x00\x00\x00\x80", b"\x02\x01Spawner"] {
             assert!(Message::parse(&Bytes::from_static(bytes)).is_err(), "{bytes:?}");
         }
     }
