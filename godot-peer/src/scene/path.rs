@@ -163,7 +163,12 @@ mod tests {
         let mut number = SIMPLIFY.to_vec();
         number[37] = 0x80;
         assert_eq!(Message::parse(&number.into()), Err(MessageError::InvalidNode));
-        for bytes in [&b"\x02"[..], b"\x02\x01", b"\x02\x01\x00\x00\x00\x80", b"\x02\x01Spawner"] {
+        for bytes in [
+            &b"\x02"[..],
+            b"\x02\x01",
+            b"\x02\x01\x00\x00\x00\x80",
+            b"\x02\x01Spawner",
+        ] {
             assert!(Message::parse(&Bytes::from_static(bytes)).is_err(), "{bytes:?}");
         }
     }
