@@ -65,11 +65,12 @@ impl DtlsProxy {
         self.port
     }
 
-    /// Waits until a session is in this state, a number of `PacketPeerDTLS.Status`.
+    /// Waits until a session is in one of these states, numbers of `PacketPeerDTLS.Status`.
     #[track_caller]
-    pub fn expect_status(&mut self, status: i64) -> Value {
+    pub fn expect_status(&mut self, states: &[i64]) -> Value {
         self.run.expect("status", |event| {
-            event["event"] == "status" && event["status"] == status
+            let status = event["status"].as_i64();
+            event["event"] == "status" && status.is_some_and(|status| states.contains(&status))
         })
     }
 }

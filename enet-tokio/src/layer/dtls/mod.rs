@@ -121,7 +121,7 @@ pub(crate) struct Dtls {
     sessions: HashMap<SocketAddr, Session>,
     making: Making,
     cookies: Cookies,
-    /// When the next handshake may begin if there had been no pause.
+    /// When the next handshake may begin if handshakes begin evenly. A burst may begin before.
     allowed: Time,
     outbox: VecDeque<(Path, Bytes)>,
     failures: VecDeque<Failure>,
@@ -292,18 +292,19 @@ impl Dtls {
         let full = self.making.total >= server.max_handshakes
             || self.sessions.len() >= server.max_sessions
             || self.making.of(path.remote) >= server.max_handshakes_per_address;
-        let interval = Duration::from_secs(1) / server.max_handshakes_per_second.max(1);
+        let per_second = server.max_handshakes_per_second.max(1);
+        let interval = Duration::from_secs(1) / per_second;
+        // Never more than a burst ahead.
+        let burst = interval * (BURST.min(per_second) - 1);
+        let early = self.allowed.saturating_since(now) > burst;
         // Most of them are for others, whatever becomes of those that one begins.
-        let most = (server.max_handshakes_per_second / MOST_OF_ONE).max(1);
-        if full || self.allowed > now || !self.making.may_begin(now, path.remote, most) {
+        let most = (per_second / MOST_OF_ONE).max(1);
+        if full || early || !self.making.may_begin(now, path.remote, most) {
             self.statistics.limited += 1;
             return None;
         }
-        // Never more than a burst in arrears.
-        let burst = interval * BURST.min(server.max_handshakes_per_second.max(1)).saturating_sub(1);
-        let since = now.saturating_since(Time::ZERO).saturating_sub(burst);
-        self.allowed = self.allowed.max(Time::ZERO + since) + interval;
-        *self.making.begun.entry(origin(path.remote)).or_default() += 1;
+        self.allowed = self.allowed.max(now) + interval;
+        self.making.count(path.remote);
         match Session::accepting(&server.context(), hello.cookie, first, random, path, now) {
             Ok(session) => Some(session),
             Err(error) => {
@@ -441,6 +442,11 @@ impl Making {
                 self.by_origin.remove(&origin(address));
             }
         }
+    }
+
+    /// One with the origin of `address` begins.
+    fn count(&mut self, address: SocketAddr) {
+        *self.begun.entry(origin(address)).or_default() += 1;
     }
 
     /// Whether another one with the origin of `address` may begin now, if each may begin so many in a second.

@@ -423,6 +423,20 @@ fn handshakes_are_limited_by_address_and_by_second_and_end_by_themselves() {
 }
 
 #[test]
+fn a_burst_may_begin_right_after_the_start() {
+    let certificate = Certificate::ecdsa();
+    let mut server = Dtls::new(certificate.server().into(), Time::ZERO).expect("randomness");
+    let trust = certificate.client("game");
+    for number in 0..BURST {
+        let address = SocketAddr::from(([203, 0, 113, number as u8], 7));
+        let hello = second_hello(&mut server, trust.clone(), address);
+        server.arrive(Time::from_millis(1), address.into(), hello, &mut |_| {});
+    }
+    let statistics = server.statistics();
+    assert_eq!((statistics.in_progress, statistics.limited), (BURST as usize, 0));
+}
+
+#[test]
 fn one_address_that_begins_again_and_again_leaves_handshakes_to_others() {
     let certificate = Certificate::ecdsa();
     let mut config = certificate.server();
