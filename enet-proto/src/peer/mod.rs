@@ -196,6 +196,8 @@ pub struct Peer {
     last_control: u16,
     /// Whether a farewell of it proved to be forged.
     was_slandered: bool,
+    /// Whether what was overtaken is sent again before its time.
+    fast_retransmit: bool,
     /// What may be decompressed beyond the ordinary, once something was.
     pub(crate) inflation: Option<Box<TokenBucket>>,
     /// Set when the connection ends because the other side acknowledges too slowly.
@@ -257,6 +259,7 @@ impl Peer {
             told_bandwidth: None,
             last_control: 1,
             was_slandered: false,
+            fast_retransmit: config.fast_retransmit,
             inflation: None,
             confirmed: true,
             proof: None,
@@ -480,8 +483,12 @@ impl Peer {
     }
 
     /// Before this no command that was sent once is due again: as long as acknowledgements come in, the other side is working
-    /// through what it got, and has not come to the later ones yet. What is lost meanwhile is overtaken.
+    /// through what it got, and has not come to the later ones yet. What is lost meanwhile is overtaken. Where that counts for
+    /// nothing, acknowledgements of others must not keep it from its turn.
     fn earliest_timeout(&self) -> Time {
+        if !self.fast_retransmit {
+            return Time::ZERO;
+        }
         self.last_acknowledged + round_trip::LEAST_TIMEOUT_MARGIN
     }
 

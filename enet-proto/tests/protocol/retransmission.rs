@@ -67,6 +67,30 @@ fn a_reliable_packet_is_resent_after_rtt_and_four_variances_then_doubling_up_to_
 }
 
 #[test]
+fn a_host_that_resends_by_time_alone_does_so_while_other_packets_are_acknowledged() {
+    let (mut probe, remote) = joined();
+    let peer = remote.peer;
+    send(&mut probe, &remote, [Packet::reliable(payload(0, 100))]);
+    let mut resent = false;
+    // On another channel, so often that there is always an acknowledgement from a moment ago.
+    for number in 1..=100 {
+        let mut sent = probe.act(|host| {
+            host.peer_mut(peer)
+                .unwrap()
+                .send(1, Packet::reliable(payload(number, 100)))
+                .unwrap();
+        });
+        let mut reply = remote.acknowledgements(&sent);
+        reply.commands.retain(|command| command.channel != 0);
+        sent.extend(probe.receive(remote.address, &reply));
+        sent.extend(probe.advance(ms(5)));
+        let first = |payload| number_of(payload) == 0;
+        resent |= commands(&sent).iter().filter_map(Command::payload).any(first);
+    }
+    assert!(resent, "for half a second");
+}
+
+#[test]
 fn before_any_measurement_half_a_second_is_waited() {
     let mut probe = Probe::new(HostConfig::default());
     let sent = probe.act(|host| {

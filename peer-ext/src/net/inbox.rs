@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use enet_tokio::{DisconnectReason, Packet, PacketMode, PeerHandle};
+use godot_peer::scene::{Message, System};
 
 /// How much may wait for the game before the protocol keeps the rest, in packets and in bytes.
 const MOST_PACKETS: usize = 65_536;
@@ -35,7 +36,7 @@ pub(super) enum Arrival {
 }
 
 /// Which unreliable packets are not worth handing over any more, when the game has not polled for a while. Of what one peer has
-/// sent on one channel in one mode the newest always is.
+/// sent on one channel in one mode the newest always is. Behind a relay each of the other clients is a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Freshness {
     /// How long ordered ones may wait.
@@ -56,6 +57,8 @@ impl Freshness {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Lane {
     peer: PeerHandle,
+    /// Whose packet the peer passes on, if it relays.
+    source: Option<i32>,
     channel: u8,
     ordered: bool,
 }
@@ -191,8 +194,13 @@ fn lane(arrival: &Arrival) -> Option<Lane> {
         PacketMode::Unreliable => true,
         PacketMode::Unsequenced => false,
     };
+    let source = match Message::parse(&packet.data) {
+        Ok(Message::System(System::Relay { peer, .. })) => Some(peer),
+        _ => None,
+    };
     Some(Lane {
         peer: *peer,
+        source,
         channel: *channel,
         ordered,
     })
@@ -260,6 +268,33 @@ mod tests {
         inbox.push(received(other, Packet::unreliable, 77), last);
         let later = last + Duration::from_secs(60);
         assert_eq!(numbers(&mut inbox, later), [19, 77]);
+    }
+
+    #[test]
+    fn the_newest_packet_of_each_client_behind_a_relay_is_handed_over() {
+        let [relay, _] = peers();
+        let mut inbox = Inbox::new();
+        inbox.set_freshness(LIMITS);
+        let start = Instant::now();
+        for number in 0..20_u32 {
+            let packet = Bytes::copy_from_slice(&number.to_be_bytes());
+            let passed_on = System::Relay {
+                peer: 2 + (number % 2) as i32,
+                packet,
+            };
+            let arrival = Arrival::Received {
+                peer: relay,
+                channel: 1,
+                packet: Packet::unreliable(passed_on.to_bytes()),
+            };
+            inbox.push(arrival, start);
+        }
+        let later = start + Duration::from_secs(60);
+        let last = std::iter::from_fn(|| inbox.pop(|| later)).map(|arrival| match arrival {
+            Arrival::Received { packet, .. } => packet.data[packet.data.len() - 1],
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(last.collect::<Vec<_>>(), [18, 19]);
     }
 
     #[test]
