@@ -44,6 +44,7 @@
 //! ```
 #![doc = ""]
 #![doc = include_str!("../C_ENET.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -74,3 +75,8 @@ pub use path::Path;
 pub use peer::{Peer, PeerState};
 pub use statistics::{Dropped, HostStatistics, LimitsStruck, PeerStatistics};
 pub use time::Time;
+
+/// Has the example in the README compiled and run with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use enet_proto::{Path, Time};
 use netem::{Conditions, DelayQueue, Link, Random};
 
+use crate::config::Config;
+
 /// How much may be under way in each direction, in bytes of payload. Beyond it datagrams are lost: a delay of an hour must not
 /// take all memory.
 const MAX_UNDER_WAY: usize = 64 * 1024 * 1024;
@@ -98,7 +100,12 @@ struct Line {
 }
 
 impl Impairment {
-    pub(crate) fn new(conditions: NetworkConditions) -> Impairment {
+    /// As an endpoint is configured.
+    pub(crate) fn of(config: &Config) -> Impairment {
+        Impairment::new(config.conditions.clone())
+    }
+
+    fn new(conditions: NetworkConditions) -> Impairment {
         let mut impairment = Impairment::default();
         impairment.set(conditions);
         impairment

@@ -5,6 +5,7 @@ use std::time::Duration;
 use enet_proto::HostConfig;
 use enet_proto::compress::Compression;
 
+#[cfg(feature = "conditions")]
 use crate::conditions::NetworkConditions;
 use crate::intercept::Intercept;
 
@@ -74,6 +75,7 @@ pub struct Config {
     pub held: bool,
     /// A bad network on purpose, for testing; it can be changed later
     /// ([`Endpoint::set_conditions`](crate::Endpoint::set_conditions)). Default ideal: none.
+    #[cfg(feature = "conditions")]
     pub conditions: NetworkConditions,
     /// Encryption by DTLS 1.2, as Godot's ENet has it; both sides must have it or none. Default none.
     #[cfg(feature = "dtls")]
@@ -95,6 +97,7 @@ impl Default for Config {
             linger: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(10),
             held: false,
+            #[cfg(feature = "conditions")]
             conditions: NetworkConditions::default(),
             #[cfg(feature = "dtls")]
             dtls: None,
@@ -164,6 +167,7 @@ impl Config {
     }
 
     /// Sets [`conditions`](Config::conditions).
+    #[cfg(feature = "conditions")]
     #[must_use]
     pub fn with_conditions(mut self, conditions: NetworkConditions) -> Config {
         self.conditions = conditions;

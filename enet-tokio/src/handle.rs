@@ -298,11 +298,13 @@ macro_rules! common_methods {
         /// Puts a bad network between this endpoint and all others, for testing; ideal conditions take it away again. Can be
         /// changed at any time, for what is sent and received from then on. When the endpoint ends, what it has sent and is
         /// still under way leaves at once.
+        #[cfg(feature = "conditions")]
         pub fn set_conditions(&self, conditions: crate::NetworkConditions) {
             self.handle.act(|state| state.impairment.set(conditions));
         }
 
         /// The bad network that was put between this endpoint and all others; ideal if there is none.
+        #[cfg(feature = "conditions")]
         #[must_use]
         pub fn conditions(&self) -> crate::NetworkConditions {
             self.handle.look(|state| state.impairment.conditions())

@@ -9,6 +9,25 @@
 //! belongs to the runtime in whose context the endpoint is bound. An endpoint survives whatever its network does: an interface
 //! that is down or a destination that is unreachable is loss, counted in the [statistics](EndpointStatistics).
 //!
+//! ```
+//! use enet_tokio::{Config, Endpoint, Packet};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Endpoint::bind("127.0.0.1:0", Config::default()).await?;
+//! let client = Endpoint::client(Config::default())?;
+//! let (accepted, connected) = tokio::join!(server.accept(), client.connect(server.local_addr(), 2, 0));
+//! let (accepted, connected) = (accepted.ok_or("the server has ended")?, connected?);
+//!
+//! connected.send(1, Packet::reliable("hello")).await?;
+//! let (channel, packet) = accepted.recv().await?;
+//! assert_eq!((channel, &packet.data[..]), (1, &b"hello"[..]));
+//! connected.disconnect(0).await;
+//! server.shutdown(0).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What is delivered at the end
 //!
 //! A packet that was taken for sending is queued, and that is all its `Ok` says. What becomes of it at the end of a program:
@@ -31,10 +50,15 @@
 //! acknowledgement, nor what it has sent; `flush` sends at once.
 //!
 //! Log output is by `tracing`, under the target `enet_tokio`, at the level `debug`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
 mod address;
+#[cfg(feature = "conditions")]
+mod conditions;
+#[cfg(not(feature = "conditions"))]
+#[path = "no_conditions.rs"]
 mod conditions;
 mod config;
 mod connection;
@@ -49,14 +73,18 @@ mod socket;
 mod statistics;
 
 pub use bytes::Bytes;
+/// The protocol, of the version that is used here.
+pub use enet_proto;
 pub use enet_proto::compress::{Compression, Compressor, UnknownCompression};
 pub use enet_proto::{
     DisconnectReason, Dropped, Event, HostConfig, HostStatistics, KeptBuffers, LimitsStruck, Packet, PacketMode, Peer,
     PeerHandle, PeerState, PeerStatistics, SendError,
 };
+#[cfg(feature = "conditions")]
 pub use netem::{Bandwidth, BurstLoss, Conditions};
 
 pub use crate::address::{Address, AddressError, ResolveError, ToAddress};
+#[cfg(feature = "conditions")]
 pub use crate::conditions::NetworkConditions;
 pub use crate::config::{Batching, Config};
 pub use crate::connection::Connection;
@@ -67,3 +95,8 @@ pub use crate::intercept::{Intercept, Verdict};
 #[cfg(feature = "dtls")]
 pub use crate::layer::dtls::{DtlsClient, DtlsConfig, DtlsError, DtlsServer, DtlsSetupError, DtlsStatistics, Identity};
 pub use crate::statistics::{EndpointStatistics, SocketStatistics};
+
+/// Has the example in the README compiled and run with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

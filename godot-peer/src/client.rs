@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use enet_proto::compress::Compressor;
 use enet_proto::{DisconnectReason, Event, PeerHandle, PeerStatistics, detach};
-use enet_tokio::{Address, ConnectError, EndpointStatistics, EventEndpoint, NetworkConditions, Peer, ToAddress};
+#[cfg(feature = "conditions")]
+use enet_tokio::NetworkConditions;
+use enet_tokio::{Address, ConnectError, EndpointStatistics, EventEndpoint, Peer, ToAddress};
 use tokio::time::timeout;
 
 use crate::event::ClientEvent;
@@ -182,11 +184,13 @@ impl GodotClient {
     }
 
     /// Puts a bad network between this client and the server, for testing; ideal conditions take it away again.
+    #[cfg(feature = "conditions")]
     pub fn set_conditions(&self, conditions: NetworkConditions) {
         self.endpoint.set_conditions(conditions);
     }
 
     /// The bad network that was put between this client and the server; ideal if there is none.
+    #[cfg(feature = "conditions")]
     #[must_use]
     pub fn conditions(&self) -> NetworkConditions {
         self.endpoint.conditions()

@@ -7,6 +7,28 @@
 //! - [`relay`], [`SceneClient`], [`Roster`]: the same without I/O, to be driven by whatever holds the connections.
 //! - [`scene`]: the messages inside the packets, and what can be called on a node.
 //! - `project` (with the feature of that name): what a Godot project's files say of its session.
+//!
+//! ```no_run
+//! use godot_peer::{GodotServer, ServerEvent, ServerOptions, TransferChannel, TransferMode};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = GodotServer::bind("[::]:7777", ServerOptions::default()).await?;
+//! while let Some(event) = server.next_event().await {
+//!     match event {
+//!         ServerEvent::PeerConnected { id } => {
+//!             // In Godot: the signal `peer_packet` of SceneMultiplayer.
+//!             server.send_bytes(id, TransferChannel::ZERO, TransferMode::Reliable, b"welcome")?;
+//!         }
+//!         ServerEvent::PeerDisconnected { id, reason } => println!("{id} left: {reason}"),
+//!         // What is for the server. What clients send each other is passed on without it.
+//!         ServerEvent::Packet(packet) => println!("{} says {:?}", packet.from, packet.message()),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -41,8 +63,10 @@ pub use roster::{Refusal, Roster};
 pub use server::{GodotServer, PeerInfo, ServerStatistics};
 pub use target::Target;
 pub use transfer::{NoSuchTransferChannel, Outgoing, TransferChannel, TransferMode, enet_channel_count};
+/// The layers below, of the versions that are used here.
+pub use {enet_proto, enet_tokio};
 
 /// Has the program in the README compiled with the examples of the documentation.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

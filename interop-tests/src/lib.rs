@@ -27,3 +27,8 @@ pub mod peer_ext;
 pub mod relay;
 pub mod side;
 pub mod zlib;
+
+/// Has the program in the README compiled with the examples of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -33,3 +33,8 @@ pub use conditions::{Bandwidth, BurstLoss, Conditions};
 pub use link::{Deliveries, Delivery, Link, LinkStatistics};
 pub use queue::DelayQueue;
 pub use random::Random;
+
+/// Has the example in the README compiled and run with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -130,7 +130,7 @@ impl Shared {
             socket: Some(socket),
             outgoing: Outgoing::default(),
             encryption,
-            impairment: Impairment::new(config.conditions.clone()),
+            impairment: Impairment::of(config),
             intercept: config.intercept.clone(),
             sink,
             phase: Phase::Running,
