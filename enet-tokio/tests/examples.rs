@@ -2,107 +2,167 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that has nothing to unwrap has failed")]
 
-use std::io::{BufRead, BufReader, Lines, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use bytes::Bytes;
+use enet_tokio::{Config, Endpoint, Packet};
+use fixtures::example::{self, Example};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::timeout;
 
-/// The longest an example may be, so that it can be taken in at a glance.
-const MAX_LINES: usize = 40;
+const LONG: Duration = Duration::from_secs(30);
 
-/// A running example. It ends with this value at the latest.
-struct Example {
-    child: Child,
-    output: Lines<BufReader<ChildStdout>>,
-}
-
-impl Example {
-    fn start(name: &str, argument: &str) -> Example {
-        let mut child = Command::new(path(name))
-            .arg(argument)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap()).lines();
-        Example { child, output }
-    }
-
-    fn line(&mut self) -> String {
-        self.output.next().unwrap().unwrap()
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        let end = Instant::now() + Duration::from_secs(30);
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < end, "it does not end");
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-}
-
-impl Drop for Example {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Where an example is: it is built into a folder beside that of the tests.
-fn path(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(2).unwrap().join("examples").join(name)
-}
-
-/// Tests that are picked one by one come without the examples, so that these have to be asked for.
-fn build() {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--profile", "test", "--examples", "--manifest-path"])
-        .arg(manifest)
-        .status()
-        .unwrap();
-    assert!(status.success());
+/// Presses Ctrl-C, and waits for the end.
+fn interrupt(program: &mut Example) {
+    kill_process(Pid::from_child(program.process()), Signal::INT).unwrap();
+    assert!(program.wait().success());
 }
 
 #[test]
 fn the_echo_client_hears_what_it_said_from_the_echo_server() {
-    build();
-    let mut server = Example::start("echo_server", "127.0.0.1:0");
-    let line = server.line();
-    let address = line.strip_prefix("listening on ").unwrap();
+    example::build();
+    let mut server = Example::start("echo_server", &["127.0.0.1:0"]);
+    let address = server.address();
 
-    let mut client = Example::start("echo_client", address);
+    let mut client = Example::start("echo_client", &[&address]);
     assert_eq!(client.line(), format!("connected to {address}"));
-    let mut input = client.child.stdin.take().unwrap();
     for text in ["hello", "world"] {
-        writeln!(input, "{text}").unwrap();
+        client.type_line(text);
         let answer = client.line();
         assert!(answer.starts_with(&format!("{text} (")), "{answer}");
     }
-    drop(input);
+    client.end_input();
     assert!(client.wait().success());
 
     assert!(server.line().ends_with(" came"));
     let gone = server.line();
     assert!(gone.ends_with(" went: Remote { data: 0 }"), "{gone}");
-    kill_process(Pid::from_child(&server.child), Signal::INT).unwrap();
-    assert!(server.wait().success());
+    interrupt(&mut server);
+}
+
+#[test]
+fn what_one_says_in_the_chat_all_hear_and_who_leaves_has_been_heard() {
+    example::build();
+    let mut server = Example::start("chat_server", &["127.0.0.1:0"]);
+    let address = server.address();
+    let mut first = Example::start("chat_client", &[&address]);
+    assert!(first.line().ends_with(" came"), "the first hears of itself");
+    let mut second = Example::start("chat_client", &[&address]);
+    assert!(first.line().ends_with(" came"), "and of the second");
+    assert!(second.line().ends_with(" came"));
+
+    second.type_line("good morning");
+    for client in [&mut first, &mut second] {
+        assert!(client.line().ends_with(": good morning"));
+    }
+    // It leaves at once, and all that it said arrives.
+    for number in 0..100 {
+        first.type_line(&format!("line {number}"));
+    }
+    first.end_input();
+    assert!(first.wait().success());
+    for number in 0..100 {
+        let line = second.line();
+        assert!(line.ends_with(&format!(": line {number}")), "{line}");
+    }
+    assert!(second.line().contains(" left: the other side disconnected"));
+
+    interrupt(&mut server);
+    assert!(
+        second
+            .line()
+            .starts_with("the chat is over: the other side disconnected")
+    );
+    assert!(second.wait().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hears_nothing_in_the_chat_holds_up_nobody_and_is_told_how_much_it_missed() {
+    example::build();
+    let mut server = Example::start("chat_server", &["127.0.0.1:0"]);
+    let address = server.address();
+    server.ignore_output();
+    let few = Config::default()
+        .with_receive_queue(64, 64 * 1024)
+        .with_host(|host| host.max_waiting_data = 64 * 1024);
+    let client = Endpoint::client(few).unwrap();
+    let deaf = client.connect(address.as_str(), 1, 0).await.unwrap();
+    let other = Endpoint::client(Config::default()).unwrap();
+    let talker = other.connect(address.as_str(), 1, 0).await.unwrap();
+    // Its own lines come back, and the deaf one does not take them. All is over before that one counts as lost.
+    let line = Bytes::from(vec![b'x'; 1000]);
+    let talk = async {
+        for _ in 0..20 {
+            for _ in 0..50 {
+                talker.send(0, Packet::reliable(line.clone())).await.unwrap();
+            }
+            for _ in 0..50 {
+                while !talker.recv().await.unwrap().1.data.ends_with(&line) {}
+            }
+        }
+    };
+    timeout(LONG, talk).await.expect("nobody holds up the talker");
+    let missed = async {
+        loop {
+            let (_, packet) = deaf.recv().await.unwrap();
+            let text = String::from_utf8_lossy(&packet.data);
+            if let Some(count) = text.strip_prefix("you missed ") {
+                break count.split(' ').next().unwrap().parse::<u32>().unwrap();
+            }
+        }
+    };
+    let missed = timeout(2 * LONG, missed).await.expect("it is told");
+    assert!(missed > 300, "{missed}");
+    interrupt(&mut server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_event_server_tells_all_players_where_all_are() {
+    example::build();
+    let mut server = Example::start("events", &["127.0.0.1:0"]);
+    let address = server.address();
+    let client = Endpoint::client(Config::default()).unwrap();
+    let mut players = Vec::new();
+    for number in 1_u32..=2 {
+        let player = client.connect(address.as_str(), 2, 0).await.unwrap();
+        // Positions may come before.
+        let own = loop {
+            let (channel, packet) = player.recv().await.unwrap();
+            if channel == 0 {
+                break packet;
+            }
+        };
+        assert_eq!(own.data, number.to_le_bytes()[..]);
+        assert_eq!(server.line(), format!("player {number} came"));
+        players.push(player);
+    }
+    let wanted: Vec<[u8; 12]> = vec![
+        [1, 0, 0, 0, 11, 11, 11, 11, 11, 11, 11, 11],
+        [2, 0, 0, 0, 22, 22, 22, 22, 22, 22, 22, 22],
+    ];
+    for (player, place) in players.iter().zip([11_u8, 22]) {
+        player.send(1, Packet::reliable(vec![place; 3])).await.unwrap();
+        player.send(1, Packet::reliable(vec![place; 8])).await.unwrap();
+    }
+    for player in &players {
+        let all = async {
+            loop {
+                let (_, packet) = player.recv().await.unwrap();
+                let mut world: Vec<[u8; 12]> = packet.data.as_chunks().0.to_vec();
+                world.sort_unstable();
+                if world == wanted {
+                    break;
+                }
+            }
+        };
+        timeout(LONG, all).await.expect("all are told");
+    }
+    players[0].disconnect(0).await;
+    assert_eq!(server.line(), "player 1 went: the other side disconnected (data 0)");
+    interrupt(&mut server);
 }
 
 #[test]
 fn the_examples_are_short() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    for entry in folder.read_dir().unwrap() {
-        let path = entry.unwrap().path();
-        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
-        assert!(lines < MAX_LINES, "{} has {lines} lines", path.display());
-    }
+    example::assert_short();
 }

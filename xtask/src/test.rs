@@ -4,6 +4,7 @@ use std::env::{self, consts::EXE_SUFFIX};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::packages;
 use crate::setup;
 use crate::step::{Context, Failure, Step, succeeds};
 use crate::tally::Tally;
@@ -11,6 +12,9 @@ use crate::workspace::{self, NAME_FILES};
 
 /// What names the `enet` command to the tests.
 const ENET_BIN: &str = "ENET_BIN";
+
+/// What tells the tests that the examples are built with them.
+const EXAMPLES_BUILT: &str = "EXAMPLES_BUILT";
 
 /// What is off by default and tested all the same.
 pub(crate) const FEATURES: &str = "--features=enet-cli/dtls,enet-tokio/dtls,godot-peer/dtls";
@@ -42,6 +46,20 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     result
 }
 
+/// Tests what is published, and nothing that needs a library of the system or a Godot.
+pub(crate) fn libraries(context: &Context) -> Result<(), Failure> {
+    let mut tally = Tally::default();
+    let result = Step::cargo(
+        "tests",
+        &[&["test", "--no-fail-fast"], &packages::selection()[..]].concat(),
+    )
+    .minutes(30)
+    .advice("\"failures:\" above names them. One by itself: `cargo test -p CRATE NAME`.")
+    .watch(context, |line| tally.see_libtest(line));
+    println!("\n{tally}");
+    result
+}
+
 /// What the tests run and have no need to build themselves.
 struct Programs {
     enet: Option<PathBuf>,
@@ -50,6 +68,7 @@ struct Programs {
 impl Programs {
     /// Tells the tests, unless somebody has chosen others for them.
     fn tell(&self, step: Step) -> Step {
+        let step = step.env(EXAMPLES_BUILT, "1");
         match &self.enet {
             Some(enet) if env::var_os(ENET_BIN).is_none() => step.env(ENET_BIN, &enet.to_string_lossy()),
             _ => step,
