@@ -39,6 +39,7 @@ impl Drop for Inner {
             if let Sink::Connections(connections) = sink {
                 connections.release(key, host, woken);
             }
+            state.close_if_unused();
             state.touch();
         });
     }

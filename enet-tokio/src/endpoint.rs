@@ -16,10 +16,11 @@ use crate::handle::{Handle, common_methods};
 
 /// An ENet host whose connections are objects: accept or make them, send and receive on them.
 ///
-/// Clones are handles to the same endpoint. **When the last one is dropped the endpoint closes**: as with
-/// [`shutdown`](Endpoint::shutdown), in the background, so keep it for as long as its connections are to live. Wait for `shutdown`
-/// before `main` returns: a runtime that ends does not wait for what is in the background. It sends what is queued once, as far as the
-/// window and the socket have room, and tells every peer once.
+/// Clones are handles to the same endpoint. When the last one is dropped nobody can connect any more, and who was not accepted yet is
+/// told so. Connections that the program has handles of live on; when the last of them has ended or is dropped the endpoint closes, as
+/// with [`shutdown`](Endpoint::shutdown), in the background. Wait for `shutdown` before `main` returns: a runtime that ends does not
+/// wait for what is in the background. It sends what is queued once, as far as the window and the socket have room, and tells every
+/// peer once.
 ///
 /// ```
 /// use enet_tokio::{Config, Endpoint, Packet};

@@ -23,7 +23,8 @@ const ATTEMPT_DELAY: Duration = Host::ATTEMPT_DELAY;
 /// Makes what events go to, which is what tells the styles apart.
 type MakeSink = fn(&Config) -> Sink;
 
-/// Keeps an endpoint going: when the last clone is dropped it closes.
+/// Keeps an endpoint going: when the last clone is dropped it closes, as soon as the program has no handle of its connections
+/// either.
 #[derive(Clone, Debug)]
 pub(crate) struct Handle(Arc<Inner>);
 
@@ -37,7 +38,7 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.shared.with(|state| state.close(0));
+        self.shared.with(State::let_go);
     }
 }
 

@@ -36,10 +36,12 @@
 //! | --- | --- | --- |
 //! | [`Endpoint::shutdown`], [`EventEndpoint::shutdown`], waited for | reliable packets arrive, within [`Config::linger`] | all |
 //! | [`Connection::disconnect`], waited for | reliable packets arrive, however long it takes | its peer |
-//! | the last handle of a connection or an endpoint is dropped | the same, in the background, as long as the runtime lives | the same |
+//! | the last handle of a connection is dropped; of an [`EventEndpoint`] | the same, in the background, as long as the runtime lives | the same |
 //! | the runtime ends, as when `main` returns | is sent once, as far as the window and the socket have room | all, once |
 //! | `shutdown_now`, [`Connection::abort`], [`EventEndpoint::disconnect`], `disconnect_now` | is lost | all, or the peer, once |
 //! | the process is killed, or ends by `std::process::exit` | is lost | nobody: they find out by a time-out |
+//!
+//! An [`Endpoint`] whose last handle is dropped takes no new connections; those that the program has go on until they are dropped too.
 //!
 //! What is sent once is lost if its datagram is. So a program that must know waits for `shutdown` or `disconnect` before it returns.
 //!

@@ -25,6 +25,8 @@ pub(crate) struct Connections {
     accepting: Waiters,
     /// Connections with tasks that began to wait for room to send, of which the protocol does not know yet.
     full: Vec<ConnectionKey>,
+    /// How many connections that have not ended the program has a handle of.
+    living: usize,
     /// What connections that ended before they were accepted hold, in bytes.
     unseen: usize,
     queue_packets: usize,
@@ -91,6 +93,7 @@ impl Connections {
             incoming: VecDeque::new(),
             accepting: Waiters::default(),
             full: Vec::new(),
+            living: 0,
             unseen: 0,
             queue_packets: config.receive_queue_packets.max(1),
             queue_bytes: config.receive_queue_bytes.max(1),
@@ -100,6 +103,7 @@ impl Connections {
     /// A connection that this side makes; the caller holds it.
     pub(crate) fn dial(&mut self, peer: PeerHandle, address: SocketAddr, connect_data: u32) -> Identity {
         let key = self.insert(peer, address, connect_data, Stage::Connecting, Holder::Program);
+        self.living += 1;
         Identity {
             key,
             peer,
@@ -143,6 +147,8 @@ impl Connections {
                 entry.holder = Holder::Program;
                 if matches!(entry.stage, Stage::Closed(_)) {
                     self.unseen -= entry.cost();
+                } else {
+                    self.living += 1;
                 }
                 let Entry {
                     peer,
@@ -160,6 +166,23 @@ impl Connections {
         }
         self.accepting.add(cx.waker());
         Poll::Pending
+    }
+
+    /// Whether the program has no handle of a connection that has not ended.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.living == 0
+    }
+
+    /// Nobody can accept any more: who has not been accepted has to go.
+    pub(crate) fn refuse_incoming(&mut self, host: &mut Host, woken: &mut Vec<Waker>) {
+        while let Some(key) = self.incoming.pop_front() {
+            if let Some(entry) = self.entries.get(key)
+                && matches!(entry.stage, Stage::Closed(_))
+            {
+                self.unseen -= entry.cost();
+            }
+            self.release(key, host, woken);
+        }
     }
 
     pub(crate) fn stage(&self, key: ConnectionKey) -> Stage {
@@ -304,7 +327,10 @@ impl Connections {
                 }
                 fits
             }
-            Holder::Program => true,
+            Holder::Program => {
+                self.living -= 1;
+                true
+            }
             Holder::Gone => false,
         };
         if !keep {
@@ -319,6 +345,9 @@ impl Connections {
     /// The program has dropped its handle: what is queued is delivered, what still comes is not kept.
     pub(crate) fn release(&mut self, key: ConnectionKey, host: &mut Host, woken: &mut Vec<Waker>) {
         let Some(entry) = self.entries.get_mut(key) else { return };
+        if entry.holder == Holder::Program && !matches!(entry.stage, Stage::Closed(_)) {
+            self.living -= 1;
+        }
         entry.holder = Holder::Gone;
         match entry.stage {
             Stage::Closed(_) => {}
@@ -350,6 +379,7 @@ impl Connections {
     pub(crate) fn end(&mut self, woken: &mut Vec<Waker>) {
         self.by_peer.clear();
         self.full.clear();
+        self.living = 0;
         self.unseen = 0;
         for entry in self.entries.values_mut() {
             if !matches!(entry.stage, Stage::Closed(_)) {

@@ -116,6 +116,7 @@ impl Driver {
 
     /// Ends an endpoint that is closing when nothing is left to wait for.
     fn conclude(&self, state: &mut State, now: Time, outflow: Outflow) {
+        state.close_if_unused();
         let Phase::Closing { deadline, data } = state.phase else {
             return;
         };

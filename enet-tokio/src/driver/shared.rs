@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) outgoing: Outgoing,
     pub(crate) encryption: Encryption,
     pub(crate) impairment: Impairment,
+    /// The program has no handle of the endpoint any more.
+    let_go: bool,
     pub(crate) intercept: Option<Intercept>,
     pub(crate) sink: Sink,
     pub(crate) phase: Phase,
@@ -131,6 +133,7 @@ impl Shared {
             outgoing: Outgoing::default(),
             encryption,
             impairment: Impairment::of(config),
+            let_go: false,
             intercept: config.intercept.clone(),
             sink,
             phase: Phase::Running,
@@ -437,6 +440,30 @@ impl State {
         self.touch();
     }
 
+    /// The program has dropped its last handle of the endpoint: nobody can connect any more. Connections that it has handles of live on,
+    /// and the endpoint with them.
+    pub(crate) fn let_go(&mut self) {
+        self.let_go = true;
+        self.host.set_accepting(false);
+        self.close_if_unused();
+        self.touch();
+    }
+
+    /// Begins to end the endpoint if the program has no use for it: neither a handle, nor one of a connection that has not ended.
+    pub(crate) fn close_if_unused(&mut self) {
+        if !self.let_go || !self.is_running() {
+            return;
+        }
+        if let Sink::Connections(connections) = &mut self.sink {
+            // Some may have been about to connect.
+            connections.refuse_incoming(&mut self.host, &mut self.woken);
+            if !connections.is_unused() {
+                return;
+            }
+        }
+        self.close(0);
+    }
+
     /// Ends the endpoint at once: each peer is told once, and what is queued is lost.
     pub(crate) fn close_now(&mut self, data: u32) {
         if self.has_ended() {
@@ -538,5 +565,6 @@ impl State {
         if let Sink::Connections(connections) = &mut self.sink {
             connections.close(peer, DisconnectReason::Local, &mut self.woken);
         }
+        self.close_if_unused();
     }
 }

@@ -1,12 +1,12 @@
 use std::future::Future;
 use std::time::Duration;
 
-use enet_tokio::{Batching, DisconnectReason, Endpoint, Event, EventEndpoint, Packet, SendError};
+use enet_tokio::{Batching, Connection, DisconnectReason, Endpoint, Event, EventEndpoint, Packet, SendError};
 
 use crate::common::{BOTH, Pair, config, payload, within};
 
 /// Receives everything until the end.
-async fn drain(connection: &enet_tokio::Connection) -> (Vec<enet_tokio::Bytes>, DisconnectReason) {
+async fn drain(connection: &Connection) -> (Vec<enet_tokio::Bytes>, DisconnectReason) {
     let mut packets = Vec::new();
     loop {
         match within(connection.recv()).await {
@@ -144,7 +144,43 @@ async fn a_shutdown_at_once_tells_every_peer_once() {
 }
 
 #[tokio::test]
-async fn dropping_the_endpoint_delivers_and_tells_every_peer() {
+async fn connections_outlive_their_endpoint() {
+    async fn dial(address: std::net::SocketAddr) -> Connection {
+        let client = Endpoint::client(config(Batching::Auto)).unwrap();
+        within(client.connect(address, 1, 0)).await.unwrap()
+    }
+    let server = Endpoint::bind("127.0.0.1:0", config(Batching::Auto)).await.unwrap();
+    let address = server.local_addr();
+    let (dialled, accepted) = within(async { tokio::join!(dial(address), server.accept()) }).await;
+    let accepted = accepted.unwrap();
+    // One that nobody has accepted when the endpoint goes.
+    let late = dial(address).await;
+    drop(server);
+    assert_eq!(within(late.closed()).await, DisconnectReason::Remote { data: 0 });
+    for (from, to) in [(&dialled, &accepted), (&accepted, &dialled)] {
+        from.send(0, Packet::reliable("still here")).await.unwrap();
+        assert_eq!(&within(to.recv()).await.unwrap().1.data[..], b"still here");
+    }
+    let client = Endpoint::client(config(Batching::Auto).with_connect_timeout(Duration::from_millis(500))).unwrap();
+    assert!(client.connect(address, 1, 0).await.is_err(), "nobody accepts");
+    // The other side ends it: that is the end of the endpoint, too, though there is a handle still.
+    assert_eq!(within(dialled.disconnect(3)).await, DisconnectReason::Local);
+    assert_eq!(within(accepted.closed()).await, DisconnectReason::Remote { data: 3 });
+    freed(address).await;
+}
+
+/// Waits until a port can be had again.
+async fn freed(address: std::net::SocketAddr) {
+    within(async {
+        while std::net::UdpSocket::bind(address).is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn dropping_the_endpoint_and_its_connections_delivers_and_tells_every_peer() {
     for batching in BOTH {
         let Pair {
             server,
@@ -155,16 +191,11 @@ async fn dropping_the_endpoint_delivers_and_tells_every_peer() {
         let address = server.local_addr();
         accepted.send(0, Packet::reliable(payload(4, 100_000))).await.unwrap();
         drop(server);
+        drop(accepted);
         let (packets, reason) = drain(&dialled).await;
         assert_eq!((packets.len(), reason), (1, DisconnectReason::Remote { data: 0 }));
-        assert_eq!(within(accepted.closed()).await, DisconnectReason::Local);
         // The end of the endpoint follows its last connection; then the port is free, and can be had again.
-        within(async {
-            while std::net::UdpSocket::bind(address).is_err() {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
+        freed(address).await;
         drop(client);
     }
 }
@@ -283,7 +314,7 @@ async fn a_runtime_that_goes_down_under_its_endpoints_sends_what_is_queued() {
 }
 
 /// A server is told of each client that comes and leaves as soon as it knows that it is connected.
-async fn come_and_go(leave: impl AsyncFn(Endpoint, enet_tokio::Connection)) {
+async fn come_and_go(leave: impl AsyncFn(Endpoint, Connection)) {
     let server = EventEndpoint::bind("127.0.0.1:0", config(Batching::Auto))
         .await
         .unwrap();
@@ -312,7 +343,7 @@ async fn come_and_go(leave: impl AsyncFn(Endpoint, enet_tokio::Connection)) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_disconnects_as_soon_as_it_is_connected_is_seen_to_come_and_to_go() {
-    come_and_go(async |_client, connection: enet_tokio::Connection| {
+    come_and_go(async |_client, connection: Connection| {
         assert_eq!(connection.disconnect(7).await, DisconnectReason::Local);
     })
     .await;
@@ -325,7 +356,7 @@ async fn who_shuts_down_as_soon_as_it_is_connected_is_seen_to_come_and_to_go() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_aborts_as_soon_as_it_is_connected_is_seen_to_come_and_to_go() {
-    come_and_go(async |client: Endpoint, connection: enet_tokio::Connection| {
+    come_and_go(async |client: Endpoint, connection: Connection| {
         connection.abort(7);
         client.shutdown_now(7).await;
     })
