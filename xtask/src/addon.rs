@@ -59,6 +59,18 @@ struct Library<'a> {
     profile: &'a str,
 }
 
+/// For a folder that is no project, with both libraries of this machine.
+pub(crate) fn lay_out(into: &Path, context: &Context) -> Result<(), Failure> {
+    let options = Options {
+        into: Some(into.to_owned()),
+        no_project: true,
+        target: None,
+        debug_only: false,
+        debug_profile: "dev".to_owned(),
+    };
+    run(&options, context)
+}
+
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let into = options.into.as_deref().unwrap_or(Path::new("."));
     let addon = into.join("addons/rust_enet");
@@ -86,8 +98,8 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         let entry = entry.map_err(|error| cannot("read", &source, &error))?;
         files.push((entry.path(), addon.join(entry.file_name())));
     }
-    for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
-        files.push((workspace.join(licence), addon.join(licence)));
+    for document in ["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md"] {
+        files.push((workspace.join(document), addon.join(document)));
     }
     for (from, to) in &files {
         copy(from, to).map_err(|error| cannot("copy to", to, &error))?;
@@ -176,7 +188,7 @@ fn build(library: &Library<'_>, target: Option<&str>, system: &System, context: 
 }
 
 /// The target of this machine.
-fn host(context: &Context) -> Result<String, Failure> {
+pub(crate) fn host(context: &Context) -> Result<String, Failure> {
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let version = Step::new("target", &[&rustc, "-vV"]).read(context)?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));

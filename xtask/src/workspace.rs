@@ -12,6 +12,16 @@ pub(crate) fn folder() -> PathBuf {
     PathBuf::from(crate_folder).join("..")
 }
 
+/// Where cargo puts what it builds: this program is in a folder of a profile's there.
+pub(crate) fn target_folder() -> PathBuf {
+    let here = env::current_exe().unwrap_or_default();
+    let target = here
+        .ancestors()
+        .skip(1)
+        .find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    target.map_or_else(|| folder().join("target"), PathBuf::from)
+}
+
 /// What has cargo name what it builds, as JSON on its standard output.
 pub(crate) const NAME_FILES: &str = "--message-format=json-render-diagnostics";
 

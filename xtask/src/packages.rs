@@ -1,0 +1,178 @@
+//! The packages that are published.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::step::{Context, Failure, Step};
+use crate::workspace;
+
+/// A package of the workspace that is published.
+pub(crate) struct Package {
+    /// Its name, on the registry.
+    pub(crate) name: &'static str,
+    /// Its folder.
+    pub(crate) folder: &'static str,
+    /// What its library is called in code; none for programs.
+    pub(crate) library: Option<&'static str>,
+}
+
+/// Each after those it depends on.
+pub(crate) const PACKAGES: [Package; 6] = [
+    library("netem", "netem", "netem"),
+    library("enet-proto", "enet-proto", "enet_proto"),
+    library("enet-tokio", "enet-tokio", "enet_tokio"),
+    library("godot-variant", "godot-variant", "godot_variant"),
+    library("godot-peer", "godot-peer", "godot_peer"),
+    Package {
+        name: "enet-cli",
+        folder: "enet-cli",
+        library: None,
+    },
+];
+
+const fn library(name: &'static str, folder: &'static str, library: &'static str) -> Package {
+    Package {
+        name,
+        folder,
+        library: Some(library),
+    }
+}
+
+/// What each package has beside its code.
+const FILES: [&str; 5] = ["Cargo.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "src/"];
+
+/// The words `--package NAME` for all of them.
+pub(crate) fn selection() -> Vec<&'static str> {
+    PACKAGES
+        .iter()
+        .flat_map(|package| ["--package", package.name])
+        .collect()
+}
+
+/// Packages them, has each built by itself out of its package and the packages of the others, and looks for what must be in it.
+pub(crate) fn check(context: &Context) -> Result<(), Failure> {
+    for package in &PACKAGES {
+        let listing = Step::cargo(
+            "package files",
+            &[
+                "package",
+                "--list",
+                "--allow-dirty",
+                "--offline",
+                "--package",
+                package.name,
+            ],
+        )
+        .advice("Cargo's messages above say why.")
+        .read(context)?;
+        if let Some(missing) = missing(&listing) {
+            return Err(Failure {
+                step: "package files",
+                reason: format!("{} would be published without {missing}", package.name),
+                advice: format!("See `include` in {}/Cargo.toml.", package.folder),
+            });
+        }
+    }
+    package(context, &[])
+}
+
+/// Writes the packages to `target/package`. Returns nothing that cargo does not say.
+pub(crate) fn package(context: &Context, options: &[&str]) -> Result<(), Failure> {
+    // What is built in the workspace is there already, so that no network is needed.
+    let command = [&["package", "--allow-dirty", "--offline"], options, &selection()].concat();
+    Step::cargo("packages", &command)
+        // Nobody runs what is built.
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .minutes(15)
+        .advice("Its messages above say what and where. A file that is included by its path has to be in the package.")
+        .run(context)
+}
+
+/// The first file that a listing lacks.
+fn missing(listing: &str) -> Option<&'static str> {
+    let has = |file: &str| {
+        listing
+            .lines()
+            .any(|line| line == file || file.ends_with('/') && line.starts_with(file))
+    };
+    FILES.into_iter().find(|file| !has(file))
+}
+
+/// Where cargo has put the packages.
+pub(crate) fn archives(version: &str) -> Vec<PathBuf> {
+    let folder = workspace::target_folder().join("package");
+    let archive = |package: &Package| folder.join(format!("{}-{version}.crate", package.name));
+    PACKAGES.iter().map(archive).collect()
+}
+
+/// The version that all packages have.
+pub(crate) fn version() -> Result<String, Failure> {
+    let manifest = fs::read_to_string(workspace::folder().join("Cargo.toml")).unwrap_or_default();
+    let (_, rest) = manifest.split_once("[workspace.package]").unwrap_or_default();
+    let line = rest.lines().find_map(|line| line.strip_prefix("version = "));
+    let version = line.map(|version| version.trim().trim_matches('"').to_owned());
+    version.ok_or_else(|| Failure {
+        step: "version",
+        reason: "there is none under [workspace.package] in Cargo.toml".to_owned(),
+        advice: String::new(),
+    })
+}
+
+/// The oldest Rust that the packages are made for, such as `1.88`.
+pub(crate) fn minimum_rust() -> String {
+    let manifest = fs::read_to_string(workspace::folder().join("Cargo.toml")).unwrap_or_default();
+    let line = manifest.lines().find_map(|line| line.strip_prefix("rust-version = "));
+    line.unwrap_or_default().trim().trim_matches('"').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_without_a_licence_is_told_from_a_whole_one() {
+        let whole = "Cargo.lock\nCargo.toml\nLICENSE-APACHE\nLICENSE-MIT\nREADME.md\nsrc/lib.rs\n";
+        assert_eq!(missing(whole), None);
+        assert_eq!(missing(&whole.replace("LICENSE-MIT\n", "")), Some("LICENSE-MIT"));
+        assert_eq!(missing(&whole.replace("src/", "source/")), Some("src/"));
+    }
+
+    #[test]
+    fn every_package_that_may_be_published_is_one_of_them_and_says_what_it_is() {
+        let mut published = Vec::new();
+        for entry in fs::read_dir(workspace::folder()).expect("the workspace") {
+            let folder = entry.expect("an entry").path();
+            let Ok(manifest) = fs::read_to_string(folder.join("Cargo.toml")) else {
+                continue;
+            };
+            if manifest.contains("publish = false") {
+                continue;
+            }
+            for key in [
+                "description",
+                "keywords",
+                "categories",
+                "readme",
+                "license",
+                "rust-version",
+            ] {
+                assert!(
+                    manifest.lines().any(|line| line.starts_with(key)),
+                    "{key} in {}",
+                    folder.display()
+                );
+            }
+            published.push(folder.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        }
+        published.sort();
+        let mut folders: Vec<&str> = PACKAGES.iter().map(|package| package.folder).collect();
+        folders.sort_unstable();
+        assert_eq!(published, folders);
+    }
+
+    #[test]
+    fn the_workspace_says_its_version_and_the_oldest_rust() {
+        assert!(version().expect("a version").split('.').count() == 3);
+        assert!(minimum_rust().starts_with("1."));
+    }
+}
