@@ -68,7 +68,7 @@ pub mod wire;
 pub use config::HostConfig;
 pub use error::{ConnectError, SendError};
 pub use event::{DisconnectReason, Event};
-pub use host::{Host, PeerHandle, PeerMut, Transmit};
+pub use host::{Host, PeerHandle, PeerMut, Transmit, site};
 pub use ledger::Ledger;
 pub use packet::{KeptBuffers, Packet, PacketMode, detach};
 pub use path::Path;

@@ -125,6 +125,13 @@ impl Addresses {
             .is_some_and(|at| now.saturating_since(at) < GUESSES_REMEMBERED)
     }
 
+    /// How many peers have an address and port.
+    pub(super) fn peers_at(&self, address: SocketAddr) -> usize {
+        let port = self.hash.number(address);
+        let known = self.ports.find(port, |known| known.hash == port);
+        known.map_or(0, |known| known.peers as usize)
+    }
+
     /// How many peers came from elsewhere.
     pub(super) fn came(&self) -> usize {
         self.came
@@ -199,8 +206,9 @@ fn hash_of(peer: PeerHandle, peers: &Peers, hash: KeyedHash) -> u64 {
     peers.get(peer).map_or(0, |peer| hash.number(peer.identity.endpoint()))
 }
 
-/// What counts as one address: a machine has a whole /64 of IPv6 to choose from.
-fn site(ip: IpAddr) -> IpAddr {
+/// What counts as one address: an IPv4 address, also in IPv6's clothes, or a /64 of IPv6, a whole of which a machine has to choose from.
+#[must_use]
+pub fn site(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from(u128::from(ip) >> 64 << 64).into(),
         ip => ip,

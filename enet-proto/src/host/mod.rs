@@ -19,6 +19,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 
+pub use addresses::site;
 use addresses::{Addresses, KeyedHash};
 use bandwidth::BandwidthRounds;
 use bytes::Bytes;
@@ -325,12 +326,14 @@ impl Host {
     /// has ended. Peers there end, with the event [`Disconnected`](Event::Disconnected) and the reason
     /// [`Unreachable`](DisconnectReason::Unreachable); an attempt to connect that has other addresses goes on with them.
     ///
-    /// Returns whom it concerns, those that go on with another address included. Takes time in proportion to the peers of the host.
+    /// Returns whom it concerns, those that go on with another address included. Takes time in proportion to the peers of the host,
+    /// but not if none has this address.
     pub fn unreachable(&mut self, now: Time, address: SocketAddr) -> Vec<PeerHandle> {
         self.advance(now);
         let mut concerned = self.dials.unreachable(address);
         let there = self.peers.iter().filter(|(_, peer)| peer.identity.address == address);
         let there = there
+            .take(self.addresses.peers_at(address))
             .map(|(handle, _)| handle)
             .filter(|handle| !self.dials.is_under_way(*handle));
         concerned.extend(there.map(|handle| (handle, true)));

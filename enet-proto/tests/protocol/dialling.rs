@@ -48,6 +48,31 @@ fn accepting(connect: &Connect) -> Connect {
 }
 
 #[test]
+fn peers_at_an_address_that_cannot_be_reached_end_and_others_go_on() {
+    let mut probe = Probe::new(HostConfig::default());
+    let mut dialled = Vec::new();
+    probe.act(|host| {
+        dialled.push(host.connect(address(1), 1, 0).unwrap());
+        dialled.push(host.connect(address(2), 1, 0).unwrap());
+        dialled.push(host.connect_any(address(1), &[address(3)], 1, 0).unwrap());
+    });
+    let now = probe.now();
+    let mut concerned = Vec::new();
+    probe.act(|host| concerned = host.unreachable(now, address(1)));
+    // The third has another address to try.
+    assert_eq!(concerned, [dialled[0], dialled[2]]);
+    let gone = |peer| Event::Disconnected {
+        peer,
+        reason: DisconnectReason::Unreachable,
+    };
+    assert_eq!(probe.events(), [gone(dialled[0])]);
+    probe.act(|host| assert_eq!(host.unreachable(now, address(9)), []));
+    probe.act(|host| concerned = host.unreachable(now, address(3)));
+    assert_eq!(concerned, [dialled[2]]);
+    assert_eq!(probe.events(), [gone(dialled[2])]);
+}
+
+#[test]
 fn connect_says_what_the_program_asked_for() {
     let settings = config(|config| {
         config.mtu = 900;
