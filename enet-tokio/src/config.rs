@@ -77,7 +77,8 @@ pub struct Config {
     /// ([`Endpoint::set_conditions`](crate::Endpoint::set_conditions)). Default ideal: none.
     #[cfg(feature = "conditions")]
     pub conditions: NetworkConditions,
-    /// Encryption by DTLS 1.2, as Godot's ENet has it; both sides must have it or none. Default none.
+    /// Encryption by DTLS 1.2, as Godot's ENet has it; both sides must have it or none. A DISCONNECT is not
+    /// [doubted](HostConfig::doubt_disconnects) then, as nobody can forge it. Default none.
     #[cfg(feature = "dtls")]
     pub dtls: Option<crate::DtlsConfig>,
     /// Sees every datagram before the protocol does, and before it is decrypted. Default none.

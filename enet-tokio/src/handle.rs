@@ -76,8 +76,12 @@ impl Handle {
         getrandom::fill(&mut seed).map_err(|error| BindError::Randomness(error.into()))?;
         let clock = Clock::start();
         let (local_address, family) = (socket.local_address(), socket.family());
-        let host = Host::new(config.host.clone(), seed, clock.now());
         let encryption = Encryption::new(&config, clock.now()).map_err(|error| BindError::Randomness(error.into()))?;
+        let mut host = Host::new(config.host.clone(), seed, clock.now());
+        if encryption.is_on() {
+            // Nobody can forge one.
+            host.set_doubt_disconnects(false);
+        }
         let shared = Arc::new(Shared::new(host, clock, socket, sink(&config), encryption, &config));
         tokio::spawn(Driver::new(shared.clone()));
         Ok(Handle(Arc::new(Inner {
@@ -294,6 +298,19 @@ macro_rules! common_methods {
         /// Sets how datagrams are compressed; `None` for not at all. Both sides must use the same.
         pub fn set_compressor(&self, compressor: Option<Box<dyn enet_proto::compress::Compressor>>) {
             self.handle.act(|state| state.host.set_compressor(compressor));
+        }
+
+        /// Has the endpoint encrypt from now on, or, with `None`, no more. Sessions of before are ended, and connections that were made
+        /// without encryption do not go on.
+        ///
+        /// A client that is [held](crate::Config::held) can be set up so after it was told to connect.
+        ///
+        /// # Errors
+        ///
+        /// If the system has no randomness.
+        #[cfg(feature = "dtls")]
+        pub fn set_dtls(&self, dtls: Option<crate::DtlsConfig>) -> std::io::Result<()> {
+            self.handle.act(|state| state.set_dtls(dtls))
         }
 
         /// Puts a bad network between this endpoint and all others, for testing; ideal conditions take it away again. Can be

@@ -94,6 +94,9 @@ pub use crate::endpoint::Endpoint;
 pub use crate::error::{BindError, ConnectError, TrySendError};
 pub use crate::event_endpoint::EventEndpoint;
 pub use crate::intercept::{Intercept, Verdict};
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use crate::layer::dtls::fuzzing;
 #[cfg(feature = "dtls")]
 pub use crate::layer::dtls::{DtlsClient, DtlsConfig, DtlsError, DtlsServer, DtlsSetupError, DtlsStatistics, Identity};
 pub use crate::statistics::{EndpointStatistics, SocketStatistics};

@@ -372,6 +372,29 @@ impl State {
         }
     }
 
+    /// Encrypts from now on, or no more.
+    #[cfg(feature = "dtls")]
+    pub(crate) fn set_dtls(&mut self, dtls: Option<crate::DtlsConfig>) -> io::Result<()> {
+        let fresh = Encryption::with(dtls, self.clock.now())?;
+        if fresh.is_on() {
+            self.host.set_doubt_disconnects(false);
+        }
+        self.encryption.close();
+        if let Some(socket) = &mut self.socket {
+            while !self.held
+                && self.outgoing.is_empty()
+                && let Some((path, datagram)) = self.encryption.poll_transmit()
+            {
+                self.outgoing.load(path, &datagram);
+                if !matches!(socket.send(&mut self.outgoing), Sent::Done) {
+                    break;
+                }
+            }
+        }
+        self.encryption = fresh;
+        Ok(())
+    }
+
     /// Sends a datagram that is no part of the protocol.
     pub(crate) fn send_raw(&mut self, to: SocketAddr, datagram: Bytes) {
         if self.encryption.is_on() {

@@ -34,7 +34,11 @@ pub(crate) struct Encryption {
 #[cfg(feature = "dtls")]
 impl Encryption {
     pub(crate) fn new(config: &Config, now: Time) -> Result<Encryption, getrandom::Error> {
-        let dtls = config.dtls.clone().map(|dtls| Dtls::new(dtls, now)).transpose()?;
+        Encryption::with(config.dtls.clone(), now)
+    }
+
+    pub(crate) fn with(dtls: Option<dtls::DtlsConfig>, now: Time) -> Result<Encryption, getrandom::Error> {
+        let dtls = dtls.map(|dtls| Dtls::new(dtls, now)).transpose()?;
         Ok(Encryption {
             dtls: dtls.map(Box::new),
             failures: VecDeque::new(),

@@ -14,6 +14,8 @@ mod connecting;
 mod delivery;
 #[cfg(feature = "dtls")]
 mod dtls;
+#[cfg(feature = "dtls")]
+mod dtls_floods;
 mod events;
 mod intercept;
 mod limits;

@@ -4,6 +4,14 @@ use openssl::error::ErrorStack;
 use openssl::ssl::{Error, ErrorCode};
 use openssl::x509::X509VerifyResult;
 
+// Numbers of OpenSSL's x509_vfy.h.
+const NOT_YET_VALID: i32 = 9;
+const HAS_EXPIRED: i32 = 10;
+/// Refused by a callback of ours.
+pub(super) const REJECTED_HERE: i32 = 50;
+const HOSTNAME_MISMATCH: i32 = 62;
+pub(super) const IP_ADDRESS_MISMATCH: i32 = 64;
+
 /// Why certificates, keys or names cannot be used.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
@@ -102,12 +110,6 @@ impl DtlsError {
     }
 
     fn of_verification(result: X509VerifyResult) -> DtlsError {
-        // Numbers of OpenSSL's x509_vfy.h.
-        const NOT_YET_VALID: i32 = 9;
-        const HAS_EXPIRED: i32 = 10;
-        const REJECTED_HERE: i32 = 50;
-        const HOSTNAME_MISMATCH: i32 = 62;
-        const IP_ADDRESS_MISMATCH: i32 = 64;
         match result.as_raw() {
             NOT_YET_VALID | HAS_EXPIRED => DtlsError::Expired(result.error_string().to_owned()),
             HOSTNAME_MISMATCH | IP_ADDRESS_MISMATCH => DtlsError::WrongName,

@@ -7,6 +7,8 @@
 //! The cryptography is OpenSSL's, behind `session` and `settings`.
 
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hello;
 mod session;
 mod settings;
@@ -14,11 +16,12 @@ mod settings;
 mod tests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use enet_proto::{Path, Time};
+use enet_proto::wire::{Header, PeerId};
+use enet_proto::{Path, Time, site};
 
 pub use error::{DtlsError, DtlsSetupError};
 use hello::{ClientHello, Cookies, hello_verify_request};
@@ -135,7 +138,7 @@ pub(crate) struct Dtls {
 #[derive(Debug, Default)]
 struct Making {
     total: usize,
-    by_origin: HashMap<IpAddr, usize>,
+    by_site: HashMap<IpAddr, usize>,
     /// How many each has begun in this second; no more entries than may begin in it.
     begun: HashMap<IpAddr, u32>,
     second: Time,
@@ -189,6 +192,11 @@ impl Dtls {
     /// that is done.
     pub(crate) fn depart(&mut self, now: Time, to: Path, datagram: &[u8], out: &mut Vec<u8>) {
         let before = out.len();
+        let is_stale = |session: &mut Session| is_connect(datagram) && session.asks_again();
+        if self.config.client.is_some() && self.sessions.get_mut(&to.remote).is_some_and(is_stale) {
+            tracing::debug!(address = %to.remote, "what is asked over an encrypted session is not answered: a new one");
+            self.forget(to.remote);
+        }
         if let Some(session) = self.sessions.get_mut(&to.remote) {
             session.seal(datagram, out);
         } else if let Some(session) = self.dial(now, to) {
@@ -344,21 +352,21 @@ impl Dtls {
             return;
         };
         session.drain(|path, datagram| self.outbox.push_back((path, datagram)));
-        match outcome {
-            Outcome::Same => {}
-            Outcome::Up => {
-                session.idle_since = now;
-                self.making.end(address);
-                self.statistics.handshakes += 1;
-            }
-            Outcome::Ended(error) => self.fail(address, before, error),
+        // Also if what came right behind the end of the handshake has ended it again.
+        if before == Stage::Handshake && session.was_up() {
+            session.idle_since = now;
+            self.making.end(address);
+            self.statistics.handshakes += 1;
+        }
+        if let Outcome::Ended(error) = outcome {
+            self.fail(address, error);
         }
     }
 
     /// A session is over.
-    fn fail(&mut self, address: SocketAddr, before: Stage, error: DtlsError) {
+    fn fail(&mut self, address: SocketAddr, error: DtlsError) {
+        let was_up = self.sessions.get(&address).is_some_and(Session::was_up);
         self.forget(address);
-        let was_up = before == Stage::Up;
         if !was_up {
             let counter = match &error {
                 DtlsError::Refused(_) | DtlsError::Closed => &mut self.statistics.refused_by_others,
@@ -397,7 +405,7 @@ impl Dtls {
                 self.config.client.as_ref().map(|client| client.handshake_timeout)
             };
             if limit.is_none_or(|limit| now.saturating_since(began) >= limit) {
-                self.fail(address, Stage::Handshake, DtlsError::TimedOut);
+                self.fail(address, DtlsError::TimedOut);
             } else if let Some(session) = self.sessions.get_mut(&address) {
                 let outcome = session.advance(&mut self.plain, &mut |_| {});
                 self.settle(now, address, Stage::Handshake, outcome);
@@ -431,45 +439,42 @@ impl Dtls {
 impl Making {
     fn begin(&mut self, address: SocketAddr) {
         self.total += 1;
-        *self.by_origin.entry(origin(address)).or_default() += 1;
+        *self.by_site.entry(site(address.ip())).or_default() += 1;
     }
 
     fn end(&mut self, address: SocketAddr) {
         self.total -= 1;
-        if let Some(count) = self.by_origin.get_mut(&origin(address)) {
+        if let Some(count) = self.by_site.get_mut(&site(address.ip())) {
             *count -= 1;
             if *count == 0 {
-                self.by_origin.remove(&origin(address));
+                self.by_site.remove(&site(address.ip()));
             }
         }
     }
 
-    /// One with the origin of `address` begins.
+    /// One of the site of `address` begins.
     fn count(&mut self, address: SocketAddr) {
-        *self.begun.entry(origin(address)).or_default() += 1;
+        *self.begun.entry(site(address.ip())).or_default() += 1;
     }
 
-    /// Whether another one with the origin of `address` may begin now, if each may begin so many in a second.
+    /// Whether another one of the site of `address` may begin now, if each may begin so many in a second.
     fn may_begin(&mut self, now: Time, address: SocketAddr, most: u32) -> bool {
         if now.saturating_since(self.second) >= Duration::from_secs(1) {
             self.begun.clear();
             self.second = now;
         }
-        self.begun.get(&origin(address)).is_none_or(|begun| *begun < most)
+        self.begun.get(&site(address.ip())).is_none_or(|begun| *begun < most)
     }
 
-    /// How many there are with the origin of `address`.
+    /// How many there are of the site of `address`.
     fn of(&self, address: SocketAddr) -> usize {
-        self.by_origin.get(&origin(address)).copied().unwrap_or(0)
+        self.by_site.get(&site(address.ip())).copied().unwrap_or(0)
     }
 }
 
-/// Whom handshakes are counted for.
-fn origin(address: SocketAddr) -> IpAddr {
-    match address.ip() {
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-        ip @ IpAddr::V4(_) => ip,
-    }
+/// Whether a datagram of the protocol asks for a connection: it is for nobody who is known yet.
+fn is_connect(datagram: &[u8]) -> bool {
+    Header::parse(datagram).is_some_and(|(header, _)| header.peer_id == PeerId::NONE)
 }
 
 fn secret() -> Result<[u8; 16], getrandom::Error> {

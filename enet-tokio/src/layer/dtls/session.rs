@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use enet_proto::{Path, Time};
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
-use openssl::ssl::{ErrorCode, Ssl, SslContext, SslContextBuilder, SslStream};
+use openssl::ssl::{ErrorCode, Ssl, SslCipherRef, SslContext, SslContextBuilder, SslStream};
 
 use super::error::DtlsError;
 
@@ -41,6 +41,10 @@ pub(super) struct Session {
     waiting: VecDeque<Bytes>,
     /// Since when no peer uses it.
     pub(super) idle_since: Time,
+    /// How many records were read.
+    reads: u64,
+    /// A connection was asked for over it since a record was read last.
+    asked: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +57,8 @@ pub(super) enum Stage {
 /// What came of a datagram, or of some time.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It goes on as before.
+    /// It goes on, or is up now.
     Same,
-    /// It is up now.
-    Up,
     /// It is over.
     Ended(DtlsError),
 }
@@ -136,6 +138,8 @@ impl Session {
             random,
             waiting: VecDeque::new(),
             idle_since: now,
+            reads: 0,
+            asked: false,
         })
     }
 
@@ -150,22 +154,39 @@ impl Session {
 
     /// A datagram came; what it carries goes to `deliver`.
     pub(super) fn feed(&mut self, datagram: Bytes, buffer: &mut BytesMut, deliver: &mut dyn FnMut(Bytes)) -> Outcome {
-        self.stream.get_mut().incoming = Some(datagram);
-        let outcome = self.advance(buffer, deliver);
+        let whole = whole_records(&datagram, self.least());
+        if whole.bytes == 0 {
+            return Outcome::Same;
+        }
+        self.stream.get_mut().incoming = Some(datagram.slice(..whole.bytes));
+        // It need not be asked for another then.
+        let outcome = if self.stage == Stage::Up && whole.count == 1 {
+            self.read(buffer, deliver)
+        } else {
+            self.advance(buffer, deliver)
+        };
         // OpenSSL has seen it, or does not want it.
         self.stream.get_mut().incoming = None;
         outcome
     }
 
+    /// How long the payload of a record that was sealed is at least.
+    fn least(&self) -> usize {
+        let suite = self.stream.ssl().current_cipher().map(SslCipherRef::name);
+        match suite {
+            // A tag; the others have a nonce as well.
+            Some(suite) if suite.contains("CHACHA20") => 16,
+            _ => 24,
+        }
+    }
+
     /// Goes on as far as that is possible: sends what is due again.
     pub(super) fn advance(&mut self, buffer: &mut BytesMut, deliver: &mut dyn FnMut(Bytes)) -> Outcome {
-        let mut outcome = Outcome::Same;
         if self.stage == Stage::Handshake {
             match self.stream.do_handshake() {
                 Ok(()) => {
                     self.stage = Stage::Up;
                     self.was_up = true;
-                    outcome = Outcome::Up;
                     for datagram in std::mem::take(&mut self.waiting) {
                         self.write(&datagram);
                     }
@@ -174,17 +195,31 @@ impl Session {
             }
         }
         while self.stage == Stage::Up {
-            room(buffer);
-            match self.stream.ssl_read(buffer) {
-                Ok(length) if length < SMALL => deliver(Bytes::copy_from_slice(&buffer[..length])),
-                Ok(length) => deliver(buffer.split_to(length).freeze()),
-                Err(error) => match self.failed(&error) {
-                    Outcome::Same => break,
-                    ended => return ended,
-                },
+            let waiting = self.reads;
+            match self.read(buffer, deliver) {
+                Outcome::Same if self.reads == waiting => break,
+                Outcome::Same => {}
+                ended => return ended,
             }
         }
-        outcome
+        Outcome::Same
+    }
+
+    /// Reads what one record carries, if there is one.
+    fn read(&mut self, buffer: &mut BytesMut, deliver: &mut dyn FnMut(Bytes)) -> Outcome {
+        room(buffer);
+        match self.stream.ssl_read(buffer) {
+            Ok(length) => {
+                self.reads += 1;
+                self.asked = false;
+                deliver(match length < SMALL {
+                    true => Bytes::copy_from_slice(&buffer[..length]),
+                    false => buffer.split_to(length).freeze(),
+                });
+                Outcome::Same
+            }
+            Err(error) => self.failed(&error),
+        }
     }
 
     /// Appends the record that carries `datagram` to `out`. If the session is not up yet the datagram waits, and if too many do it
@@ -205,6 +240,12 @@ impl Session {
                 pipe.ends.clear();
             }
         }
+    }
+
+    /// A connection is asked for over it. True if one was before, and nothing has come back at all: the other side has forgotten the
+    /// session, as one that was restarted.
+    pub(super) fn asks_again(&mut self) -> bool {
+        self.stage == Stage::Up && std::mem::replace(&mut self.asked, true)
     }
 
     /// Tells the other side that it is over.
@@ -243,6 +284,30 @@ impl Session {
         self.close();
         Outcome::Ended(error)
     }
+}
+
+/// How much of a datagram is records that can be true, and how many these are.
+struct Whole {
+    bytes: usize,
+    count: usize,
+}
+
+/// Looks at the records of a datagram. One that is cut short, or is said to be sealed and is shorter than any that is, ends them: OpenSSL
+/// takes the latter for an error of its own and ends the session over it, which anybody could bring about.
+fn whole_records(datagram: &[u8], least: usize) -> Whole {
+    const HEADER: usize = 13;
+    let mut whole = Whole { bytes: 0, count: 0 };
+    while let Some(header) = datagram.get(whole.bytes..whole.bytes + HEADER) {
+        let length = usize::from(u16::from_be_bytes([header[HEADER - 2], header[HEADER - 1]]));
+        let is_sealed = header[3..5] != [0, 0];
+        let end = whole.bytes + HEADER + length;
+        if datagram.len() < end || (is_sealed && length < least) {
+            break;
+        }
+        whole.bytes = end;
+        whole.count += 1;
+    }
+    whole
 }
 
 /// Makes room for the largest record.

@@ -1,3 +1,5 @@
+mod foreign;
+
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -419,7 +421,7 @@ fn handshakes_are_limited_by_address_and_by_second_and_end_by_themselves() {
         (server.statistics().in_progress, server.statistics().timed_out),
         (0, u64::from(BURST))
     );
-    assert!(server.sessions.is_empty() && server.making.by_origin.is_empty());
+    assert!(server.sessions.is_empty() && server.making.by_site.is_empty());
 }
 
 #[test]
@@ -484,6 +486,259 @@ fn a_client_that_was_restarted_on_its_port_gets_a_new_session() {
     assert_eq!(pair.server.statistics().sessions, 1);
 }
 
+/// A CONNECT, as far as this layer looks at it.
+const CONNECT: &[u8] = b"\x8f\xff connect";
+
+#[test]
+fn a_server_that_forgot_its_session_is_asked_for_a_new_one() {
+    let certificate = Certificate::ecdsa();
+    let mut pair = Pair::new(certificate.server(), certificate.client("game"));
+    pair.send(CONNECT);
+    pair.step();
+    pair.server = Dtls::new(certificate.server().into(), Time::ZERO).expect("randomness");
+    // The first tells that nothing comes back.
+    pair.send(CONNECT);
+    pair.step();
+    assert_eq!((pair.at_server.len(), pair.server.statistics().sessions), (1, 0));
+    pair.send(CONNECT);
+    pair.step();
+    assert_eq!(pair.at_server, [CONNECT, CONNECT]);
+    // Whoever is answered keeps the session.
+    pair.answer(b"verify");
+    pair.step();
+    pair.send(CONNECT);
+    pair.step();
+    assert_eq!(pair.server.statistics().handshakes, 1);
+}
+
+#[test]
+fn who_vanishes_in_a_handshake_leaves_nothing() {
+    let certificate = Certificate::ecdsa();
+    for last in 1..=3 {
+        let mut pair = Pair::new(certificate.server(), certificate.client("game"));
+        pair.fate = Box::new(move |direction, sent| match direction == 0 && sent > last {
+            true => Fate::IsLost,
+            false => Fate::Arrives,
+        });
+        pair.send(b"connect");
+        pair.step();
+        let later = pair.now() + Duration::from_secs(9);
+        for second in 0..10 {
+            pair.server
+                .handle_timeout(later + Duration::from_secs(second), HashSet::new);
+        }
+        let server = &pair.server;
+        assert!(server.sessions.is_empty() && server.making.by_site.is_empty(), "{last}");
+        assert_eq!((server.making.total, server.next_at()), (0, None), "{last}");
+    }
+}
+
+#[test]
+fn a_session_that_ends_with_its_handshake_is_no_longer_counted() {
+    let certificate = Certificate::ecdsa();
+    let mut pair = Pair::new(certificate.server(), certificate.client("game"));
+    pair.send(b"connect");
+    for _ in 0..10 {
+        let now = pair.now();
+        while let Some((_, datagram)) = pair.client.poll_transmit() {
+            pair.server.arrive(now, pair.address.into(), datagram, &mut |_| {});
+        }
+        let is_last = pair.server.statistics().sessions == 1;
+        while let Some((_, datagram)) = pair.server.poll_transmit() {
+            let mut datagram = datagram.to_vec();
+            if is_last {
+                // The end of the handshake and the farewell arrive together.
+                pair.server.close();
+                let farewell = std::iter::from_fn(|| pair.server.poll_transmit()).last();
+                datagram.extend_from_slice(&farewell.expect("a farewell").1);
+            }
+            pair.client
+                .arrive(now, server_address().into(), datagram.into(), &mut |_| {});
+        }
+        if is_last {
+            let statistics = pair.client.statistics();
+            assert_eq!(
+                (statistics.in_progress, statistics.sessions, statistics.handshakes),
+                (0, 0, 1)
+            );
+            return;
+        }
+    }
+    panic!("the handshake has no end");
+}
+
+#[test]
+fn thousands_come_and_go_and_leave_nothing() {
+    let certificate = Certificate::ecdsa();
+    let mut config = certificate.server();
+    config.max_handshakes_per_second = 1_000_000;
+    let mut server = Dtls::new(config.clone().into(), Time::ZERO).expect("randomness");
+    let start = Instant::now();
+    for number in 0..1000 {
+        let mut pair = Pair::new(config.clone(), certificate.client("game"));
+        std::mem::swap(&mut pair.server, &mut server);
+        pair.start = start;
+        pair.address = client_address(number);
+        pair.send(b"connect");
+        pair.step();
+        assert_eq!(pair.server.statistics().sessions, 1, "{number}");
+        pair.client.close();
+        pair.step();
+        assert_eq!(pair.server.statistics().sessions, 0, "{number}");
+        server = pair.server;
+        while server.poll_failure().is_some() {}
+    }
+    assert!(server.sessions.capacity() < 16 && server.outbox.capacity() < 64);
+    assert!(server.making.by_site.capacity() < 16 && server.failures.capacity() < 16);
+}
+
+#[test]
+fn several_certificates_can_be_offered_and_each_client_gets_the_one_it_can_verify() {
+    let [rsa, ecdsa] = [Certificate::rsa(), Certificate::ecdsa()];
+    let identity = |certificate: &Certificate| {
+        Identity::from_pem(certificate.certificate.as_bytes(), certificate.key.as_bytes()).expect("it fits")
+    };
+    let server = DtlsServer::with_identities(&[identity(&rsa), identity(&ecdsa)]).expect("both");
+    // A client says what it can verify; ours can both, and then it is the cheaper one.
+    let mut pair = Pair::new(server, ecdsa.client("game"));
+    pair.send(b"connect");
+    pair.step();
+    assert_eq!(pair.at_server, ["connect"]);
+}
+
+#[test]
+fn of_several_certificates_with_one_kind_of_key_the_name_chooses_and_else_the_first() {
+    let made = |name: &str| {
+        let certificate = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
+        Certificate {
+            certificate: certificate.cert.pem(),
+            key: certificate.signing_key.serialize_pem(),
+        }
+    };
+    let [first, second] = ["first.example", "second.example"].map(made);
+    let identities = [&first, &second].map(|certificate| {
+        Identity::from_pem(certificate.certificate.as_bytes(), certificate.key.as_bytes()).expect("it fits")
+    });
+    let server = DtlsServer::with_identities(&identities).expect("both");
+    let third = first.pinned().with_name("third.example").expect("a name");
+    for client in [first.client("first.example"), second.client("SECOND.example"), third] {
+        let mut pair = Pair::new(server.clone(), client);
+        pair.send(b"connect");
+        pair.step();
+        assert_eq!(pair.at_server, ["connect"], "{:?}", pair.failures);
+    }
+}
+
+#[test]
+fn der_does_as_well_as_pem() {
+    let pem = Certificate::ecdsa();
+    let der = openssl::x509::X509::from_pem(pem.certificate.as_bytes())
+        .and_then(|certificate| certificate.to_der())
+        .expect("a certificate");
+    let key = openssl::pkey::PKey::private_key_from_pem(pem.key.as_bytes())
+        .and_then(|key| key.private_key_to_der())
+        .expect("a key");
+    let identity = Identity::from_der(&[&der], &key).expect("it fits");
+    let server = DtlsServer::with_identities(&[identity]).expect("it serves");
+    let trusted = DtlsClient::new("game").and_then(|client| client.with_trusted(&der));
+    for client in [trusted, DtlsClient::pinned(&der)] {
+        let mut pair = Pair::new(server.clone(), client.expect("a certificate"));
+        pair.send(b"connect");
+        pair.step();
+        assert_eq!(pair.at_server, ["connect"]);
+    }
+}
+
+#[test]
+fn a_certificate_can_be_pinned_by_its_digest() {
+    let certificate = Certificate::ecdsa();
+    let digest = openssl::x509::X509::from_pem(certificate.certificate.as_bytes())
+        .and_then(|certificate| certificate.digest(openssl::hash::MessageDigest::sha256()))
+        .expect("a digest");
+    let mut sha256: [u8; 32] = digest.as_ref().try_into().expect("32 bytes");
+    for right in [true, false] {
+        let mut pair = Pair::new(certificate.server(), DtlsClient::pinned_sha256(sha256));
+        pair.send(b"connect");
+        pair.step();
+        assert_eq!(pair.at_server.len(), usize::from(right));
+        assert_eq!(pair.failures.contains(&DtlsError::NotPinned), !right);
+        sha256[31] ^= 1;
+    }
+}
+
+#[test]
+fn an_address_is_a_name_where_addresses_belong_or_as_the_only_name() {
+    let named = |common: &str, others: &[&str]| {
+        let others: Vec<_> = others.iter().map(ToString::to_string).collect();
+        let mut parameters = CertificateParams::new(others).expect("names");
+        parameters.distinguished_name.push(DnType::CommonName, common);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = parameters.self_signed(&key).expect("a certificate");
+        Certificate {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    };
+    for (certificate, address, trusted) in [
+        (named("game", &["192.0.2.1"]), "192.0.2.1", true),
+        (named("192.0.2.1", &[]), "192.0.2.1", true),
+        (named("192.0.2.1", &[]), "192.0.2.2", false),
+        (named("192.0.2.1", &["192.0.2.2"]), "192.0.2.1", false),
+        (named("game", &["2001:db8::1"]), "2001:db8::1", true),
+    ] {
+        let mut pair = Pair::new(certificate.server(), certificate.client(address));
+        pair.send(b"connect");
+        pair.step();
+        assert_eq!(
+            pair.at_server.len(),
+            usize::from(trusted),
+            "{address}: {:?}",
+            pair.failures
+        );
+    }
+}
+
+#[test]
+fn any_name_will_do_only_if_asked_for_and_trust_is_needed_all_the_same() {
+    let [game, other] = [Certificate::ecdsa(), Certificate::ecdsa()];
+    for (trusted, works) in [(&game, true), (&other, false)] {
+        let client = trusted.client("elsewhere").dangerously_trusting_any_name();
+        let mut pair = Pair::new(game.server(), client);
+        pair.send(b"connect");
+        pair.step();
+        assert_eq!(pair.at_server.len(), usize::from(works));
+    }
+}
+
+/// The environment says what the system trusts, so this looks from a process of its own.
+#[test]
+fn what_the_system_trusts_is_trusted_if_nothing_else_is_said() {
+    const NAME: &str = "SSL_CERT_FILE";
+    const OWN: &str = "DTLS_TEST_OF_ROOTS";
+    if std::env::var_os(OWN).is_some() {
+        let client = DtlsClient::new("game").expect("a name");
+        let mut pair = Pair::new(Certificate::rsa().server(), client);
+        pair.send(b"connect");
+        pair.step();
+        assert_eq!(pair.at_server, ["connect"], "{:?}", pair.failures);
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("dtls-roots-{}", std::process::id()));
+    std::fs::write(&folder, tls::RSA.certificate).expect("a file");
+    let status = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args([
+            "--exact",
+            "layer::dtls::tests::what_the_system_trusts_is_trusted_if_nothing_else_is_said",
+        ])
+        .env(NAME, &folder)
+        .env(OWN, "1")
+        .env_remove("SSL_CERT_DIR")
+        .stdout(std::process::Stdio::null())
+        .status();
+    std::fs::remove_file(&folder).expect("it is there");
+    assert!(status.expect("it starts").success());
+}
+
 #[test]
 fn nonsense_in_a_session_changes_nothing() {
     let certificate = Certificate::ecdsa();
@@ -500,8 +755,16 @@ fn nonsense_in_a_session_changes_nothing() {
     }
     for length in 0..record.len() {
         pair.to_server.push_back(Bytes::copy_from_slice(&record[..length]));
+        // Whole, but shorter than it says, and than any can be.
+        if length >= 13 {
+            let mut short = record[..length].to_vec();
+            short[11..13].copy_from_slice(&((length - 13) as u16).to_be_bytes());
+            pair.to_server.push_back(short.clone().into());
+            pair.to_client.push_back(short.into());
+        }
     }
     pair.step();
+    assert_eq!(pair.failures, []);
     assert_eq!(pair.at_server, ["connect"]);
     pair.to_server.push_back(record.into());
     pair.step();
