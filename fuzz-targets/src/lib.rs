@@ -8,6 +8,7 @@
 
 pub mod datagram;
 pub mod decompress;
+pub mod dtls;
 pub mod host;
 pub mod scene;
 pub mod variant;
@@ -24,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 11] = [
     Target {
         name: "datagram",
         run: datagram::run,
@@ -54,6 +55,21 @@ pub const TARGETS: [Target; 8] = [
         name: "host",
         run: host::run,
         seeds: host::seeds,
+    },
+    Target {
+        name: "dtls_hello",
+        run: dtls::hello,
+        seeds: dtls::hello_seeds,
+    },
+    Target {
+        name: "dtls_handshake",
+        run: dtls::handshake,
+        seeds: dtls::seeds,
+    },
+    Target {
+        name: "dtls_records",
+        run: dtls::records,
+        seeds: dtls::seeds,
     },
     Target {
         name: "scene",

@@ -43,6 +43,21 @@ fn host() {
 }
 
 #[test]
+fn dtls_hello() {
+    survives("dtls_hello", 5_000);
+}
+
+#[test]
+fn dtls_handshake() {
+    survives("dtls_handshake", 300);
+}
+
+#[test]
+fn dtls_records() {
+    survives("dtls_records", 300);
+}
+
+#[test]
 fn scene() {
     survives("scene", 10_000);
 }
@@ -64,6 +79,9 @@ fn every_target_has_a_test_and_seeds() {
             "zlib",
             "zstd",
             "host",
+            "dtls_hello",
+            "dtls_handshake",
+            "dtls_records",
             "scene",
             "variant"
         ]
