@@ -62,6 +62,7 @@ pub fn lay_out(into: &Path) {
             "xtask",
             "addon",
             "--debug-only",
+            "--system-openssl",
             "--debug-profile",
             "test",
             "--no-project",

@@ -8,7 +8,8 @@ use enet_tokio::{ConnectError, DtlsClient, DtlsError};
 use fixtures::tls::{self, Certificate};
 use godot_peer::{ClientOptions, JoinError};
 use interop_tests::enet::Serve;
-use interop_tests::godot::{Call, DtlsProxy, Guest, Mode, Player};
+use interop_tests::godot::{Call, Class, DtlsProxy, Guest, Mode, Player};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// `PacketPeerDTLS.STATUS_ERROR`, and `STATUS_ERROR_HOSTNAME_MISMATCH`: also for another certificate, if the answer is there
@@ -56,6 +57,62 @@ fn stock_clients_with_dtls_play_over_our_server_with_either_kind_of_key() {
         second.obey("close", serde_json::json!({}));
         first.expect_gone(second.id());
     }
+}
+
+/// What `session.gd` is told of a client that trusts this certificate.
+fn trusting(certificate: Certificate, name: &str) -> Value {
+    json!({"dtls": {"certificate": certificate.certificate, "name": name}})
+}
+
+/// A client of the extension that joins so.
+fn extension(port: u16, options: Value) -> Player {
+    let mut player = Player::start_as(Class::Rust, "extension");
+    player.join(port, options);
+    player.connected();
+    player
+}
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn the_extension_and_a_stock_client_with_dtls_play_over_our_server() {
+    let certificate = tls::ECDSA;
+    let (serve, _files) = serve(certificate);
+    let proxy = DtlsProxy::of_clients(serve.port(), certificate, tls::NAME);
+    let mut ours = extension(serve.port(), trusting(certificate, tls::NAME));
+    let mut stock = Player::client("stock", proxy.port());
+    ours.expect_peer(stock.id());
+    stock.expect_peer(ours.id());
+    play(&mut ours, &mut stock);
+    stock.obey("close", json!({}));
+    ours.expect_gone(stock.id());
+}
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn the_extension_plays_in_the_session_of_a_stock_server_with_either_kind_of_key() {
+    for certificate in [tls::RSA, tls::ECDSA] {
+        let (mut server, port) = Player::server("server");
+        let proxy = DtlsProxy::of_server(port, certificate);
+        let mut ours = extension(proxy.port(), trusting(certificate, tls::NAME));
+        server.expect_peer(ours.id());
+        play(&mut ours, &mut server);
+    }
+}
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn stock_clients_and_the_extension_s_play_in_the_session_of_the_extension() {
+    let certificate = tls::RSA;
+    let mut server = Player::start_as(Class::Rust, "server");
+    let port = server.serve(json!({"dtls": {"certificate": certificate.certificate, "key": certificate.key}}));
+    let proxy = DtlsProxy::of_clients(port, certificate, tls::NAME);
+    let mut stock = Player::client("stock", proxy.port());
+    server.expect_peer(stock.id());
+    play(&mut stock, &mut server);
+    let mut ours = extension(port, trusting(certificate, tls::NAME));
+    server.expect_peer(ours.id());
+    stock.expect_peer(ours.id());
+    play(&mut ours, &mut stock);
 }
 
 #[test]

@@ -31,6 +31,11 @@ pub(crate) struct Options {
     #[arg(long)]
     debug_only: bool,
 
+    /// Encrypts by this machine's OpenSSL, which whoever uses the library has to have as well. Without this OpenSSL is built along
+    /// with it and becomes a part of it, which needs perl and make, and takes some minutes for each library.
+    #[arg(long)]
+    system_openssl: bool,
+
     /// The profile of cargo's that the debug library is built with.
     #[arg(long, value_name = "PROFILE", default_value = "dev")]
     debug_profile: String,
@@ -89,7 +94,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let mut files = Vec::new();
     for library in &libraries {
         let name = format!("{}rust_enet.{}.{}", system.prefix, library.kind, system.suffix);
-        let built = build(library, options.target.as_deref(), &system, context)?;
+        let built = build(library, options, &system, context)?;
         files.push((built, addon.join("bin").join(system.folder).join(name)));
     }
     let workspace = workspace::folder();
@@ -165,22 +170,30 @@ fn announce(libraries: &[Library<'_>], target: &str) {
 }
 
 /// Has cargo build a library, and returns where it is.
-fn build(library: &Library<'_>, target: Option<&str>, system: &System, context: &Context) -> Result<PathBuf, Failure> {
+fn build(library: &Library<'_>, options: &Options, system: &System, context: &Context) -> Result<PathBuf, Failure> {
+    let encryption = if options.system_openssl {
+        "dtls"
+    } else {
+        "dtls-vendored"
+    };
     let mut command = vec![
         "build",
         "--package",
         "peer-ext",
         "--profile",
         library.profile,
+        "--features",
+        encryption,
         NAME_FILES,
     ];
-    command.extend(target.iter().flat_map(|target| ["--target", target]));
+    command.extend(options.target.iter().flat_map(|target| ["--target", target]));
     let output = Step::cargo(library.step, &command)
         // A quarter of the size; the debug library keeps its symbols, for backtraces.
         .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
         .minutes(20)
         .advice(
-            "Its messages above say why. It needs the Rust that peer-ext/Cargo.toml names, and the target installed.",
+            "Its messages above say why. It needs the Rust that peer-ext/Cargo.toml names, the target installed, and for OpenSSL a C \
+             compiler, perl and make.",
         )
         .read(context)?;
     let name = format!("{}rust_enet.{}", system.prefix, system.suffix);

@@ -17,7 +17,7 @@ const ENET_BIN: &str = "ENET_BIN";
 const EXAMPLES_BUILT: &str = "EXAMPLES_BUILT";
 
 /// What is off by default and tested all the same.
-pub(crate) const FEATURES: &str = "--features=enet-cli/dtls,enet-tokio/dtls,godot-peer/dtls";
+pub(crate) const FEATURES: &str = "--features=enet-cli/dtls,enet-tokio/dtls,godot-peer/dtls,peer-ext/dtls";
 
 pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     let built = Step::cargo("build", &["test", "--workspace", FEATURES, "--no-run", NAME_FILES])
@@ -28,7 +28,16 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
         enet: workspace::built(&built, &format!("enet{EXE_SUFFIX}")),
     };
     // The tests lay it out, each in a place of its own, and would have it built first.
-    Step::cargo("extension", &["build", "--package", "peer-ext", "--profile", "test"])
+    let extension = [
+        "build",
+        "--package",
+        "peer-ext",
+        "--features",
+        "dtls",
+        "--profile",
+        "test",
+    ];
+    Step::cargo("extension", &extension)
         .minutes(20)
         .advice("The compiler's messages above say why. It needs the Rust that peer-ext/Cargo.toml names.")
         .run(context)?;

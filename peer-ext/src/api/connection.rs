@@ -11,9 +11,10 @@ use godot::prelude::*;
 
 use super::RustENetPacketPeer;
 use super::enums::{CompressionMode, EventType, HostStatistic};
-use super::tls::OptionalTls;
+use super::tls::{self, OptionalTls};
 use crate::net::{
-    Happening, HostLink, HostOptions, PeerLink, SendRefusal, Why, check_name, lock, packet_with_flags, parse_address,
+    Encryption, Happening, HostLink, HostOptions, PeerLink, SendRefusal, Why, check_name, lock, packet_with_flags,
+    parse_address,
 };
 
 /// The most channels an ENet connection has.
@@ -36,7 +37,7 @@ const LOOKUP_PAUSE: Duration = Duration::from_millis(5);
 /// Where it is better than its model: host names are looked up without blocking ([method connect_to_host] returns a peer that is
 /// connecting; when the name has no address, [method service] reports its disconnection); IPv6 works in every build of Godot;
 /// [method refuse_new_connections] works without DTLS as well; the port is known as soon as the host is created; a peer that is
-/// disconnected while connecting is gone, rather than there for ever. DTLS is not there yet.
+/// disconnected while connecting is gone, rather than there for ever; it can be asked why there is no encrypted session.
 #[derive(GodotClass)]
 #[class(init, base = RefCounted, tool)]
 pub(crate) struct RustENetConnection {
@@ -227,22 +228,24 @@ impl RustENetConnection {
         host.set_compressor(compression.compressor());
     }
 
-    /// DTLS is not there yet: always [constant ERR_UNAVAILABLE].
+    /// Encrypts as a server, by DTLS 1.2, with the key and certificate of [param server_options]. To be called right after the host
+    /// was created: who is connected without encryption does not stay so. Only once.
     #[func(gd_self)]
     fn dtls_server_setup(this: Gd<Self>, server_options: Option<Gd<TlsOptions>>) -> Error {
-        let _ = server_options;
-        this.bind().no_dtls()
+        this.bind().encrypt(|| tls::server(server_options))
     }
 
-    /// DTLS is not there yet: always [constant ERR_UNAVAILABLE].
+    /// Encrypts as a client, by DTLS 1.2, and connects to nobody but a server whose certificate is trusted by
+    /// [param client_options] and has the name [param hostname], a host name or an IP address; by default, those that Godot
+    /// trusts. To be called before anything was sent, and only once.
     #[func(gd_self)]
     fn dtls_client_setup(
         this: Gd<Self>,
         hostname: GString,
         #[opt(default = OptionalTls::NULL)] client_options: OptionalTls,
     ) -> Error {
-        let _ = (hostname, client_options);
-        this.bind().no_dtls()
+        let trust = || tls::trust(&hostname, client_options.into_object());
+        this.bind().encrypt(|| trust().and_then(|trust| tls::client(&trust)))
     }
 
     /// Sets whether others who want to connect are left without an answer. (With [ENetConnection] this concerns DTLS only.)
@@ -373,12 +376,18 @@ impl RustENetConnection {
         }
     }
 
-    fn no_dtls(&self) -> Error {
-        if self.active().is_none() {
+    fn encrypt(&self, by: impl FnOnce() -> Result<Encryption, Error>) -> Error {
+        let Some(host) = self.active() else {
             return Error::ERR_UNCONFIGURED;
+        };
+        match by().map(|encryption| host.encrypt(encryption)) {
+            Ok(true) => Error::OK,
+            Ok(false) => {
+                godot_error!("The connection is encrypted already.");
+                Error::FAILED
+            }
+            Err(error) => error,
         }
-        godot_error!("DTLS is not available in RustENetConnection yet. Use ENetConnection of an official Godot build.");
-        Error::ERR_UNAVAILABLE
     }
 }
 
@@ -423,6 +432,16 @@ pub(super) fn report_failure(peer: &PeerLink) {
         Why::NoAddress => godot_error!("Couldn't resolve the server IP address or domain name: \"{name}\"."),
         Why::NoAnswer => godot_error!("The server {name}, port {port}, does not answer."),
         Why::Refused => godot_error!("The server {name}, port {port}, refuses new connections."),
+        Why::DtlsUntrusted
+        | Why::DtlsExpired
+        | Why::DtlsWrongName
+        | Why::DtlsNoCommonSuite
+        | Why::DtlsRefused
+        | Why::DtlsNoAnswer
+        | Why::DtlsFailed => {
+            let trouble = peer.trouble().unwrap_or_default();
+            godot_error!("There is no encrypted session with the server {name}, port {port}: {trouble}.");
+        }
         Why::ByPeer | Why::ByUs | Why::TimedOut | Why::NetworkFailed | Why::TooSlow => {}
     }
 }

@@ -151,6 +151,13 @@ named_enum! {
         6 "REASON_NO_ADDRESS": "Its name has no address.",
         7 "REASON_NETWORK_FAILED": "The socket is broken.",
         8 "REASON_TOO_SLOW": "It took in too little, so that a reliable packet found no room; see [member max_queued_bytes].",
+        9 "REASON_DTLS_UNTRUSTED": "The server's certificate is signed by nobody who is trusted.",
+        10 "REASON_DTLS_EXPIRED": "The server's certificate is out of date or not yet valid, or a clock is wrong.",
+        11 "REASON_DTLS_WRONG_NAME": "The server's certificate is for another name.",
+        12 "REASON_DTLS_NO_COMMON_SUITE": "The two sides have no version or cipher suite of DTLS in common.",
+        13 "REASON_DTLS_REFUSED": "The other side broke off the handshake of DTLS, or ended the encrypted session before there was a connection.",
+        14 "REASON_DTLS_NO_ANSWER": "The handshake of DTLS was not finished in time: nobody is there, or it does not encrypt.",
+        15 "REASON_DTLS_FAILED": "DTLS failed in another way; the output says how.",
     ]
 }
 

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use enet_proto::HostStatistics;
 use enet_proto::compress::Compressor;
-use enet_tokio::{BindError, Bytes, Config, EventEndpoint, NetworkConditions, Packet, PeerHandle};
+use enet_tokio::{BindError, Bytes, Config, DisconnectReason, EventEndpoint, NetworkConditions, Packet, PeerHandle};
 
+use super::encryption::{self, Encryption};
 use super::exchange::{Exchange, NetStatistics};
 use super::inbox::{Arrival, Freshness};
 use super::lock;
@@ -107,6 +108,7 @@ struct Book {
     thread: Option<Arc<NetThread>>,
     /// The network may begin.
     released: bool,
+    encrypted: bool,
     channel_limit: usize,
     peers: BTreeMap<u64, Arc<PeerLink>>,
     by_handle: HashMap<PeerHandle, Arc<PeerLink>>,
@@ -289,7 +291,12 @@ impl HostLink {
                 Arrival::Disconnected { peer, reason } => {
                     if let Some(link) = book.by_handle.get(&peer).cloned() {
                         book.forget(&link);
-                        link.end(Farewell::new(reason, link.is_connected()));
+                        let lost = reason == DisconnectReason::Unreachable;
+                        let failure = || encryption::failure(self.exchange.endpoint(), peer, link.is_connected());
+                        match lost.then(failure).flatten() {
+                            Some(failure) => link.end_encrypted(failure),
+                            None => link.end(Farewell::new(reason, link.is_connected())),
+                        }
                         return Some(Happening::Disconnected { peer: Departing(link) });
                     }
                 }
@@ -443,6 +450,14 @@ impl HostLink {
 
     pub(crate) fn set_compressor(&self, compressor: Option<Box<dyn Compressor>>) {
         self.exchange.act(|endpoint| endpoint.set_compressor(compressor));
+    }
+
+    /// Has the host encrypt; false if it does already, or cannot.
+    pub(crate) fn encrypt(&self, encryption: Encryption) -> bool {
+        if mem::replace(&mut self.book().encrypted, true) {
+            return false;
+        }
+        self.exchange.act(|endpoint| encryption.apply(endpoint))
     }
 
     pub(crate) fn set_accepting(&self, accepting: bool) {

@@ -12,6 +12,7 @@
 //! They are taken in the order session (in `api`), host, peer, exchange, and held for moments. Nothing of Godot is called or let
 //! go of under one of them, messages to its log included: any of that can run a script, which may call back.
 
+mod encryption;
 mod exchange;
 mod host_link;
 mod inbox;
@@ -24,6 +25,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use godot::obj::{Gd, GodotClass};
 
+pub(crate) use encryption::{Checks, Encryption, EncryptionError, Trust};
 pub(crate) use host_link::{Departing, Happening, HostLink, HostOptions};
 pub(crate) use inbox::Freshness;
 pub(crate) use names::{check_name, parse_address};

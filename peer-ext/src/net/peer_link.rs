@@ -8,6 +8,7 @@ use std::time::Duration;
 use enet_tokio::{DisconnectReason, EventEndpoint, Packet, PeerHandle, PeerState, PeerStatistics, SendError};
 use godot::obj::Gd;
 
+use super::encryption::SessionFailure;
 use super::exchange::Exchange;
 use super::host_link::{HostLink, flush_all};
 use super::{Held, lock};
@@ -51,6 +52,8 @@ struct State {
     /// Packets for `get_packet` of the peer itself.
     inbox: VecDeque<(u8, Packet)>,
     farewell: Option<Farewell>,
+    /// What went wrong with its encrypted session.
+    trouble: Option<String>,
     /// The id in a multiplayer session, 0 while it has none.
     id: i32,
     /// The last poll of the session in which something of it was received.
@@ -78,6 +81,7 @@ pub(crate) struct Farewell {
 
 /// Why a connection ended; the numbers are those of the enum `DisconnectReason` in Godot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "dtls"), allow(dead_code))]
 #[repr(u8)]
 pub(crate) enum Why {
     /// The other side left.
@@ -96,6 +100,20 @@ pub(crate) enum Why {
     NetworkFailed = 7,
     /// More was to be sent than it takes in.
     TooSlow = 8,
+    /// The server's certificate is signed by nobody who is trusted.
+    DtlsUntrusted = 9,
+    /// The server's certificate is not valid at this time.
+    DtlsExpired = 10,
+    /// The server's certificate is for another name.
+    DtlsWrongName = 11,
+    /// The two sides have no version or cipher suite of DTLS in common.
+    DtlsNoCommonSuite = 12,
+    /// The other side broke the handshake of DTLS off.
+    DtlsRefused = 13,
+    /// The handshake of DTLS was not finished in time.
+    DtlsNoAnswer = 14,
+    /// DTLS failed in another way.
+    DtlsFailed = 15,
 }
 
 /// Why a packet is not sent.
@@ -156,6 +174,7 @@ impl PeerLink {
                 throttle: None,
                 inbox: VecDeque::new(),
                 farewell: None,
+                trouble: None,
                 id: 0,
                 heard_in: 0,
                 object: None,
@@ -223,6 +242,20 @@ impl PeerLink {
         state.stage = Stage::Gone;
         state.inbox.clear();
         state.farewell.get_or_insert(farewell);
+    }
+
+    /// It is over, as its encrypted session is not there, or no more.
+    pub(super) fn end_encrypted(&self, failure: SessionFailure) {
+        self.state().trouble = Some(failure.words);
+        self.end(Farewell {
+            why: failure.why,
+            data: 0,
+        });
+    }
+
+    /// What went wrong with its encrypted session, in words.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.state().trouble.clone()
     }
 
     /// Breaks the circle of references once nothing asks for the object any more.

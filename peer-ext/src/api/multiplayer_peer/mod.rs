@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 
 pub(crate) use buffers::{answer_with, read_from};
 use enet_tokio::PeerState;
-use godot::classes::MultiplayerPeerExtension;
 use godot::classes::multiplayer_peer::ConnectionStatus;
+use godot::classes::{MultiplayerPeerExtension, TlsOptions};
 use godot::global::Error;
 use godot::prelude::*;
 use godot::register::property::PhantomVar;
@@ -25,6 +25,7 @@ use super::connection::{self, MAX_CHANNELS, MAX_PEERS};
 use super::enums::DisconnectReason;
 use super::handed_out::HandedOut;
 use super::monitors::{Monitor, Monitors};
+use super::tls::{self, OptionalTls};
 use super::{RustENetConnection, RustENetPacketPeer};
 use crate::net::{Held, HostLink, HostOptions, PeerLink, parse_address};
 
@@ -46,7 +47,7 @@ const MAX_LARGE: i64 = 65_535;
 /// their names say; host names are looked up without blocking (a name without an address ends the attempt as a server that does
 /// not answer does); IPv6 works in every build of Godot; a network that is down for a while does not end a server; a client that
 /// is refused ([member MultiplayerPeer.refuse_new_connections]) is told so, rather than left to find out by a time-out; and it
-/// can be asked why a peer went ([method get_disconnect_reason]). DTLS is not there yet.
+/// can be asked why a peer went ([method get_disconnect_reason]), also if there was no encrypted session.
 #[derive(GodotClass)]
 #[class(init, base = MultiplayerPeerExtension, tool)]
 pub(crate) struct RustENetMultiplayerPeer {
@@ -147,6 +148,10 @@ impl RustENetMultiplayerPeer {
         let Some(link) = open(&options) else {
             return Error::ERR_CANT_CREATE;
         };
+        let encryption = me.state().options.server_encryption.clone();
+        if encryption.is_some_and(|encryption| !link.encrypt(encryption)) {
+            return Error::ERR_CANT_CREATE;
+        }
         let id = PeerId::SERVER.number();
         let session = Session::new(Mode::Server, id, ConnectionStatus::CONNECTED);
         me.begin(session, Some(link))
@@ -200,6 +205,13 @@ impl RustENetMultiplayerPeer {
         let Some(link) = open(&options) else {
             return Error::ERR_CANT_CREATE;
         };
+        let trust = me.state().options.client_trust.clone();
+        if let Some(trust) = trust {
+            let encryption = tls::client(&trust.named(&address.to_string()));
+            if encryption.map(|encryption| link.encrypt(encryption)) != Ok(true) {
+                return Error::ERR_CANT_CREATE;
+            }
+        }
         let id = i32::try_from(this.generate_unique_id()).unwrap_or(i32::MAX);
         let channels = channel_limit(channel_count) as i64;
         let Some(server) = connection::dial(&link, &address.to_string(), port, channels, id.cast_unsigned()) else {
@@ -260,6 +272,42 @@ impl RustENetMultiplayerPeer {
         };
         drop(before);
         me.tell_connected(&this, id);
+        Error::OK
+    }
+
+    /// Has [method create_server] encrypt, whenever it is called from now on; see [method RustENetConnection.dtls_server_setup],
+    /// which does the same for a session that was begun just now. Not in [ENetMultiplayerPeer].
+    #[func(gd_self)]
+    fn dtls_server_setup(this: Gd<Self>, server_options: Option<Gd<TlsOptions>>) -> Error {
+        match tls::server(server_options) {
+            Ok(encryption) => {
+                let before = this.bind().state().options.server_encryption.replace(encryption);
+                drop(before);
+                Error::OK
+            }
+            Err(error) => error,
+        }
+    }
+
+    /// Has [method create_client] encrypt, whenever it is called from now on; see [method RustENetConnection.dtls_client_setup],
+    /// which does the same for a session that was begun just now. Without a [param hostname] the certificate has to be for the
+    /// address that [method create_client] is given. Not in [ENetMultiplayerPeer].
+    #[func(gd_self)]
+    fn dtls_client_setup(
+        this: Gd<Self>,
+        #[opt(default = "")] hostname: GString,
+        #[opt(default = OptionalTls::NULL)] client_options: OptionalTls,
+    ) -> Error {
+        let trust = match tls::trust(&hostname, client_options.into_object()) {
+            Ok(trust) => trust,
+            Err(error) => return error,
+        };
+        // What is wrong with it is better said now.
+        if let Err(error) = tls::client(&trust.clone().named("localhost")) {
+            return error;
+        }
+        let before = this.bind().state().options.client_trust.replace(trust);
+        drop(before);
         Error::OK
     }
 

@@ -12,7 +12,7 @@ use super::RustENetMultiplayerPeer;
 use super::session::{Farewells, Session};
 use crate::api::connection::MAX_QUEUED;
 use crate::api::enums::FullQueue;
-use crate::net::{Freshness, lock};
+use crate::net::{Encryption, Freshness, Trust, lock};
 
 /// How long unreliable packets that are in order may wait for `poll`, if nothing else is said.
 const STALE_AFTER: Duration = Duration::from_secs(1);
@@ -46,6 +46,8 @@ pub(super) struct Options {
     pub(super) full_queue: FullQueue,
     pub(super) freshness: Freshness,
     pub(super) doubt_disconnects: bool,
+    pub(super) server_encryption: Option<Encryption>,
+    pub(super) client_trust: Option<Trust>,
 }
 
 impl Default for State {
@@ -71,6 +73,8 @@ impl Default for State {
                     packets: MAX_WAITING,
                 },
                 doubt_disconnects: true,
+                server_encryption: None,
+                client_trust: None,
             },
         }
     }
