@@ -15,6 +15,8 @@ pub(crate) enum Implementation {
     C,
     /// Ours, by enet-tokio.
     Ours,
+    /// The same with DTLS.
+    OursDtls,
     /// Ours, by enet-proto and a socket.
     Bare,
     RustyEnet,
@@ -26,6 +28,10 @@ pub(crate) enum Implementation {
     UdpOffload,
     /// Clients of ours with a socket each, the same for every server.
     Swarm,
+    /// Clients of enet-tokio with a socket each.
+    Crowd,
+    /// The same with DTLS.
+    CrowdDtls,
 }
 
 /// Who is at the two ends.
@@ -61,6 +67,7 @@ impl Implementation {
         match self {
             Implementation::C => "C ENet",
             Implementation::Ours => "ours (enet-tokio)",
+            Implementation::OursDtls => "ours with DTLS",
             Implementation::Bare => "ours (enet-proto)",
             Implementation::RustyEnet => "rusty_enet",
             Implementation::TokioEnet => "tokio-enet",
@@ -68,6 +75,8 @@ impl Implementation {
             Implementation::Udp => "UDP",
             Implementation::UdpOffload => "UDP with GSO and GRO",
             Implementation::Swarm => "a swarm of clients",
+            Implementation::Crowd => "a crowd",
+            Implementation::CrowdDtls => "a crowd with DTLS",
         }
     }
 }
@@ -92,7 +101,8 @@ impl Pair {
 
     /// The window of reliable data in flight that they agree on, in bytes; for QUIC, which has no such, that of ENet.
     pub(crate) fn window(self) -> u32 {
-        let ours = |end| matches!(end, Implementation::Ours | Implementation::Bare | Implementation::Swarm);
+        use Implementation::{Bare, Crowd, CrowdDtls, Ours, OursDtls, Swarm};
+        let ours = |end| matches!(end, Ours | OursDtls | Bare | Swarm | Crowd | CrowdDtls);
         if ours(self.client) && ours(self.server) {
             enet_proto::HostConfig::default().max_window
         } else {

@@ -15,6 +15,8 @@ use crate::measure::peak_memory;
 use crate::network::{Probe, Relay};
 use crate::side::bare::Bare;
 use crate::side::c::C;
+use crate::side::crowd::Crowd;
+use crate::side::encrypted::Encrypted;
 use crate::side::quinn::Quinn;
 use crate::side::rusty::Rusty;
 use crate::side::swarm::Swarm;
@@ -87,6 +89,7 @@ fn run_server(implementation: Implementation, stage: &Stage<'_>, listening: impl
     match implementation {
         Implementation::C => runtime.block_on(serve::<C>(stage, listening)),
         Implementation::Ours => runtime.block_on(serve::<Tokio>(stage, listening)),
+        Implementation::OursDtls => runtime.block_on(serve::<Encrypted>(stage, listening)),
         Implementation::Bare => runtime.block_on(serve::<Bare>(stage, listening)),
         Implementation::RustyEnet => runtime.block_on(serve::<Rusty>(stage, listening)),
         Implementation::TokioEnet => runtime.block_on(serve::<TokioEnet>(stage, listening)),
@@ -94,6 +97,8 @@ fn run_server(implementation: Implementation, stage: &Stage<'_>, listening: impl
         Implementation::Udp => runtime.block_on(serve::<Udp<false>>(stage, listening)),
         Implementation::UdpOffload => runtime.block_on(serve::<Udp<true>>(stage, listening)),
         Implementation::Swarm => runtime.block_on(serve::<Swarm>(stage, listening)),
+        Implementation::Crowd => runtime.block_on(serve::<Crowd<false>>(stage, listening)),
+        Implementation::CrowdDtls => runtime.block_on(serve::<Crowd<true>>(stage, listening)),
     }
 }
 
@@ -102,6 +107,7 @@ fn run_client(implementation: Implementation, stage: &Stage<'_>, to: SocketAddr)
     match implementation {
         Implementation::C => runtime.block_on(join::<C>(stage, to)),
         Implementation::Ours => runtime.block_on(join::<Tokio>(stage, to)),
+        Implementation::OursDtls => runtime.block_on(join::<Encrypted>(stage, to)),
         Implementation::Bare => runtime.block_on(join::<Bare>(stage, to)),
         Implementation::RustyEnet => runtime.block_on(join::<Rusty>(stage, to)),
         Implementation::TokioEnet => runtime.block_on(join::<TokioEnet>(stage, to)),
@@ -109,6 +115,8 @@ fn run_client(implementation: Implementation, stage: &Stage<'_>, to: SocketAddr)
         Implementation::Udp => runtime.block_on(join::<Udp<false>>(stage, to)),
         Implementation::UdpOffload => runtime.block_on(join::<Udp<true>>(stage, to)),
         Implementation::Swarm => runtime.block_on(join::<Swarm>(stage, to)),
+        Implementation::Crowd => runtime.block_on(join::<Crowd<false>>(stage, to)),
+        Implementation::CrowdDtls => runtime.block_on(join::<Crowd<true>>(stage, to)),
     }
 }
 

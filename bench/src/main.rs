@@ -45,7 +45,7 @@ struct Arguments {
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 
-    /// Only these implementations: c, ours, bare, rusty-enet, tokio-enet, quinn, udp, udp-offload. C is what the others are compared with.
+    /// Only these implementations: c, ours, ours-dtls, bare, rusty-enet, tokio-enet, quinn, udp, udp-offload. C is what the others are compared with.
     #[arg(long, value_delimiter = ',', value_parser = parse_implementation)]
     implementations: Vec<Implementation>,
 

@@ -43,6 +43,7 @@ pub(crate) enum Effort {
 
 const OURS: Pair = Pair::both(Implementation::Ours);
 const C: Pair = Pair::both(Implementation::C);
+const DTLS: Pair = Pair::both(Implementation::OursDtls);
 const BARE: Pair = Pair::both(Implementation::Bare);
 /// Every server of ENet, with the same clients.
 const SERVERS: &[Pair] = &[
@@ -132,13 +133,15 @@ impl Scenario {
 pub(crate) fn scenarios(effort: Effort) -> Vec<Scenario> {
     let full = effort == Effort::Full;
     let mut scenarios = vec![
-        small(Mode::Reliable, if full { 2_000_000 } else { 500_000 }).and_others(),
+        small(Mode::Reliable, if full { 2_000_000 } else { 500_000 })
+            .and(&[DTLS])
+            .and_others(),
         small(Mode::Unreliable, if full { 2_000_000 } else { 500_000 }).and_others(),
         bulk(if full { 256 } else { 64 })
-            .and(&[OURS_TO_C, C_TO_OURS])
+            .and(&[OURS_TO_C, C_TO_OURS, DTLS])
             .and_others(),
         datagrams(if full { 2_000_000 } else { 500_000 }),
-        ping_pong(if full { 40_000 } else { 10_000 }).and_others(),
+        ping_pong(if full { 40_000 } else { 10_000 }).and(&[DTLS]).and_others(),
     ];
     let in_flight: &[usize] = if full {
         &[1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536]
@@ -161,6 +164,7 @@ pub(crate) fn scenarios(effort: Effort) -> Vec<Scenario> {
     for peers in if full { vec![1000, 4000] } else { vec![1000] } {
         scenarios.push(idle(peers, if full { 10.0 } else { 2.0 }));
     }
+    scenarios.push(idle_with_dtls(1000, if full { 10.0 } else { 2.0 }));
     for channels in [2, 255] {
         scenarios.push(memory(1000, channels));
     }
@@ -316,6 +320,27 @@ fn idle(peers: usize, seconds: f64) -> Scenario {
         Figure::PeersLost,
     ])
     .within(60)
+}
+
+/// The clients are of enet-tokio, with DTLS where the server has it.
+fn idle_with_dtls(peers: usize, seconds: f64) -> Scenario {
+    let pairs = [
+        Pair {
+            client: Implementation::Crowd,
+            server: Implementation::Ours,
+        },
+        Pair {
+            client: Implementation::CrowdDtls,
+            server: Implementation::OursDtls,
+        },
+        Pair::both(Implementation::Quinn),
+    ];
+    let idle = idle(peers, seconds).pairs(&pairs);
+    Scenario {
+        id: format!("dtls-idle-{peers}"),
+        title: format!("{}, each with a socket, with DTLS and without", idle.title),
+        ..idle
+    }
 }
 
 fn memory(peers: usize, channels: usize) -> Scenario {

@@ -34,6 +34,7 @@ pub(crate) struct Verdict {
 }
 
 const OURS: Pair = Pair::both(Implementation::Ours);
+const DTLS: Pair = Pair::both(Implementation::OursDtls);
 const OURS_TO_C: Pair = Pair {
     client: Implementation::Ours,
     server: Implementation::C,
@@ -76,6 +77,11 @@ pub(crate) const TARGETS: &[Target] = &[
     Target {
         pair: OURS_TO_C,
         ..times("bulk", Figure::MebibytesPerSecond, 1.5)
+    },
+    Target {
+        pair: DTLS,
+        bound: Bound::Times(Implementation::Ours, 1.5),
+        ..times("bulk", Figure::CpuPerMebibyte, 1.5)
     },
     times("small-reliable", Figure::CpuPerMessage, 0.5),
     times("small-reliable", Figure::MessagesPerSecond, 2.0),

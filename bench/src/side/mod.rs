@@ -2,6 +2,8 @@
 
 pub(crate) mod bare;
 pub(crate) mod c;
+pub(crate) mod crowd;
+pub(crate) mod encrypted;
 pub(crate) mod quinn;
 pub(crate) mod rusty;
 pub(crate) mod swarm;

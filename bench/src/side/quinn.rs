@@ -20,7 +20,7 @@ use super::{ANY_PORT, Event, Mode, Options, Side};
 const PREFIX: usize = 4;
 /// How many packets are written together.
 const BATCH: usize = 64;
-const NAME: &str = "localhost";
+pub(super) const NAME: &str = "localhost";
 
 type Sender = UnboundedSender<Event<usize, Bytes>>;
 
@@ -184,7 +184,7 @@ async fn read_datagrams(connection: Connection, peer: usize, events: Sender) {
 }
 
 /// One certificate for the process: both ends are in it.
-fn certificate() -> &'static (CertificateDer<'static>, PrivateKeyDer<'static>) {
+pub(super) fn certificate() -> &'static (CertificateDer<'static>, PrivateKeyDer<'static>) {
     static CERTIFICATE: OnceLock<(CertificateDer<'static>, PrivateKeyDer<'static>)> = OnceLock::new();
     CERTIFICATE.get_or_init(|| {
         let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned()]).expect("a certificate");

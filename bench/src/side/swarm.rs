@@ -196,7 +196,7 @@ impl Swarm {
 }
 
 /// Lets the process have as many sockets as the system grants.
-fn allow_sockets() {
+pub(super) fn allow_sockets() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,

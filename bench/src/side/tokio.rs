@@ -17,24 +17,33 @@ pub(crate) struct Tokio {
     limit: Pin<Box<Sleep>>,
 }
 
-impl Side for Tokio {
-    type Peer = PeerHandle;
-    type Data = Bytes;
-
-    async fn open(options: &Options) -> Tokio {
-        let config = Config::default().with_host(|host| {
-            host.max_peers = options.peers;
-            // They all come from this machine.
-            host.duplicate_peers = options.peers;
-            host.channel_limit = options.channels;
-            host.accept = options.listens;
-        });
+impl Tokio {
+    pub(super) async fn with(options: &Options, config: Config) -> Tokio {
         let endpoint = EventEndpoint::bind(ANY_PORT, config).await;
         Tokio {
             endpoint: endpoint.expect("an endpoint"),
             channels: options.channels,
             limit: Box::pin(sleep(Duration::ZERO)),
         }
+    }
+}
+
+pub(super) fn config(options: &Options) -> Config {
+    Config::default().with_host(|host| {
+        host.max_peers = options.peers;
+        // They all come from this machine.
+        host.duplicate_peers = options.peers;
+        host.channel_limit = options.channels;
+        host.accept = options.listens;
+    })
+}
+
+impl Side for Tokio {
+    type Peer = PeerHandle;
+    type Data = Bytes;
+
+    async fn open(options: &Options) -> Tokio {
+        Tokio::with(options, config(options)).await
     }
 
     fn address(&self) -> SocketAddr {
