@@ -71,6 +71,7 @@ pub(crate) fn lay_out(into: &Path, context: &Context) -> Result<(), Failure> {
         no_project: true,
         target: None,
         debug_only: false,
+        system_openssl: false,
         debug_profile: "dev".to_owned(),
     };
     run(&options, context)

@@ -74,7 +74,7 @@ fn listings(context: &Context) -> Result<Vec<(&'static str, String)>, Failure> {
                 "--package",
                 package.name,
                 "--lib",
-                "--all-features",
+                &package.all_features(),
                 "--target-dir",
                 &folder,
                 "--",

@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
 /// Each package by itself, with none and with all of its features: in a workspace one gets what another asks for.
 fn features(context: &Context) -> Result<(), Failure> {
     for package in &PACKAGES {
-        for features in ["--no-default-features", "--all-features"] {
+        for features in ["--no-default-features", &package.all_features()] {
             Step::cargo(
                 "features",
                 &[

@@ -41,6 +41,28 @@ const fn library(name: &'static str, folder: &'static str, library: &'static str
 /// What each package has beside its code.
 const FILES: [&str; 5] = ["Cargo.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "src/"];
 
+/// Features that are not checked with the others: an OpenSSL is built along with the former, which takes minutes and changes nothing
+/// else, and the latter is none of the public API.
+const LEFT_OUT: [&str; 2] = ["dtls-vendored", "fuzzing"];
+
+impl Package {
+    /// The argument that asks for all features but those.
+    pub(crate) fn all_features(&self) -> String {
+        let manifest = workspace::folder().join(self.folder).join("Cargo.toml");
+        let manifest = fs::read_to_string(manifest).unwrap_or_default();
+        let names: Vec<_> = feature_names(&manifest).collect();
+        format!("--features={}", names.join(","))
+    }
+}
+
+fn feature_names(manifest: &str) -> impl Iterator<Item = &str> {
+    let features = manifest.lines().skip_while(|line| *line != "[features]").skip(1);
+    let lines = features.take_while(|line| !line.starts_with('['));
+    lines
+        .filter_map(|line| line.split_once(" = ").map(|(name, _)| name))
+        .filter(|name| !name.starts_with('#') && !LEFT_OUT.contains(name))
+}
+
 /// The words `--package NAME` for all of them.
 pub(crate) fn selection() -> Vec<&'static str> {
     PACKAGES
@@ -128,6 +150,13 @@ pub(crate) fn minimum_rust() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn features_are_found_but_for_those_that_are_left_out() {
+        let manifest = "[package]\nname = \"it\"\n\n[features]\ndefault = [\"a\"]\n# Of b = it.\na = []\ndtls-vendored = []\n\n[dependencies]\nb = \"1\"\n";
+        assert_eq!(feature_names(manifest).collect::<Vec<_>>(), ["default", "a"]);
+        assert_eq!(feature_names("[package]\n").count(), 0);
+    }
 
     #[test]
     fn a_package_without_a_licence_is_told_from_a_whole_one() {

@@ -83,11 +83,16 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
 
 /// Builds the `enet` command and puts it into an archive.
 fn command(version: &str, assets: &Path, context: &Context) -> Result<(), Failure> {
-    let output = Step::cargo("enet", &["build", "--release", "--package", "enet-cli", NAME_FILES])
-        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
-        .minutes(20)
-        .advice("The compiler's messages above say why.")
-        .read(context)?;
+    let build = ["build", "--release", "--package", "enet-cli"];
+    // Whoever runs it need not have the same OpenSSL, or any.
+    let output = Step::cargo(
+        "enet",
+        &[&build[..], &["--features=dtls-vendored", NAME_FILES]].concat(),
+    )
+    .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
+    .minutes(30)
+    .advice("The compiler's messages above say why. For OpenSSL a C compiler, perl and make are needed.")
+    .read(context)?;
     let name = format!("enet{EXE_SUFFIX}");
     let built =
         workspace::built(&output, &name).ok_or_else(|| failure(format!("cargo does not say where it put {name}")))?;

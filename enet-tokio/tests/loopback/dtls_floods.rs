@@ -18,7 +18,7 @@ const BURST: usize = 20;
 /// How long a message to the server and back may take meanwhile, however busy this machine is.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A ClientHello of DTLS 1.2 that offers ECDHE with AES-128-GCM on X25519: the first, or the one with a cookie.
+/// A ClientHello of DTLS 1.2 that offers ECDHE with AES-128-GCM on X25519 and P-256: the first, or the one with a cookie.
 fn client_hello(random: u32, cookie: &[u8]) -> Vec<u8> {
     let number = u8::from(!cookie.is_empty());
     let mut body = vec![0xfe, 0xfd];
@@ -31,7 +31,7 @@ fn client_hello(random: u32, cookie: &[u8]) -> Vec<u8> {
     body.extend_from_slice(cookie);
     // Suites, no compression, extensions: groups, signatures, the form of points.
     body.extend([0, 4, 0xc0, 0x2b, 0xc0, 0x2f, 1, 0]);
-    body.extend([0, 24, 0, 10, 0, 4, 0, 2, 0, 29, 0, 13, 0, 6, 0, 4, 4, 3, 8, 4]);
+    body.extend([0, 26, 0, 10, 0, 6, 0, 4, 0, 29, 0, 23, 0, 13, 0, 6, 0, 4, 4, 3, 8, 4]);
     body.extend([0, 11, 0, 2, 1, 0]);
     let length = (body.len() as u32).to_be_bytes();
     let mut datagram = vec![22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, number];
