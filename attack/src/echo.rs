@@ -1,7 +1,7 @@
-//! The servers that are attacked: they send back what they get, and pour out data to those who ask for it.
+//! Servers that send back what they get, and pour out data to those who ask for it.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,17 +11,8 @@ use bytes::Bytes;
 use enet_tokio::{Compression, Config, Event, EventEndpoint, Packet, PeerHandle, SendError};
 use interop_tests::cenet;
 
-use crate::loopback::Loopback;
 use crate::memory::{self, Freed};
-
-/// Whose protocol a server runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
-pub enum Implementation {
-    /// enet-tokio, of this repository.
-    Ours,
-    /// The C library that is installed.
-    C,
-}
+use crate::victim::{Victim, announce};
 
 /// A packet that begins so asks for data: the rate follows, in bytes per second.
 const POUR: u8 = b'P';
@@ -66,36 +57,13 @@ fn rate_asked_for(packet: &[u8]) -> Option<u32> {
     rate.try_into().ok().map(u32::from_be_bytes)
 }
 
-/// Serves on `address` until the process ends, after printing where, with room for so many peers as far as the protocol allows.
-///
-/// # Errors
-/// If the address cannot be had, or the C library does not have that compression.
-pub fn serve(
-    implementation: Implementation,
-    address: Loopback,
-    peers: usize,
-    compression: Compression,
-) -> io::Result<()> {
-    match (implementation, address.address()) {
-        (Implementation::Ours, address) => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(serve_ours(address, peers, compression)),
-        (Implementation::C, SocketAddr::V4(address)) => serve_c(address, peers, compression),
-        (Implementation::C, SocketAddr::V6(_)) => Err(io::ErrorKind::AddrNotAvailable.into()),
-    }
-}
-
-fn announce(address: SocketAddr) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{address}")?;
-    stdout.flush()
-}
-
-async fn serve_ours(address: SocketAddr, peers: usize, compression: Compression) -> io::Result<()> {
+pub(crate) async fn serve_ours(address: SocketAddr, victim: Victim) -> io::Result<()> {
     let config = Config::default()
-        .with_host(|host| host.max_peers = peers)
-        .with_compression(compression);
+        .with_host(|host| {
+            host.max_peers = victim.peers;
+            host.max_held_data = victim.memory.unwrap_or(host.max_held_data);
+        })
+        .with_compression(victim.compression);
     let refused = Arc::new(AtomicU64::new(0));
     let server = EventEndpoint::bind(address, config).await.map_err(io::Error::other)?;
     announce(server.local_addr())?;
@@ -142,15 +110,15 @@ async fn pour_out(server: EventEndpoint, peer: PeerHandle, rate: u32, refused: A
     }
 }
 
-fn serve_c(address: SocketAddrV4, peers: usize, compression: Compression) -> io::Result<()> {
-    let range_coder = match compression {
+pub(crate) fn serve_c(address: SocketAddrV4, victim: Victim) -> io::Result<()> {
+    let range_coder = match victim.compression {
         Compression::None => false,
         Compression::RangeCoder => true,
-        _ => return Err(io::Error::other(format!("C ENet has no {compression}"))),
+        compression => return Err(io::Error::other(format!("C ENet has no {compression}"))),
     };
     let mut host = cenet::Host::new(cenet::Options {
         address: Some(address),
-        peers: peers.min(4095),
+        peers: victim.peers.min(4095),
         range_coder,
         ..cenet::Options::default()
     })?;

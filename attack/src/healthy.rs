@@ -1,7 +1,7 @@
 //! Honest peers, and how they fare.
 //!
-//! A message counts as answered when the server has sent it back or, with a server that does not send things back, when ENet has
-//! acknowledged it.
+//! A message counts as answered when the server has sent it back; by way of a relay, when the other one of a pair has; with a server
+//! that does neither, when ENet has acknowledged it.
 
 use std::fmt;
 use std::io;
@@ -10,12 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use enet_tokio::{Compression, Config, Connection, Endpoint, Packet};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::loopback::Loopback;
+use crate::relay::{self, FromRelay};
 
 /// How many there are.
 pub(crate) const COUNT: usize = 8;
@@ -23,14 +25,24 @@ pub(crate) const COUNT: usize = 8;
 /// The id of the first of them in Godot's way.
 const FIRST_ID: u32 = 0x1000_0000;
 
-/// How long a server may take to send back the first message.
-const ECHO_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a server may take to send back or to pass on the first message.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often one is tried whether it passes something on: who has just joined may not be known yet.
+const PROBING: Duration = Duration::from_millis(50);
 
 /// How often it is looked whether messages have been acknowledged.
 const LOOKING: Duration = Duration::from_millis(1);
 
 /// What is sent to see whether it comes back.
-const PROBE: &[u8] = &[0xFF; 32];
+const PROBE: &[u8] = &[0xFF; SIZE];
+
+/// What a message has, in bytes.
+const SIZE: usize = 32;
+
+/// How a message begins that is sent back, and one that has been.
+const QUESTION: [u8; 4] = [1; 4];
+const ANSWER: [u8; 4] = [2; 4];
 
 /// Time between two messages of one: 30 a second.
 const PERIOD: Duration = Duration::from_micros(33_333);
@@ -38,11 +50,22 @@ const PERIOD: Duration = Duration::from_micros(33_333);
 /// Peers on a thread of their own, each of which sends messages and waits for them to come back.
 #[derive(Debug)]
 pub(crate) struct Healthy {
-    /// Whether the server sends back what it gets.
-    pub(crate) echoes: bool,
+    /// What the server does with what it gets.
+    pub(crate) speech: Speech,
     shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// How the healthy have their messages answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speech {
+    /// The server sends back what it gets.
+    Echo,
+    /// It passes on what they send to each other: each has one that answers.
+    Relay,
+    /// It does neither, but acknowledges.
+    Acknowledged,
 }
 
 #[derive(Debug, Default)]
@@ -75,15 +98,15 @@ impl Healthy {
     pub(crate) fn join(target: Loopback, compression: Compression) -> io::Result<Healthy> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let connections = runtime.block_on(connect_all(target, compression))?;
-        let echoes = runtime.block_on(is_sent_back(&connections))?;
+        let speech = runtime.block_on(speech_of(&connections))?;
         let shared = Arc::new(Shared::default());
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn({
             let shared = shared.clone();
-            move || talk(&runtime, &connections, echoes, &shared, stopped)
+            move || talk(&runtime, &connections, speech, &shared, stopped)
         });
         Ok(Healthy {
-            echoes,
+            speech,
             shared,
             stop: Some(stop),
             thread: Some(thread),
@@ -163,35 +186,62 @@ async fn connect_all(target: Loopback, compression: Compression) -> io::Result<V
     Ok(connections)
 }
 
-/// Whether the server sends back what it gets.
-async fn is_sent_back(connections: &[(Endpoint, Connection)]) -> io::Result<bool> {
-    let (_, connection) = &connections[0];
-    connection
-        .send(0, Packet::reliable(PROBE))
-        .await
-        .map_err(io::Error::other)?;
-    let echo = async {
-        while let Ok((_, packet)) = connection.recv().await {
-            if packet.data == PROBE {
-                return true;
-            }
-        }
-        false
+/// What the server does with what it gets.
+async fn speech_of(connections: &[(Endpoint, Connection)]) -> io::Result<Speech> {
+    let [(_, first), .., (_, last)] = connections else {
+        return Err(io::ErrorKind::NotConnected.into());
     };
-    Ok(timeout(ECHO_PATIENCE, echo).await.unwrap_or(false))
+    let probe = Packet::reliable(PROBE);
+    first.send(0, probe).await.map_err(io::Error::other)?;
+    let sent_back = heard(first, |packet| packet == PROBE);
+    let passed_on = heard(
+        last,
+        |packet| matches!(FromRelay::read(packet), Some(FromRelay::Bytes(_, bytes)) if bytes == PROBE),
+    );
+    let to_last = relay::to(id_of(COUNT - 1), PROBE);
+    let probing = async {
+        while first.send(0, Packet::reliable(to_last.clone())).await.is_ok() {
+            sleep(PROBING).await;
+        }
+    };
+    let speech = async {
+        tokio::select! {
+            true = sent_back => Speech::Echo,
+            true = passed_on => Speech::Relay,
+            () = probing => Speech::Acknowledged,
+        }
+    };
+    let speech = timeout(PROBE_PATIENCE, speech).await;
+    Ok(speech.unwrap_or(Speech::Acknowledged))
+}
+
+/// Waits until such a packet comes; false if the connection ends before.
+async fn heard(connection: &Connection, mut is_it: impl FnMut(&Bytes) -> bool) -> bool {
+    while let Ok((_, packet)) = connection.recv().await {
+        if is_it(&packet.data) {
+            return true;
+        }
+    }
+    false
+}
+
+/// The id of one of the healthy.
+fn id_of(index: usize) -> i32 {
+    FIRST_ID as i32 + index as i32
 }
 
 fn talk(
     runtime: &Runtime,
     connections: &[(Endpoint, Connection)],
-    echoes: bool,
+    speech: Speech,
     shared: &Arc<Shared>,
     stopped: oneshot::Receiver<()>,
 ) {
     runtime.block_on(async {
-        for (_, connection) in connections {
-            tokio::spawn(send(connection.clone(), echoes, shared.clone()));
-            tokio::spawn(receive(connection.clone(), shared.clone()));
+        for (index, (_, connection)) in connections.iter().enumerate() {
+            // They are in pairs.
+            tokio::spawn(send(connection.clone(), speech, id_of(index ^ 1), shared.clone()));
+            tokio::spawn(receive(connection.clone(), speech, shared.clone()));
         }
         // Either way it is time to stop.
         let _ = stopped.await;
@@ -201,7 +251,7 @@ fn talk(
     });
 }
 
-async fn send(connection: Connection, echoes: bool, shared: Arc<Shared>) {
+async fn send(connection: Connection, speech: Speech, other: i32, shared: Arc<Shared>) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Those that are to be acknowledged.
@@ -224,26 +274,51 @@ async fn send(connection: Connection, echoes: bool, shared: Arc<Shared>) {
             });
             messages.len() as u32 - 1
         };
-        let mut data = [0; 32];
-        data[4..8].copy_from_slice(&number.to_be_bytes());
-        if connection.send(0, Packet::reliable(data.to_vec())).await.is_err() {
+        let message = message(QUESTION, number);
+        let data = match speech {
+            Speech::Relay => relay::to(other, &message),
+            Speech::Echo | Speech::Acknowledged => message.to_vec().into(),
+        };
+        if connection.send(0, Packet::reliable(data)).await.is_err() {
             return;
         }
-        if !echoes {
+        if speech == Speech::Acknowledged {
             open.push(number as usize);
         }
     }
 }
 
-async fn receive(connection: Connection, shared: Arc<Shared>) {
+async fn receive(connection: Connection, speech: Speech, shared: Arc<Shared>) {
     while let Ok((_, packet)) = connection.recv().await {
-        let number = packet.data.get(4..8).and_then(|bytes| bytes.try_into().ok());
-        let index = number
-            .map(u32::from_be_bytes)
-            .map_or(usize::MAX, |number| number as usize);
-        shared.answered([index]);
+        if speech != Speech::Relay {
+            shared.answered(number_in(&packet.data, QUESTION));
+            continue;
+        }
+        let Some(FromRelay::Bytes(from, bytes)) = FromRelay::read(&packet.data) else {
+            continue;
+        };
+        shared.answered(number_in(&bytes, ANSWER));
+        if let Some(number) = number_in(&bytes, QUESTION) {
+            let answer = relay::to(from, &message(ANSWER, number as u32));
+            // If it is lost, so is the connection, which is counted.
+            let _ = connection.send(0, Packet::reliable(answer)).await;
+        }
     }
     shared.lost.fetch_add(1, Ordering::Relaxed);
+}
+
+/// One of these two kinds of messages, of this number.
+fn message(kind: [u8; 4], number: u32) -> [u8; SIZE] {
+    let mut message = [0; SIZE];
+    message[..4].copy_from_slice(&kind);
+    message[4..8].copy_from_slice(&number.to_be_bytes());
+    message
+}
+
+/// The number in a message of this kind; nothing if it is none.
+fn number_in(message: &[u8], kind: [u8; 4]) -> Option<usize> {
+    let number = message.strip_prefix(&kind)?.first_chunk()?;
+    (message.len() == SIZE).then_some(u32::from_be_bytes(*number) as usize)
 }
 
 impl fmt::Display for Latency {

@@ -10,21 +10,25 @@ mod echo;
 mod healthy;
 mod joining;
 mod loopback;
+mod members;
 #[path = "../../enet-cli/src/memory.rs"]
 mod memory;
 mod pace;
 mod puppet;
+mod reader;
+mod relay;
 mod report;
 mod run;
 mod server;
 mod sockets;
 mod target;
+mod victim;
 
 pub use attacks::Attack;
-pub use echo::{Implementation, serve};
 pub use enet_tokio::Compression;
 pub use healthy::Latency;
 pub use loopback::{Loopback, NotLoopback};
 pub use report::{Report, table};
 pub use run::{Scale, Subject, run};
 pub use target::{Bound, Target};
+pub use victim::{Implementation, Service, Victim, serve};

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use attack::{Attack, Compression, Implementation, Loopback, Scale, Subject, run, serve, table};
+use attack::{Attack, Compression, Implementation, Loopback, Scale, Service, Subject, Victim, run, serve, table};
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Attacks ENet servers on this machine, and measures what healthy peers notice of it.
@@ -20,7 +20,7 @@ enum Command {
     /// Runs attacks and prints a table of what came of them, in Markdown. Ends with status 1 if a server other than that of the C
     /// library has missed a target.
     Run(Run),
-    /// Serves as a victim: sends back what it gets.
+    /// Serves as a victim.
     Serve {
         /// Whose protocol it runs.
         implementation: Implementation,
@@ -33,6 +33,12 @@ enum Command {
         /// How datagrams are compressed; a C server knows none and range-coder.
         #[arg(long, default_value = "none")]
         compression: Compression,
+        /// What it does with what it gets.
+        #[arg(long, value_enum, default_value_t)]
+        service: Service,
+        /// What it may hold for all peers together, in bytes; a C server knows no such limit.
+        #[arg(long)]
+        memory: Option<usize>,
     },
 }
 
@@ -45,8 +51,8 @@ struct Run {
     #[arg(long, value_enum, default_value_t = Servers::Both, conflicts_with = "target")]
     server: Servers,
 
-    /// A server that runs already, on a loopback address. Attacks that need one that sends back what it gets are left out if it does
-    /// not, `enet serve` for example.
+    /// A server that runs already, on a loopback address. Attacks that need one that sends back what it gets, or one that passes it on
+    /// from client to client, are left out if it does not; `enet serve` is one of the latter.
     #[arg(long, value_name = "ADDRESS:PORT")]
     target: Option<Loopback>,
 
@@ -74,7 +80,18 @@ fn main() -> ExitCode {
             address,
             peers,
             compression,
-        } => serve(implementation, address, peers, compression),
+            service,
+            memory,
+        } => serve(
+            address,
+            Victim {
+                implementation,
+                service,
+                peers,
+                compression,
+                memory,
+            },
+        ),
     }
     .map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }

@@ -25,6 +25,7 @@ const GIVING_IN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Puppet {
     socket: UdpSocket,
+    connect_id: u32,
     start: Instant,
     /// What the server calls it.
     pub(crate) peer_id: u16,
@@ -45,6 +46,18 @@ pub(crate) struct Heard {
     pub(crate) acknowledgements: Vec<Command>,
 }
 
+impl Heard {
+    /// The commands, each with the acknowledgement that it wants, if it does.
+    pub(crate) fn wanting(self) -> impl Iterator<Item = (Command, Option<Command>)> {
+        let mut acknowledgements = self.acknowledgements.into_iter().peekable();
+        self.commands.into_iter().map(move |command| {
+            let acknowledgement = acknowledgements
+                .next_if(|acknowledgement| command.acknowledge && acknowledgement.number == command.number);
+            (command, acknowledgement)
+        })
+    }
+}
+
 impl Puppet {
     /// Joins as the attacker of this number, with that many channels.
     pub(crate) fn join(target: Loopback, number: u32, channels: u32) -> io::Result<Puppet> {
@@ -55,6 +68,7 @@ impl Puppet {
     pub(crate) fn join_on(socket: UdpSocket, connect_id: u32, channels: u32) -> io::Result<Puppet> {
         let mut puppet = Puppet {
             socket,
+            connect_id,
             start: Instant::now(),
             peer_id: NO_PEER,
             session: 0,
@@ -160,6 +174,11 @@ impl Puppet {
             }
         }
         heard
+    }
+
+    /// Its id in Godot's way.
+    pub(crate) fn id(&self) -> i32 {
+        id_of(self.connect_id) as i32
     }
 
     /// Takes what has come and acknowledges what the connection itself sends, pings for example, but next to no data: as much as

@@ -8,14 +8,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::attacks::{Attack, Context};
-use crate::echo::Implementation;
-use crate::healthy::{Healthy, Latency};
+use crate::healthy::{Healthy, Latency, Speech};
 use crate::joining;
 use crate::loopback::Loopback;
 use crate::report::Report;
 use crate::server::{Process, Server};
 use crate::sockets;
 use crate::target;
+use crate::victim::{Implementation, Service};
 
 /// What is attacked.
 #[derive(Clone, Debug)]
@@ -64,6 +64,11 @@ impl Scale {
         Scale(part.clamp(0.01, 1.0))
     }
 
+    /// Whether it is all of it.
+    pub(crate) fn is_whole(self) -> bool {
+        self.0 >= 1.0
+    }
+
     pub(crate) fn seconds(self, whole: u64) -> Duration {
         Duration::from_secs(whole).mul_f64(self.0)
     }
@@ -88,38 +93,35 @@ const WATCHED: Duration = Duration::from_millis(500);
 /// If the server cannot be started or the healthy or the attackers cannot join.
 pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report> {
     sockets::allow_many();
+    let scenario = attack.scenario();
     let mut started = None;
     let (target, process, name) = match subject {
         Subject::Started {
             program,
             implementation,
         } => {
-            let server = started.insert(Server::start(
-                program,
-                *implementation,
-                attack.room(),
-                attack.compression(),
-            )?);
-            let name = match implementation {
-                Implementation::Ours => "ours",
-                Implementation::C => "C ENet",
+            let server = started.insert(Server::start(program, scenario.victim(*implementation))?);
+            let name = match (implementation, scenario.service) {
+                (Implementation::Ours, Service::Echo) => "ours",
+                (Implementation::Ours, Service::Relay) => "ours, relay",
+                (Implementation::C, _) => "C ENet",
             };
             (server.target, Some(server.process()), name.to_owned())
         }
         Subject::Running { target, process } => (*target, process.map(Process), target.address().to_string()),
     };
-    if attack.restarts() {
+    if scenario.restarts {
         let mut context = Context {
             target,
             process,
             scale,
             server: started.as_mut(),
-            echoes: true,
+            speech: Speech::Echo,
             memory_before: None,
         };
-        let outcome = attack.run(&mut context)?;
+        let outcome = scenario.run(&mut context)?;
         return Ok(Report {
-            attack: attack.name(),
+            attack: scenario.name,
             server: name,
             achieved: outcome.text,
             targets: outcome.targets,
@@ -127,7 +129,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
         });
     }
 
-    let compression = attack.compression();
+    let compression = scenario.compression;
     let healthy = Healthy::join(target, compression)?;
     // What a server needs for the first time is not what an attack makes it keep.
     if joining::join(target, compression, Duration::from_secs(3)).is_none() {
@@ -145,7 +147,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
     let processor_before = process.and_then(Process::processor_time);
     let watch = process.map(Watch::start);
     let joiner = thread::spawn(move || {
-        thread::sleep(attack.duration(scale) / 3);
+        thread::sleep(scenario.duration(scale) / 3);
         joining::join(target, compression, Duration::from_secs(3))
     });
     let mut context = Context {
@@ -153,10 +155,10 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
         process,
         scale,
         server: None,
-        echoes: healthy.echoes,
+        speech: healthy.speech,
         memory_before,
     };
-    let outcome = attack.run(&mut context)?;
+    let outcome = scenario.run(&mut context)?;
     let to = Instant::now();
     let processor = process
         .and_then(Process::processor_time)
@@ -168,7 +170,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
     let most = watch.map(Watch::stop);
     let memory_after = process.and_then(Process::memory);
     let mut report = Report {
-        attack: attack.name(),
+        attack: scenario.name,
         server: name,
         achieved: outcome.text,
         targets: outcome.targets,
@@ -183,7 +185,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
             .zip(memory_after)
             .map(|((before, most), after)| [before, most.max(before), after]),
     };
-    let common = target::common(attack, &report);
+    let common = target::common(&scenario, &report);
     report.targets.extend(common);
     Ok(report)
 }

@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use enet_tokio::Compression;
-
-use crate::echo::Implementation;
 use crate::loopback::Loopback;
+use crate::victim::{Implementation, Service, Victim};
 
 /// A process on this machine.
 #[derive(Clone, Copy, Debug)]
@@ -20,27 +18,19 @@ pub(crate) struct Process(pub(crate) u32);
 pub(crate) struct Server {
     child: Child,
     program: PathBuf,
-    implementation: Implementation,
-    room: usize,
-    compression: Compression,
+    victim: Victim,
     pub(crate) target: Loopback,
 }
 
 impl Server {
-    /// Starts `program`, which is this very program, as a server with room for so many peers.
-    pub(crate) fn start(
-        program: &Path,
-        implementation: Implementation,
-        room: usize,
-        compression: Compression,
-    ) -> io::Result<Server> {
-        let (child, target) = spawn(program, implementation, "127.0.0.1:0", room, compression)?;
+    /// Starts `program`, which is this very program, as a victim.
+    pub(crate) fn start(program: &Path, victim: Victim) -> io::Result<Server> {
+        victim.check()?;
+        let (child, target) = spawn(program, "127.0.0.1:0", victim)?;
         Ok(Server {
             child,
             program: program.to_owned(),
-            implementation,
-            room,
-            compression,
+            victim,
             target,
         })
     }
@@ -54,31 +44,24 @@ impl Server {
         self.child.kill()?;
         self.child.wait()?;
         let address = self.target.address().to_string();
-        (self.child, self.target) = spawn(
-            &self.program,
-            self.implementation,
-            &address,
-            self.room,
-            self.compression,
-        )?;
+        (self.child, self.target) = spawn(&self.program, &address, self.victim)?;
         Ok(())
     }
 }
 
-fn spawn(
-    program: &Path,
-    implementation: Implementation,
-    address: &str,
-    room: usize,
-    compression: Compression,
-) -> io::Result<(Child, Loopback)> {
-    let name = match implementation {
+fn spawn(program: &Path, address: &str, victim: Victim) -> io::Result<(Child, Loopback)> {
+    let name = match victim.implementation {
         Implementation::Ours => "ours",
         Implementation::C => "c",
     };
+    let service = match victim.service {
+        Service::Echo => "echo",
+        Service::Relay => "relay",
+    };
     let mut child = Command::new(program)
-        .args(["serve", name, address, "--peers", &room.to_string()])
-        .args(["--compression", compression.name()])
+        .args(["serve", name, address, "--peers", &victim.peers.to_string()])
+        .args(["--compression", victim.compression.name(), "--service", service])
+        .args(victim.memory.map(|bytes| format!("--memory={bytes}")))
         .stdout(Stdio::piped())
         .spawn()?;
     let mut line = String::new();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::attacks::Attack;
+use crate::attacks::{Scenario, Wait};
 use crate::report::Report;
 
 /// A figure and what it has to be.
@@ -78,17 +78,20 @@ impl fmt::Display for Rounded {
 }
 
 /// What every attack has in common: how the healthy fared, who could join, and what memory there was.
-pub(crate) fn common(attack: Attack, report: &Report) -> Vec<Target> {
+pub(crate) fn common(scenario: &Scenario, report: &Report) -> Vec<Target> {
     let mut targets = vec![at_most("healthy lost", report.lost as f64, 0.0, "")];
-    // Thousands of clients on the same machine take the time of the healthy as well.
-    if !attack.is_crowd() {
-        let quiet = report.quiet.p99;
-        let limit = (quiet * 2).max(quiet + Duration::from_millis(5));
+    let quiet = report.quiet.p99;
+    let limit = match scenario.wait {
+        Wait::Hardly => Some((quiet * 2).max(quiet + Duration::from_millis(5))),
+        Wait::Longer(time) => Some(quiet + time),
+        Wait::Whatever => None,
+    };
+    if let Some(limit) = limit {
         targets.push(at_most("healthy p99", millis(report.during.p99), millis(limit), "ms"));
     }
     targets.push(at_most("join meanwhile", seconds(report.joined_during), 3.0, "s"));
     targets.push(at_most("join after", seconds(report.joined_after), 0.6, "s"));
-    if let (Some([before, most, _]), Some(limit)) = (report.memory, attack.may_take()) {
+    if let (Some([before, most, _]), Some(limit)) = (report.memory, scenario.may_take) {
         let taken = most.saturating_sub(before) as f64 / 1_048_576.0;
         targets.push(at_most("memory taken", taken, limit, "MiB"));
     }

@@ -1,43 +1,50 @@
 //! Attacks by a peer that acknowledges badly.
 
-use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use enet_sim::wire::{Body, Command};
 
-use super::{Context, Outcome};
+use super::context::{Context, Outcome};
 use crate::echo::{REFUSALS, pour, refusals_in};
 use crate::pace::Pace;
 use crate::puppet::Puppet;
+use crate::reader::{Appetite, Reader};
+use crate::relay;
 use crate::server::Process;
-
-/// After how much silence a client asks whether it has been given up.
-const SILENCE: Duration = Duration::from_secs(1);
 
 /// What a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many acknowledgements a datagram has.
+const PER_DATAGRAM: usize = 170;
+
 pub(super) fn unmatched(context: &Context<'_>) -> io::Result<Outcome> {
-    const PER_DATAGRAM: usize = 170;
     context.require_echo()?;
+    // Each comes back, and the answers are not acknowledged.
+    unmatched_with(context, |_| Bytes::from_static(b"open"))
+}
+
+pub(super) fn unmatched_through_a_relay(context: &Context<'_>) -> io::Result<Outcome> {
+    context.require_relay()?;
+    unmatched_with(context, |id| relay::to(id, b"open"))
+}
+
+/// With many messages open that the attacker has had sent to itself.
+fn unmatched_with(context: &Context<'_>, message: fn(i32) -> Bytes) -> io::Result<Outcome> {
     let open = context.scale.count(40_000);
     let acks = context.scale.count(1_700_000);
     let channels = open.div_ceil(10_000) as u32;
-    let mut puppet = Puppet::join(context.target, 0, channels)?;
-    // Each comes back, and the answers are not acknowledged.
+    let mut puppet = Puppet::join(context.target, 0, channels.max(2))?;
+    let message = message(puppet.id());
     let mut pace = Pace::new(open as f64 / 50.0, context.scale.seconds(2).max(Duration::from_secs(1)));
     let mut next = 0;
     while let Some(turns) = pace.turns() {
         for _ in 0..turns {
             let messages = (next..open.min(next + 50)).map(|index| {
                 let (channel, number) = (index / 10_000, index % 10_000 + 1);
-                Command::reliable(
-                    channel as u8,
-                    number as u16,
-                    Body::Reliable(Bytes::from_static(b"open")),
-                )
+                Command::reliable(channel as u8, number as u16, Body::Reliable(message.clone()))
             });
             let messages: Vec<Command> = messages.collect();
             next += messages.len();
@@ -86,41 +93,19 @@ pub(super) fn slow_reader(context: &Context<'_>) -> io::Result<Outcome> {
     const RATE: u32 = 8_000_000;
     const ACKS: f64 = 20.0;
     context.require_echo()?;
-    let mut puppet = Puppet::join(context.target, 0, 2)?;
-    puppet.send(vec![Command::reliable(0, 1, Body::Reliable(pour(RATE)))]);
-    let start = Instant::now();
+    let mut reader = Reader::join(context.target, 0, Appetite::Commands(ACKS))?;
+    reader
+        .puppet
+        .send(vec![Command::reliable(0, 1, Body::Reliable(pour(RATE)))]);
     // Long enough to see when it is given up.
-    let end = start + context.scale.seconds(75);
-    let mut given_up = false;
-    let mut seen = HashSet::new();
-    let mut open: VecDeque<Command> = VecDeque::new();
-    let mut acknowledged = 0;
-    let mut last_heard = start;
-    while Instant::now() < end && !given_up {
-        let heard = puppet.listen(false);
-        if !heard.commands.is_empty() {
-            last_heard = Instant::now();
-        }
-        // What comes again because it was not acknowledged in time is not acknowledged twice: each acknowledgement is for another
-        // packet. There are less than 65 536 of them.
-        let news = heard.acknowledgements.into_iter();
-        open.extend(news.filter(|ack| seen.insert((ack.channel, ack.number))));
-        if last_heard.elapsed() >= SILENCE {
-            given_up = !puppet.is_known(PATIENCE);
-            last_heard = if given_up { last_heard } else { Instant::now() };
-        }
-        while f64::from(acknowledged) < start.elapsed().as_secs_f64() * ACKS {
-            acknowledged += 1;
-            if let Some(ack) = open.pop_front() {
-                puppet.send(vec![ack]);
-            }
-        }
-        std::thread::sleep(Duration::from_millis(5));
+    let end = Instant::now() + context.scale.seconds(75);
+    while Instant::now() < end && !reader.is_given_up() {
+        reader.read();
     }
-    let served = (last_heard - start).as_secs_f64();
-    puppet.leave();
+    let served = reader.served().as_secs_f64();
+    reader.puppet.leave();
     // One that has not been given up and leaves by itself is doubted for as long as its answers took.
-    let outcome = match given_up {
+    let outcome = match reader.is_given_up() {
         true => Outcome::new("").memory_kept(context),
         false => Outcome::new(""),
     };

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use enet_tokio::Compression;
 use netem::Random;
 
-use super::{Context, Outcome};
+use super::context::{Context, Outcome};
 use crate::pace::Pace;
 use crate::puppet::Puppet;
 use crate::sockets::{self, Sent};

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use enet_sim::wire::{Body, CONTROL, Command, Datagram, NO_PEER};
 use netem::Random;
 
-use super::{Context, Outcome};
+use super::context::{Context, Outcome, wait_until};
 use crate::pace::Pace;
 use crate::puppet::connect;
 use crate::sockets::{self, Sent};
@@ -90,20 +90,6 @@ pub(super) fn blind_proof(context: &Context<'_>) -> io::Result<Outcome> {
     }
     let text = format!("{connected} of {ATTEMPTS} connected blindly");
     Ok(Outcome::new(text).at_most("connected blindly", connected as f64, 0.0, ""))
-}
-
-/// Looks every millisecond until something is so or the time is over; whether it is.
-fn wait_until(patience: Duration, mut is_so: impl FnMut() -> bool) -> bool {
-    let end = Instant::now() + patience;
-    loop {
-        if is_so() {
-            return true;
-        }
-        if Instant::now() > end {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// Whether the server has acknowledged or answered data sent on channel 0.

@@ -1,13 +1,14 @@
 //! Attacks in the name of others.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use enet_sim::wire::{Body, CONTROL, Command, Datagram};
 
-use super::{Context, Outcome};
+use super::context::{Context, Outcome};
 use crate::pace::Pace;
 use crate::puppet::Puppet;
+use crate::relay::FromRelay;
 use crate::sockets;
 
 /// How many peers are slandered.
@@ -24,9 +25,6 @@ fn join_all(context: &Context<'_>) -> io::Result<Vec<Puppet>> {
 
 /// Everything that could harm a connection.
 fn harmful() -> Vec<Command> {
-    let mut unsequenced = Command::control(7, Body::Disconnect { data: 0 });
-    unsequenced.acknowledge = false;
-    unsequenced.unsequenced = true;
     vec![
         Command::acknowledgement(CONTROL, 1, 0),
         Command::acknowledgement(0, 1, 0),
@@ -45,9 +43,18 @@ fn harmful() -> Vec<Command> {
                 outgoing: 1,
             },
         ),
-        unsequenced,
+        farewell(),
         Command::control(8, Body::Disconnect { data: 0 }),
     ]
+}
+
+/// A DISCONNECT that wants no acknowledgement, as Godot's `close()` sends it.
+fn farewell() -> Command {
+    Command {
+        acknowledge: false,
+        unsequenced: true,
+        ..Command::control(7, Body::Disconnect { data: 0 })
+    }
 }
 
 /// Not from the address and port of the victim, or not with its id and session: nothing may come of it.
@@ -101,6 +108,71 @@ pub(super) fn disconnect(context: &Context<'_>) -> io::Result<Outcome> {
     Ok(Outcome::new(format!("{harmed} of {VICTIMS} victims kicked")).at_most("kicked", harmed as f64, 0.0, ""))
 }
 
+/// All ids and sessions are tried, in the name of some. They are busy now and then, and stay. Others leave honestly meanwhile: they are
+/// believed at once, which their fellows hear of.
+pub(super) fn guessed_farewells(context: &Context<'_>) -> io::Result<Outcome> {
+    /// 12 bits of id and 2 of session.
+    const GUESSES: u64 = 1 << 14;
+    /// How long a victim answers nothing, once in a second.
+    const HITCH: Duration = Duration::from_millis(150);
+    context.require_relay()?;
+    let mut victims = join_all(context)?;
+    let mut leaving: Vec<Puppet> = (100..100 + context.scale.count(20) as u32)
+        .map(|number| Puppet::join(context.target, number, 2))
+        .collect::<io::Result<_>>()?;
+    let mut watcher = Puppet::join(context.target, 99, 2)?;
+    let seconds = context.scale.seconds(10).max(Duration::from_secs(2));
+    let each = seconds / (leaving.len() as u32 + 1);
+    let start = Instant::now();
+    let mut pace = Pace::new(GUESSES as f64 / seconds.as_secs_f64(), seconds);
+    let mut guess = 0;
+    let (mut left, mut open, mut took) = (0, None, Vec::new());
+    while let Some(turns) = pace.turns() {
+        for _ in 0..turns {
+            for victim in &victims {
+                victim.send_to((guess >> 2) as u16, guess as u8 & 3, vec![farewell()]);
+            }
+            guess = (guess + 1) % GUESSES;
+        }
+        if start.elapsed().as_millis() % 1000 >= HITCH.as_millis() {
+            for victim in &mut victims {
+                victim.listen(true);
+            }
+        }
+        for heard in watcher.listen(true).commands {
+            if let Some(FromRelay::Left(id)) = heard.payload().and_then(FromRelay::read)
+                && open.is_some_and(|(leaver, _)| id.number() == leaver)
+                && let Some((_, since)) = open.take()
+            {
+                took.push(Instant::now() - since);
+            }
+        }
+        for puppet in &mut leaving[left..] {
+            puppet.listen(true);
+        }
+        if left < leaving.len() && open.is_none() && start.elapsed() > each * (left as u32 + 1) {
+            leaving[left].leave();
+            open = Some((leaving[left].id(), Instant::now()));
+            left += 1;
+        }
+    }
+    let kicked = count_dead(&mut victims);
+    watcher.leave();
+    took.sort_unstable();
+    let slowest = match open {
+        Some(_) => f64::INFINITY,
+        None => took.last().map_or(f64::INFINITY, |time| time.as_secs_f64() * 1000.0),
+    };
+    let median = took.get(took.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1000.0);
+    let text = format!(
+        "{kicked} of {VICTIMS} victims kicked by {guess} guesses each, {} honest farewells believed after {median:.0} ms, one after {slowest:.0} ms",
+        took.len()
+    );
+    Ok(Outcome::new(text)
+        .at_most("kicked", kicked as f64, 0.0, "")
+        .at_most("believed after", slowest, 250.0, "ms"))
+}
+
 /// The peers of the former run join again, from the same ports; then what was meant for the former run arrives.
 pub(super) fn restart(context: &mut Context<'_>) -> io::Result<Outcome> {
     let former = join_all(context)?;
@@ -126,9 +198,7 @@ pub(super) fn restart(context: &mut Context<'_>) -> io::Result<Outcome> {
     }
     for (victim, (peer_id, session)) in victims.iter_mut().zip(&late) {
         let data = Command::reliable(1, 1, Body::Reliable("of a former life".into()));
-        let mut notice = Command::control(9, Body::Disconnect { data: 0 });
-        (notice.acknowledge, notice.unsequenced) = (false, true);
-        victim.send_to(*peer_id, *session, vec![data, notice]);
+        victim.send_to(*peer_id, *session, vec![data, farewell()]);
     }
     // They have been looked at before what is asked later is answered, and an answer to them comes before that.
     for victim in &mut victims {

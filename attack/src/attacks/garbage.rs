@@ -3,10 +3,10 @@
 use std::io;
 
 use bytes::Bytes;
-use enet_sim::wire::{Body, Command, Fragment};
+use enet_sim::wire::{Body, CONTROL, Command, Fragment};
 use netem::Random;
 
-use super::{Context, Outcome};
+use super::context::{Context, Outcome};
 use crate::pace::Pace;
 use crate::puppet::{Puppet, connect};
 use crate::sockets::{self, Sent};
@@ -50,6 +50,71 @@ pub(super) fn garbage(context: &Context<'_>) -> io::Result<Outcome> {
     }
     peers.iter_mut().for_each(Puppet::leave);
     Ok(Outcome::new(format!("noise: {sent}")).memory_kept(context))
+}
+
+/// Datagrams of peers that are there whose commands are well formed and make no sense.
+pub(super) fn nonsense(context: &Context<'_>) -> io::Result<Outcome> {
+    let mut peers: Vec<Puppet> = (0..4)
+        .map(|number| Puppet::join(context.target, number, 16))
+        .collect::<io::Result<_>>()?;
+    let mut random = Random::new(17);
+    let mut pace = Pace::new(RATE, context.scale.seconds(10));
+    let mut sent = Sent::default();
+    while let Some(turns) = pace.turns() {
+        for _ in 0..turns {
+            let peer = &peers[random.below(4) as usize];
+            let commands = (0..=random.below(4)).map(|_| any_command(&mut random)).collect();
+            let datagram = peer.datagram(peer.peer_id, peer.session, commands);
+            sent.send(peer.socket(), &datagram);
+        }
+        for peer in &mut peers {
+            peer.listen(true);
+        }
+    }
+    peers.iter_mut().for_each(Puppet::leave);
+    Ok(Outcome::new(format!("nonsense: {sent}")).memory_kept(context))
+}
+
+/// Any command but one that ends the connection.
+fn any_command(random: &mut Random) -> Command {
+    let number = random.next_u64() as u16;
+    let length = random.below(200) as usize;
+    let data: Bytes = random.bytes(length).into();
+    let fragment = Fragment {
+        start: random.next_u64() as u16,
+        count: random.below(1 << 16) as u32,
+        number: random.below(1 << 8) as u32,
+        total: random.below(1 << 26) as u32,
+        offset: random.below(1 << 16) as u32,
+        data: data.clone(),
+    };
+    let body = match random.below(8) {
+        0 => Body::Reliable(data),
+        1 => Body::Unreliable { number, data },
+        2 => Body::Fragment(fragment),
+        3 => Body::UnreliableFragment(fragment),
+        4 => Body::Unsequenced { group: number, data },
+        5 => Body::Acknowledge {
+            number,
+            sent_time: random.next_u64() as u16,
+        },
+        6 => Body::BandwidthLimit {
+            incoming: random.next_u64() as u32,
+            outgoing: random.next_u64() as u32,
+        },
+        _ => Body::Ping,
+    };
+    Command {
+        acknowledge: random.below(2) == 0,
+        unsequenced: random.below(8) == 0,
+        // Those that it has, some that it has not, and that of the connection itself.
+        channel: match random.below(20) {
+            0 => CONTROL,
+            channel => channel as u8,
+        },
+        number: random.next_u64() as u16,
+        body,
+    }
 }
 
 /// One datagram of every kind that a client may send in its session.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use enet_sim::wire::{Body, Command, Fragment};
 
-use super::{Context, Outcome};
+use super::context::{Context, Outcome};
 use crate::pace::Pace;
 use crate::puppet::Puppet;
 use crate::sockets::Sent;
@@ -62,6 +62,49 @@ fn last_of_a_large_packet() -> Fragment {
         offset: LAST * FRAGMENT,
         data: Bytes::from_static(b"x"),
     }
+}
+
+/// As many connections as begin as many packets as one may, and send the least that there is of each.
+pub(super) fn first_fragments(context: &Context<'_>) -> io::Result<Outcome> {
+    const CONNECTIONS: usize = 50;
+    const PACKETS: u16 = 2048;
+    const LENGTH: u32 = 4096;
+    const PER_DATAGRAM: usize = 32;
+    let count = context.scale.count(CONNECTIONS);
+    let mut puppets: Vec<Puppet> = (0..count as u32)
+        .map(|number| Puppet::join(context.target, number, 2))
+        .collect::<io::Result<_>>()?;
+    let fragment = |index: u16| {
+        Command::reliable(
+            0,
+            // The first one of all never comes.
+            2 + index * 4,
+            Body::Fragment(Fragment {
+                start: 2 + index * 4,
+                count: LENGTH,
+                number: 0,
+                total: LENGTH,
+                offset: 0,
+                data: Bytes::from_static(b"x"),
+            }),
+        )
+    };
+    let fragments: Vec<Command> = (0..PACKETS).map(fragment).collect();
+    let mut sent = Sent::default();
+    let mut pace = Pace::new(400.0, Duration::from_secs(10));
+    for part in fragments.chunks(PER_DATAGRAM) {
+        let Some(_) = pace.turns() else { break };
+        for puppet in &mut puppets {
+            let datagram = puppet.datagram(puppet.peer_id, puppet.session, part.to_vec());
+            sent.send(puppet.socket(), &datagram);
+            puppet.listen(true);
+        }
+    }
+    let there = puppets.iter_mut().map(|puppet| puppet.is_alive(PATIENCE));
+    let there = there.filter(|&alive| alive).count();
+    puppets.iter_mut().for_each(Puppet::leave);
+    let text = format!("{count} connections, {there} of them there to the end: {sent}");
+    Ok(Outcome::new(text).memory_kept(context))
 }
 
 pub(super) fn empty_ahead(context: &Context<'_>) -> io::Result<Outcome> {

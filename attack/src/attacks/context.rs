@@ -1,0 +1,125 @@
+//! What attacks work with, and what comes of them.
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::healthy::Speech;
+use crate::loopback::Loopback;
+use crate::run::Scale;
+use crate::server::{Process, Server};
+use crate::target::{self, Target};
+
+/// What an attack has to work with.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) target: Loopback,
+    pub(crate) process: Option<Process>,
+    pub(crate) scale: Scale,
+    /// Only for those that restart it.
+    pub(crate) server: Option<&'a mut Server>,
+    /// What the server does with what it gets.
+    pub(crate) speech: Speech,
+    /// What memory the server had before, in bytes.
+    pub(crate) memory_before: Option<u64>,
+}
+
+/// How much memory a server may keep, in MiB, and how soon it has to be free, after an attacker has left.
+const KEPT: f64 = 1.0;
+const FREED_WITHIN: Duration = Duration::from_secs(1);
+
+impl Context<'_> {
+    /// An error if the server does not send back what it gets, or does what else is asked of it.
+    pub(super) fn require_echo(&self) -> io::Result<()> {
+        match self.speech {
+            Speech::Echo => Ok(()),
+            _ => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "it needs a server that sends back what it gets",
+            )),
+        }
+    }
+
+    /// An error if the server does not pass on what clients send to each other.
+    pub(super) fn require_relay(&self) -> io::Result<()> {
+        match self.speech {
+            Speech::Relay => Ok(()),
+            _ => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "it needs a server that passes on what clients send to each other, as Godot's do",
+            )),
+        }
+    }
+
+    /// How much more memory the server has than `before`, in MiB, a second from now or as soon as it is no more than it may be.
+    fn memory_kept(&self, before: u64, limit: f64) -> Option<f64> {
+        let process = self.process?;
+        let end = Instant::now() + FREED_WITHIN;
+        loop {
+            let kept = process.memory()?.saturating_sub(before) as f64 / 1_048_576.0;
+            if kept <= limit || Instant::now() > end {
+                return Some(kept);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// What an attack achieved.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) text: String,
+    /// What only this attack can judge.
+    pub(crate) targets: Vec<Target>,
+}
+
+impl Outcome {
+    pub(super) fn new(text: impl Into<String>) -> Outcome {
+        Outcome {
+            text: text.into(),
+            targets: Vec::new(),
+        }
+    }
+
+    /// Adds a figure and its limit.
+    pub(super) fn at_most(mut self, what: &'static str, value: f64, limit: f64, unit: &'static str) -> Outcome {
+        self.targets.push(target::at_most(what, value, limit, unit));
+        self
+    }
+
+    /// Adds a figure and the least it may be.
+    pub(super) fn at_least(mut self, what: &'static str, value: f64, limit: f64, unit: &'static str) -> Outcome {
+        self.targets.push(target::at_least(what, value, limit, unit));
+        self
+    }
+
+    /// Adds what memory the server keeps. To be called right after the attacker has left.
+    pub(super) fn memory_kept(self, context: &Context<'_>) -> Outcome {
+        match context.memory_before {
+            Some(before) => self.memory_kept_since(context, before, KEPT),
+            None => self,
+        }
+    }
+
+    /// The same with what it had at some other time, in bytes, and another limit, in MiB.
+    pub(super) fn memory_kept_since(self, context: &Context<'_>, before: u64, limit: f64) -> Outcome {
+        match context.memory_kept(before, limit) {
+            Some(kept) => self.at_most("memory kept", kept, limit, "MiB"),
+            None => self,
+        }
+    }
+}
+
+/// Looks every millisecond until something is so or the time is over; whether it is.
+pub(super) fn wait_until(patience: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + patience;
+    loop {
+        if is_so() {
+            return true;
+        }
+        if Instant::now() > end {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
