@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use enet_tokio::{Batching, Config, Connection, DisconnectReason, Endpoint, Packet};
+use enet_tokio::{Batching, Config, Connection, Endpoint, Packet};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -175,21 +175,16 @@ impl Member {
         self.connection.close_reason().is_none()
     }
 
-    /// Why its connection has ended, if it has.
-    pub(crate) fn close_reason(&self) -> Option<DisconnectReason> {
-        self.connection.close_reason()
-    }
-
     /// The bytes that others sent to it.
     pub(crate) fn bytes_heard(&self) -> u64 {
         self.heard.bytes.load(Ordering::Relaxed)
     }
 
     /// Sends packets, one after the other as there is room for them.
-    pub(crate) fn send_all(
-        &self,
-        packets: impl Iterator<Item = (u8, Packet)> + Send + 'static,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    pub(crate) fn send_all<P>(&self, packets: P) -> impl Future<Output = ()> + Send + 'static + use<P>
+    where
+        P: Iterator<Item = (u8, Packet)> + Send + 'static,
+    {
         let connection = self.connection.clone();
         async move {
             for (channel, packet) in packets {
@@ -201,7 +196,11 @@ impl Member {
     }
 
     /// Sends the same reliable packet over and over, so many bytes a second or as many as are taken.
-    pub(crate) fn pour(&self, packet: Bytes, bytes_per_second: u32) -> impl Future<Output = ()> + Send + 'static {
+    pub(crate) fn pour(
+        &self,
+        packet: Bytes,
+        bytes_per_second: u32,
+    ) -> impl Future<Output = ()> + Send + 'static + use<> {
         let connection = self.connection.clone();
         async move {
             let mut ticks = interval(TICK);

@@ -145,6 +145,114 @@ fn ten_thousand_honest_clients_join_all_at_once() {
 }
 
 #[test]
+fn first_fragments_of_many_connections_hold_what_they_may() {
+    kept(&twentieth(Attack::FirstFragments), &["memory taken", "memory kept"]);
+}
+
+#[test]
+fn nonsense_of_peers_leaves_nothing() {
+    kept(&twentieth(Attack::Nonsense), &["memory kept"]);
+}
+
+#[test]
+fn acknowledgements_of_nothing_harm_no_member_of_a_relay() {
+    kept(&twentieth(Attack::RelayedAcknowledgements), &["attackers lost"]);
+}
+
+#[test]
+fn one_large_packet_for_all_reaches_all_and_kicks_nobody() {
+    kept(
+        &twentieth(Attack::LargeBroadcast),
+        &["members without it", "members lost"],
+    );
+}
+
+#[test]
+fn what_was_said_on_every_channel_is_not_kept() {
+    kept(
+        &twentieth(Attack::ManyChannels),
+        &["members without some", "members lost", "memory taken", "memory kept"],
+    );
+}
+
+#[test]
+fn tiny_broadcasts_hold_nobody_up() {
+    kept(&twentieth(Attack::TinyBroadcasts), &["members lost"]);
+}
+
+#[test]
+fn small_packets_in_large_datagrams_cost_little_more_than_what_they_are() {
+    kept(&twentieth(Attack::PaddedDatagrams), &["memory taken", "memory kept"]);
+}
+
+#[test]
+fn who_fills_a_queue_does_not_hold_others_back() {
+    kept(&twentieth(Attack::FilledQueue), &["words unheard", "members lost"]);
+}
+
+#[test]
+fn who_sends_to_one_that_takes_nothing_stays() {
+    kept(&twentieth(Attack::DeafReceiver), &["senders lost", "senders unheard"]);
+}
+
+#[test]
+fn who_sends_to_one_that_takes_little_stays() {
+    kept(&twentieth(Attack::SlowReceiver), &["senders lost", "senders unheard"]);
+}
+
+#[test]
+fn nobody_is_framed_as_too_fast() {
+    kept(
+        &twentieth(Attack::Framing),
+        &["the honest one lost", "bytes it could not say"],
+    );
+}
+
+#[test]
+fn twenty_megabytes_pass() {
+    kept(&twentieth(Attack::TwentyMegabytes), &["bytes missing", "members lost"]);
+}
+
+#[test]
+fn strangers_that_come_and_leave_at_once_harm_nobody() {
+    kept(
+        &twentieth(Attack::Strangers),
+        &["not in after 30 s", "gone again", "speaker lost"],
+    );
+}
+
+#[test]
+fn those_who_join_a_relay_in_turn_get_to_know_each_other() {
+    kept(
+        &twentieth(Attack::RelayedJoinsInTurn),
+        &["not in after 30 s", "gone again", "know each other after"],
+    );
+}
+
+#[test]
+fn those_who_join_a_relay_at_once_get_to_know_each_other() {
+    kept(
+        &twentieth(Attack::RelayedJoinsAtOnce),
+        &["not in after 30 s", "gone again", "know each other after"],
+    );
+}
+
+#[test]
+fn silent_members_of_one_address_harm_nobody() {
+    kept(&twentieth(Attack::SilentMembers), &["not in after 30 s", "gone again"]);
+}
+
+#[test]
+fn who_come_and_go_harm_no_member() {
+    kept(&twentieth(Attack::Churn), &["members lost"]);
+}
+
+#[test]
+fn guessed_farewells_kick_nobody_and_honest_ones_are_believed() {
+    kept(&twentieth(Attack::GuessedFarewells), &["kicked"]);
+}
+
+#[test]
 fn only_this_machine_can_be_attacked() {
     for target in ["192.0.2.1:7777", "[2001:db8::1]:7777", "0.0.0.0:7777"] {
         for arguments in [&["run", "--target", target][..], &["serve", "ours", target]] {
@@ -185,16 +293,28 @@ fn every_promise_names_tests_that_are_there() {
 }
 
 #[test]
-fn a_relay_server_is_measured_by_its_acknowledgements() {
+fn a_relay_that_runs_already_is_measured_by_what_its_members_say_to_each_other() {
     let server = Serve::start(&[]);
     let subject = |process| Subject::Running {
         target: server.address().try_into().expect("loopback"),
         process,
     };
-    let report = run(&subject(None), Attack::Garbage, Scale::new(0.05)).expect("it can be run");
-    stood(&report);
-    assert_eq!(report.during.unanswered, 0, "{report:?}");
+    for attack in [Attack::Garbage, Attack::TwentyMegabytes] {
+        let report = run(&subject(None), attack, Scale::new(0.05)).expect("it can be run");
+        stood(&report);
+        assert_eq!(report.during.unanswered, 0, "{report:?}");
+    }
     let unsupported = run(&subject(None), Attack::SlowReader, Scale::new(0.05)).expect_err("it does not send back");
+    assert_eq!(unsupported.kind(), std::io::ErrorKind::Unsupported);
+}
+
+#[test]
+fn there_is_no_relay_of_the_c_library() {
+    let subject = Subject::Started {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_attack")),
+        implementation: Implementation::C,
+    };
+    let unsupported = run(&subject, Attack::Framing, Scale::new(0.05)).expect_err("it is none");
     assert_eq!(unsupported.kind(), std::io::ErrorKind::Unsupported);
 }
 

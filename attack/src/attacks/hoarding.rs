@@ -75,19 +75,15 @@ pub(super) fn first_fragments(context: &Context<'_>) -> io::Result<Outcome> {
         .map(|number| Puppet::join(context.target, number, 2))
         .collect::<io::Result<_>>()?;
     let fragment = |index: u16| {
-        Command::reliable(
-            0,
-            // The first one of all never comes.
-            2 + index * 4,
-            Body::Fragment(Fragment {
-                start: 2 + index * 4,
-                count: LENGTH,
-                number: 0,
-                total: LENGTH,
-                offset: 0,
-                data: Bytes::from_static(b"x"),
-            }),
-        )
+        let fragment = Fragment {
+            start: 1 + index,
+            count: LENGTH,
+            number: 0,
+            total: LENGTH,
+            offset: 0,
+            data: Bytes::from_static(b"x"),
+        };
+        Command::unreliable(0, 0, Body::UnreliableFragment(fragment))
     };
     let fragments: Vec<Command> = (0..PACKETS).map(fragment).collect();
     let mut sent = Sent::default();

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use enet_sim::wire::{CONTROL, Command};
+use enet_sim::wire::Command;
 use enet_tokio::Packet;
 
 use super::context::{Context, Outcome, wait_until};

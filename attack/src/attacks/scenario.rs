@@ -173,7 +173,7 @@ impl Attack {
             }
             Attack::Forgery => Scenario::new("forgery", 3, |context| forging::from_elsewhere(context)),
             Attack::ForgedDisconnect => Scenario::new("forged-disconnect", 3, |context| forging::disconnect(context)),
-            Attack::Restart => Scenario::new("restart", 3, |context| forging::restart(context)).restarting(),
+            Attack::Restart => Scenario::new("restart", 3, forging::restart).restarting(),
             Attack::JoinsInTurn => Scenario::new("joins-in-turn", 20, |context| joining::in_turn(context)).crowded(),
             Attack::JoinsAtOnce => Scenario::new("joins-at-once", 20, |context| joining::at_once(context)).crowded(),
             Attack::TenThousandJoins => {
@@ -192,7 +192,9 @@ impl Attack {
             })
             .on_a_relay(),
             Attack::LargeBroadcast => {
-                Scenario::new("large-broadcast", 10, |context| relaying::large_broadcast(context)).on_a_relay()
+                Scenario::new("large-broadcast", 10, |context| relaying::large_broadcast(context))
+                    .on_a_relay()
+                    .waiting(3000)
             }
             Attack::ManyChannels => Scenario::new("many-channels", 20, |context| relaying::many_channels(context))
                 .on_a_relay()
@@ -212,21 +214,30 @@ impl Attack {
             Attack::SlowReceiver => {
                 Scenario::new("slow-receiver", 20, |context| receiving::slow(context, 20.0)).on_a_relay()
             }
-            Attack::Framing => Scenario::new("framing", 20, |context| receiving::framing(context)).on_a_relay(),
+            Attack::Framing => Scenario::new("framing", 20, |context| receiving::framing(context))
+                .on_a_relay()
+                .waiting(50),
             Attack::TwentyMegabytes => {
-                Scenario::new("twenty-megabytes", 5, |context| relaying::twenty_megabytes(context)).on_a_relay()
+                Scenario::new("twenty-megabytes", 5, |context| relaying::twenty_megabytes(context))
+                    .on_a_relay()
+                    .waiting(50)
             }
-            Attack::Strangers => Scenario::new("strangers", 15, |context| joining::strangers(context)).on_a_relay(),
+            Attack::Strangers => Scenario::new("strangers", 15, |context| joining::strangers(context))
+                .on_a_relay()
+                .waiting(100),
             Attack::RelayedJoinsInTurn => Scenario::new("relayed-joins-in-turn", 60, |context| {
                 joining::in_turn_on_a_relay(context)
             })
-            .on_a_relay(),
+            .on_a_relay()
+            .waiting(100),
             Attack::RelayedJoinsAtOnce => Scenario::new("relayed-joins-at-once", 60, |context| {
                 joining::at_once_on_a_relay(context)
             })
-            .on_a_relay(),
+            .on_a_relay()
+            .waiting(100),
             Attack::SilentMembers => Scenario::new("silent-members", 30, |context| joining::silent_members(context))
                 .on_a_relay()
+                .waiting(100)
                 .with_room(4200),
             Attack::Churn => Scenario::new("churn", 10, |context| joining::churn(context)).on_a_relay(),
             Attack::GuessedFarewells => {
