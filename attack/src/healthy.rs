@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -22,8 +22,8 @@ use crate::relay::{self, FromRelay};
 /// How many there are.
 pub(crate) const COUNT: usize = 8;
 
-/// The id of the first of them in Godot's way.
-const FIRST_ID: u32 = 0x1000_0000;
+/// The id of the first of them in Godot's way. Those of the next attack have the next ones: the former may still be known.
+static NEXT_ID: AtomicI32 = AtomicI32::new(0x1000_0000);
 
 /// How long a server may take to send back or to pass on the first message.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
@@ -97,13 +97,14 @@ impl Healthy {
     /// Has all of them join.
     pub(crate) fn join(target: Loopback, compression: Compression) -> io::Result<Healthy> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let connections = runtime.block_on(connect_all(target, compression))?;
-        let speech = runtime.block_on(speech_of(&connections))?;
+        let first_id = NEXT_ID.fetch_add(COUNT as i32, Ordering::Relaxed);
+        let connections = runtime.block_on(connect_all(target, compression, first_id))?;
+        let speech = runtime.block_on(speech_of(&connections, first_id))?;
         let shared = Arc::new(Shared::default());
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn({
             let shared = shared.clone();
-            move || talk(&runtime, &connections, speech, &shared, stopped)
+            move || talk(&runtime, &connections, (speech, first_id), &shared, stopped)
         });
         Ok(Healthy {
             speech,
@@ -170,7 +171,11 @@ impl Shared {
     }
 }
 
-async fn connect_all(target: Loopback, compression: Compression) -> io::Result<Vec<(Endpoint, Connection)>> {
+async fn connect_all(
+    target: Loopback,
+    compression: Compression,
+    first_id: i32,
+) -> io::Result<Vec<(Endpoint, Connection)>> {
     let config = Config::default()
         .with_linger(Duration::from_millis(100))
         .with_compression(compression);
@@ -178,7 +183,7 @@ async fn connect_all(target: Loopback, compression: Compression) -> io::Result<V
     for number in 0..COUNT {
         let endpoint = Endpoint::client(config.clone()).map_err(io::Error::other)?;
         let connection = endpoint
-            .connect(target.address(), 2, FIRST_ID + number as u32)
+            .connect(target.address(), 2, id_of(first_id, number) as u32)
             .await
             .map_err(io::Error::other)?;
         connections.push((endpoint, connection));
@@ -187,7 +192,7 @@ async fn connect_all(target: Loopback, compression: Compression) -> io::Result<V
 }
 
 /// What the server does with what it gets.
-async fn speech_of(connections: &[(Endpoint, Connection)]) -> io::Result<Speech> {
+async fn speech_of(connections: &[(Endpoint, Connection)], first_id: i32) -> io::Result<Speech> {
     let [(_, first), .., (_, last)] = connections else {
         return Err(io::ErrorKind::NotConnected.into());
     };
@@ -198,7 +203,7 @@ async fn speech_of(connections: &[(Endpoint, Connection)]) -> io::Result<Speech>
         last,
         |packet| matches!(FromRelay::read(packet), Some(FromRelay::Bytes(_, bytes)) if bytes == PROBE),
     );
-    let to_last = relay::to(id_of(COUNT - 1), PROBE);
+    let to_last = relay::to(id_of(first_id, COUNT - 1), PROBE);
     let probing = async {
         while first.send(0, Packet::reliable(to_last.clone())).await.is_ok() {
             sleep(PROBING).await;
@@ -226,21 +231,26 @@ async fn heard(connection: &Connection, mut is_it: impl FnMut(&Bytes) -> bool) -
 }
 
 /// The id of one of the healthy.
-fn id_of(index: usize) -> i32 {
-    FIRST_ID as i32 + index as i32
+fn id_of(first_id: i32, index: usize) -> i32 {
+    first_id + index as i32
 }
 
 fn talk(
     runtime: &Runtime,
     connections: &[(Endpoint, Connection)],
-    speech: Speech,
+    (speech, first_id): (Speech, i32),
     shared: &Arc<Shared>,
     stopped: oneshot::Receiver<()>,
 ) {
     runtime.block_on(async {
         for (index, (_, connection)) in connections.iter().enumerate() {
             // They are in pairs.
-            tokio::spawn(send(connection.clone(), speech, id_of(index ^ 1), shared.clone()));
+            tokio::spawn(send(
+                connection.clone(),
+                speech,
+                id_of(first_id, index ^ 1),
+                shared.clone(),
+            ));
             tokio::spawn(receive(connection.clone(), speech, shared.clone()));
         }
         // Either way it is time to stop.

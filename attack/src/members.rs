@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::healthy;
 use crate::loopback::Loopback;
 use crate::relay::FromRelay;
 use crate::sockets;
@@ -98,10 +99,16 @@ impl Members {
         })
     }
 
-    /// Has clients join, all of whom have to get in.
+    /// Has clients join a relay, all of whom have to get in, and waits until they know each other and the healthy: what is sent to
+    /// one who is not there yet is dropped.
     pub(crate) fn all(target: Loopback, joining: Joining) -> io::Result<Members> {
         let members = Members::join(target, joining)?;
-        match members.count() == joining.count {
+        let know = joining.count * (joining.count - 1 + healthy::COUNT);
+        let end = Instant::now() + joining.patience;
+        while members.introductions() < know as u64 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        match members.count() == joining.count && members.introductions() >= know as u64 {
             true => Ok(members),
             false => Err(io::Error::new(
                 io::ErrorKind::TimedOut,

@@ -91,6 +91,7 @@ pub(super) fn silent_members(context: &Context<'_>) -> io::Result<Outcome> {
 struct Crowd {
     members: Members,
     asked: usize,
+    joined: usize,
     took: f64,
     memory_before: Option<u64>,
 }
@@ -107,6 +108,7 @@ impl Crowd {
         let start = Instant::now();
         let members = Members::join(context.target, joining)?;
         Ok(Crowd {
+            joined: members.count(),
             members,
             asked: joining.count,
             took: start.elapsed().as_secs_f64(),
@@ -117,19 +119,23 @@ impl Crowd {
     /// How many are `there`, and what each costs, in KiB.
     fn outcome(&self, context: &Context<'_>, there: &str, may_cost: f64) -> Outcome {
         let Crowd {
-            members, asked, took, ..
+            members,
+            asked,
+            joined,
+            took,
+            ..
         } = self;
-        let (joined, lost) = (members.count(), members.lost());
+        let (left, lost) = (members.count(), members.lost());
         let each = context
             .process
             .and_then(Process::memory)
             .zip(self.memory_before)
             .map_or(f64::NAN, |(after, before)| {
-                after.saturating_sub(before) as f64 / 1024.0 / joined as f64
+                after.saturating_sub(before) as f64 / 1024.0 / left as f64
             });
         let text = format!(
             "{joined} of {asked} in after {took:.1} s, {} {there}, {each:.1} KiB each",
-            joined - lost
+            left - lost
         );
         let outcome = Outcome::new(text)
             .at_most("not in after 30 s", (asked - joined) as f64, 0.0, "")
