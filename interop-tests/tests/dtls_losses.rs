@@ -164,7 +164,7 @@ fn client(certificate: Certificate) -> Config {
     Config::default().with_dtls(client)
 }
 
-/// All of them connect, with these settings; the names of those that do not.
+/// All of them connect, with these settings.
 async fn all_connect(config: &Config, port: u16) {
     let config = config.clone().with_connect_timeout(PATIENCE);
     let mut attempts = JoinSet::new();

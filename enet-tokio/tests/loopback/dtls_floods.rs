@@ -152,7 +152,6 @@ async fn handshakes_that_are_begun_and_left_are_limited() {
             sockets = attackers(server);
         }
         let socket = &sockets[number as usize % sockets.len()];
-        // The hello of this socket that was answered has the number of its turn before the last.
         while let Ok(length) = socket.recv(&mut buffer) {
             if let Some(cookie) = cookie_in(&buffer[..length]) {
                 let _ = socket.send(&client_hello(7, cookie));
