@@ -1,5 +1,7 @@
 //! A Godot client on tokio.
 
+use std::collections::VecDeque;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,13 +12,17 @@ use enet_proto::{DisconnectReason, Event, PeerHandle, PeerStatistics, detach};
 #[cfg(feature = "conditions")]
 use enet_tokio::NetworkConditions;
 use enet_tokio::{Address, ConnectError, EndpointStatistics, EventEndpoint, Peer, ToAddress};
-use tokio::time::timeout;
+use enet_proto::Time;
+use godot_variant::convert::IntoArguments;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
+use crate::calls::{Call, CallError, CallOptions, CallStatistics, Calls, Heard, InvalidNodePath, PreparedPacket, UnknownNode};
 use crate::event::ClientEvent;
 use crate::guest::{ClientOutput, SceneClient};
-use crate::scene::{self, Rpc};
-use crate::transfer::{TransferChannel, TransferMode};
-use crate::{ClientOptions, JoinError, PeerId, SendError, Target};
+use crate::scene::{self, Command, Interface, Message, Rpc};
+use crate::transfer::{Outgoing, TransferChannel, TransferMode};
+use crate::{ClientOptions, JoinError, PeerId, SendError, Target, UnknownTarget};
 
 /// A client of a Godot 4 server, stock or ours: it sees the others in the session and talks to them through the server.
 ///
@@ -32,7 +38,7 @@ use crate::{ClientOptions, JoinError, PeerId, SendError, Target};
 /// let client = GodotClient::connect("127.0.0.1:7777", ClientOptions::default()).await?;
 /// let wave = MethodId::among(&["say", "wave"], "wave").expect("it is one of them");
 /// let call = Rpc::new("Main/Chat", wave, Arguments::None);
-/// client.call(Target::All, TransferChannel::ZERO, TransferMode::Reliable, &call)?;
+/// client.send_rpc(Target::All, TransferChannel::ZERO, TransferMode::Reliable, &call)?;
 /// while let Some(event) = client.next_event().await {
 ///     println!("{event:?}");
 /// }
@@ -44,12 +50,18 @@ pub struct GodotClient {
     endpoint: EventEndpoint,
     server: PeerHandle,
     id: PeerId,
+    epoch: Instant,
     state: Mutex<State>,
+    /// There is an event of the client's own.
+    changed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
     scene: SceneClient,
+    calls: Calls,
+    /// The client's own calls that are made here as well.
+    local: VecDeque<Call>,
     over: bool,
 }
 
@@ -104,13 +116,17 @@ impl GodotClient {
         let server = attempt(&endpoint, &address, &options, id).await?;
         let state = State {
             scene: SceneClient::new(),
+            calls: Calls::new(id, options.calls.clone()),
+            local: VecDeque::new(),
             over: false,
         };
         Ok(GodotClient {
             server,
             endpoint,
             id,
+            epoch: Instant::now(),
             state: Mutex::new(state),
+            changed: Notify::new(),
         })
     }
 
@@ -218,9 +234,16 @@ impl GodotClient {
         loop {
             {
                 let mut state = self.lock();
+                if let Some(call) = state.local.pop_front() {
+                    return Some(ClientEvent::Call(call));
+                }
                 while let Some(output) = state.scene.poll_output() {
                     match output {
-                        ClientOutput::Event(event) => return Some(event),
+                        ClientOutput::Event(event) => {
+                            if let Some(event) = state.hear(self.now(), event) {
+                                return Some(event);
+                            }
+                        }
                         ClientOutput::Send(outgoing) => {
                             if let Err(error) = self.endpoint.send(self.server, outgoing.channel, outgoing.packet) {
                                 tracing::debug!(%error, "packet not sent");
@@ -232,7 +255,12 @@ impl GodotClient {
                     return None;
                 }
             }
-            match self.endpoint.next_event().await {
+            let event = tokio::select! {
+                biased;
+                () = self.changed.notified() => continue,
+                event = self.endpoint.next_event() => event,
+            };
+            match event {
                 Some(Event::Received { channel, packet, .. }) => self.lock().scene.packet_received(channel, packet),
                 Some(Event::Disconnected { peer, reason }) if peer == self.server => {
                     self.lock().over = true;
@@ -286,12 +314,153 @@ impl GodotClient {
         self.send(target, channel, mode, scene::raw(data))
     }
 
-    /// Calls a method on others, as `rpc` and `rpc_id`. Godot takes channel and mode from the method's annotation: give the same.
+    /// Adds a node that others can call, and that this client calls on them: see [`calls`](crate::calls). If it is there already, its
+    /// methods are replaced, and its authority stays.
+    ///
+    /// Once a node was added, calls come as [`ClientEvent::Call`], and those for other nodes are refused. Before, they come as packets.
+    ///
+    /// # Errors
+    ///
+    /// If no node has such a path.
+    pub fn add_node(&self, path: &str, interface: &Interface) -> Result<(), InvalidNodePath> {
+        let mut state = self.lock();
+        let path = state.calls.add_node(path, interface)?;
+        let checksum = state.calls.checksum(&path);
+        state.scene.set_checksum(path, checksum);
+        Ok(())
+    }
+
+    /// Takes a node away; whether it was there.
+    pub fn remove_node(&self, path: &str) -> bool {
+        let mut state = self.lock();
+        let removed = state.calls.remove_node(path);
+        removed.map(|path| state.scene.set_checksum(path, None)).is_some()
+    }
+
+    /// Says who may call methods of the mode "authority" on a node: at first the server, as in Godot. It is not sent to anyone; the
+    /// others set it for themselves.
+    ///
+    /// # Errors
+    ///
+    /// If the node was not added.
+    pub fn set_authority(&self, path: &str, peer: PeerId) -> Result<(), UnknownNode> {
+        self.lock().calls.set_authority(path, peer)
+    }
+
+    /// Who has authority over a node.
+    #[must_use]
+    pub fn authority(&self, path: &str) -> Option<PeerId> {
+        self.lock().calls.authority(path)
+    }
+
+    /// Calls a method on others, as `rpc` and `rpc_id`: the server, other clients, all of them. Channel and mode are the interface's.
+    ///
+    /// ```no_run
+    /// # fn example(client: &godot_peer::GodotClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// use godot_peer::Target;
+    /// use godot_peer::scene::{Interface, Method};
+    ///
+    /// client.add_node("Main/Chat", &Interface::new().with("say", Method::any_peer()))?;
+    /// client.call(Target::All, "Main/Chat", "say", ("hi", 3))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the node was not added, or does not have the method; if the arguments cannot be written; or as
+    /// [`send`](GodotClient::send).
+    pub fn call(
+        &self,
+        target: impl Into<Target>,
+        node: &str,
+        method: &str,
+        arguments: impl IntoArguments,
+    ) -> Result<(), CallError> {
+        self.call_with(target, node, method, arguments, CallOptions::new())
+    }
+
+    /// As [`call`](GodotClient::call), on another channel or in another mode.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](GodotClient::call).
+    pub fn call_with(
+        &self,
+        target: impl Into<Target>,
+        node: &str,
+        method: &str,
+        arguments: impl IntoArguments,
+        options: CallOptions,
+    ) -> Result<(), CallError> {
+        let target = target.into();
+        let mut state = self.lock();
+        let state = &mut *state;
+        let receivers: Vec<PeerId> = state.scene.peers().filter(|&id| target.includes(id)).collect();
+        let is_known = |id: PeerId| id == self.id || state.scene.peers().any(|other| other == id);
+        if target.named().is_some_and(|id| !is_known(id)) {
+            return Err(SendError::from(UnknownTarget(target)).into());
+        }
+        let arguments = arguments.into_arguments();
+        let prepared = state.calls.call(target, &receivers, node, method, arguments, options)?;
+        if let Some(call) = prepared.local {
+            state.local.push_back(call);
+            self.changed.notify_one();
+        }
+        let mut result = Ok(());
+        for PreparedPacket { to, offer, call } in prepared.packets {
+            let sent = offer.map(|offer| self.send_routed(state, to, TransferChannel::ZERO, TransferMode::Reliable, offer));
+            if let Some(Err(_)) = sent {
+                state.calls.offer_lost(to, node);
+            }
+            let sent = self.send_routed(state, to, prepared.channel, prepared.mode, call);
+            result = result.and(sent);
+        }
+        Ok(result?)
+    }
+
+    fn send_routed(
+        &self,
+        state: &State,
+        to: PeerId,
+        channel: TransferChannel,
+        mode: TransferMode,
+        data: Bytes,
+    ) -> Result<(), SendError> {
+        let Outgoing { channel, packet } = state.scene.route(Target::One(to), channel, mode, data)?;
+        Ok(self.endpoint.send(self.server, channel, packet)?)
+    }
+
+    /// A peer has told, by a call of the game, that its scene is there. Nodes that it did not confirm, because it did not have them,
+    /// are offered again when they are called. Calls to them carry the path until then, and in any case.
+    pub fn scene_ready(&self, peer: PeerId) {
+        self.lock().calls.scene_ready(peer);
+    }
+
+    /// Counts a call among the refused ones of its sender: the program finds it bad.
+    pub fn refuse(&self, call: &Call, why: impl Display) {
+        let now = self.now();
+        self.lock().calls.refuse(now, call, &why);
+    }
+
+    /// What was done with calls since the client was made.
+    #[must_use]
+    pub fn call_statistics(&self) -> CallStatistics {
+        self.lock().calls.statistics()
+    }
+
+    /// How many calls of a peer were refused.
+    #[must_use]
+    pub fn refused_calls(&self, peer: PeerId) -> u64 {
+        self.lock().calls.refused(peer)
+    }
+
+    /// Sends a call as it is. Godot takes channel and mode from the method's annotation: give the same.
     ///
     /// # Errors
     ///
     /// As [`send`](GodotClient::send).
-    pub fn call(
+    pub fn send_rpc(
         &self,
         target: impl Into<Target>,
         channel: TransferChannel,
@@ -319,8 +488,39 @@ impl GodotClient {
         self.endpoint.shutdown_now(data).await;
     }
 
+    fn now(&self) -> Time {
+        Time::ZERO + self.epoch.elapsed()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// What the program is told of an event, if anything.
+    fn hear(&mut self, now: Time, event: ClientEvent) -> Option<ClientEvent> {
+        match event {
+            ClientEvent::Packet(packet) => {
+                if Command::of(&packet.data) == Some(Command::ConfirmPath)
+                    && let Ok(Message::ConfirmPath(confirmation)) = packet.message()
+                    && self.calls.confirmed(packet.from, &confirmation)
+                {
+                    return None;
+                }
+                match self.calls.packet_received(now, packet) {
+                    Heard::Packet(packet) => Some(ClientEvent::Packet(packet)),
+                    Heard::Call(call) => Some(ClientEvent::Call(call)),
+                    Heard::Refused { .. } => None,
+                }
+            }
+            ClientEvent::PeerDisconnected { id } => {
+                self.calls.peer_disconnected(id);
+                self.calls.forget(id);
+                Some(event)
+            }
+            event => Some(event),
+        }
     }
 }
 

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use enet_proto::DisconnectReason;
 
 use crate::PeerId;
+use crate::calls::Call;
 use crate::scene::{Message, MessageError};
 use crate::transfer::{TransferChannel, TransferMode};
 
 /// What happens at a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ServerEvent {
     /// A client has joined.
     PeerConnected {
@@ -26,10 +27,12 @@ pub enum ServerEvent {
     },
     /// A packet for the server, directly or because it was for all.
     Packet(Received),
+    /// A call of a method of a node that was [added](crate::GodotServer::add_node).
+    Call(Call),
 }
 
 /// What happens at a client.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ClientEvent {
     /// Another client is in the session. (The server is from the start.)
     PeerConnected {
@@ -43,6 +46,8 @@ pub enum ClientEvent {
     },
     /// A packet, from the server or, by way of it, from another client.
     Packet(Received),
+    /// A call of a method of a node that was [added](crate::GodotClient::add_node).
+    Call(Call),
     /// The session is over. The last event.
     Disconnected {
         /// Why.
@@ -91,6 +96,9 @@ pub enum Departure {
     /// It sent other clients more than they take, and went on although it was slowed down.
     #[error("too fast: it sent more than is taken")]
     TooFast,
+    /// It made as many calls that had to be refused as [`CallLimits::kick_after`](crate::calls::CallLimits::kick_after) says.
+    #[error("too many calls that had to be refused")]
+    BadCalls,
 }
 
 impl Departure {
@@ -99,6 +107,9 @@ impl Departure {
 
     /// The number in the DISCONNECT that a server sends a client which is [too fast](Departure::TooFast).
     pub const TOO_FAST: u32 = 4002;
+
+    /// The number in the DISCONNECT that a server sends a client which made too many [bad calls](Departure::BadCalls).
+    pub const BAD_CALLS: u32 = 4003;
 }
 
 impl From<DisconnectReason> for Departure {

@@ -1,12 +1,13 @@
 //! `SceneMultiplayer`'s part of a client, without I/O: the others in the session, and the way to them through the server.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use enet_proto::Packet;
 
 use crate::event::{ClientEvent, Received};
-use crate::paths::{KnownPaths, Learned};
+use crate::paths::{Checksums, KnownPaths, Learned};
 use crate::scene::{Command, Message, System};
 use crate::transfer::{Outgoing, TransferChannel, TransferMode};
 use crate::{PeerId, Target, UnknownTarget};
@@ -22,12 +23,14 @@ const MAX_CALLERS: usize = 1024;
 pub struct SceneClient {
     others: BTreeSet<PeerId>,
     paths: HashMap<PeerId, KnownPaths>,
+    /// Of nodes that the program has.
+    checksums: Checksums,
     outputs: VecDeque<ClientOutput>,
     malformed: u64,
 }
 
 /// What the driver is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ClientOutput {
     /// Send a packet to the server.
     Send(Outgoing),
@@ -42,6 +45,7 @@ impl SceneClient {
         SceneClient {
             others: BTreeSet::new(),
             paths: HashMap::new(),
+            checksums: Checksums::default(),
             outputs: VecDeque::new(),
             malformed: 0,
         }
@@ -61,6 +65,12 @@ impl SceneClient {
     /// What to do next.
     pub fn poll_output(&mut self) -> Option<ClientOutput> {
         self.outputs.pop_front()
+    }
+
+    /// What can be called on a node here has this checksum (see [`Interface::checksum`](crate::scene::Interface::checksum)), or nobody
+    /// knows. Peers that offer the node are told whether theirs is the same.
+    pub fn set_checksum(&mut self, path: Arc<str>, checksum: Option<[u8; 32]>) {
+        self.checksums.set(path, checksum);
     }
 
     /// The packet that carries a message to its target, as `SceneMultiplayer` sends it: to the server as it is, to others
@@ -129,10 +139,10 @@ impl SceneClient {
                     let known = from.is_server() || self.others.contains(&from);
                     let room = self.paths.len() < MAX_CALLERS || self.paths.contains_key(&from);
                     if known && room {
-                        match self.paths.entry(from).or_default().learn(&offer) {
+                        match self.paths.entry(from).or_default().learn(&offer, &self.checksums) {
                             Learned::Taken(answer) => self.answer(from, answer),
                             Learned::NoRoom => {}
-                            Learned::Used => self.malformed += 1,
+                            Learned::Used | Learned::Outside => self.malformed += 1,
                         }
                     }
                 }

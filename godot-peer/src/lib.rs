@@ -5,6 +5,7 @@
 //!
 //! - [`GodotServer`] and [`GodotClient`]: whole servers and clients on tokio.
 //! - [`relay`], [`SceneClient`], [`Roster`]: the same without I/O, to be driven by whatever holds the connections.
+//! - [`calls`]: calls with values, checked as Godot checks them.
 //! - [`scene`]: the messages inside the packets, and what can be called on a node.
 //! - `project` (with the feature of that name): what a Godot project's files say of its session.
 //!
@@ -32,6 +33,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod calls;
 #[cfg(feature = "project")]
 pub mod project;
 pub mod relay;
@@ -50,6 +52,7 @@ mod server;
 mod target;
 mod transfer;
 
+pub use calls::{Call, CallError, CallLimits, CallOptions, Handlers};
 pub use client::GodotClient;
 pub use enet_tokio::Compression;
 #[cfg(feature = "dtls")]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use enet_tokio::{Compression, Config};
 
+use crate::calls::CallLimits;
 use crate::relay::RelayLimits;
 use crate::transfer::enet_channel_count;
 
@@ -26,6 +27,8 @@ pub struct ServerOptions {
     /// once. Beyond it unreliable packets are dropped, and reliable ones wait. 0 for unlimited. Default 250 000: a packet for each of
     /// 4000 others sixty times a second.
     pub relay_rate: u32,
+    /// How much one client may call the server, and what follows on bad calls.
+    pub calls: CallLimits,
     /// Everything else about the endpoint. The settings above take precedence.
     ///
     /// [`HostConfig::max_queued_data`](enet_proto::HostConfig::max_queued_data) is what may wait for one client: see
@@ -45,6 +48,8 @@ pub struct ClientOptions {
     pub outgoing_bandwidth: u32,
     /// The local address to use. Default: any, with a port that the system picks.
     pub bind_address: Option<SocketAddr>,
+    /// How much one peer may call this client.
+    pub calls: CallLimits,
     /// Everything else about the endpoint. The settings above take precedence.
     pub endpoint: Config,
 }
@@ -58,6 +63,7 @@ impl Default for ServerOptions {
             outgoing_bandwidth: 0,
             relay: true,
             relay_rate: RelayLimits::default().rate,
+            calls: CallLimits::default(),
             endpoint: Config::default(),
         }
     }
@@ -98,6 +104,13 @@ impl ServerOptions {
     #[must_use]
     pub fn with_relay_rate(mut self, copies_per_second: u32) -> ServerOptions {
         self.relay_rate = copies_per_second;
+        self
+    }
+
+    /// Sets [`calls`](ServerOptions::calls).
+    #[must_use]
+    pub fn with_call_limits(mut self, limits: CallLimits) -> ServerOptions {
+        self.calls = limits;
         self
     }
 
@@ -170,6 +183,13 @@ impl ClientOptions {
     pub fn with_bandwidth(mut self, incoming: u32, outgoing: u32) -> ClientOptions {
         self.incoming_bandwidth = incoming;
         self.outgoing_bandwidth = outgoing;
+        self
+    }
+
+    /// Sets [`calls`](ClientOptions::calls).
+    #[must_use]
+    pub fn with_call_limits(mut self, limits: CallLimits) -> ClientOptions {
+        self.calls = limits;
         self
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::calls::node_path;
 use crate::scene::{ConfirmPath, NO_METHODS, NodeId, NodeReference, SimplifyPath};
 
 /// How much one member's paths may take.
@@ -33,6 +34,10 @@ const ROOT_ID: NodeId = match NodeId::new(0x7fff_ffff) {
     None => panic!("it has 31 bits"),
 };
 
+/// The checksums of the methods of nodes that this side knows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Checksums(HashMap<Arc<str>, [u8; 32]>);
+
 /// The paths of one member.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KnownPaths {
@@ -48,7 +53,7 @@ enum Form {
     #[default]
     Unknown,
     /// The member was asked; these are to be confirmed then.
-    Asked(Vec<NodeId>),
+    Asked(Vec<(NodeId, bool)>),
     Number,
     /// As in Godot 4.2.
     Path,
@@ -61,18 +66,42 @@ pub(crate) enum Learned {
     Taken(Option<Bytes>),
     /// There is no room for it, so there is no answer.
     NoRoom,
+    /// It leads out of the tree.
+    Outside,
     /// The number stands for a path already.
     Used,
 }
 
+impl Checksums {
+    /// What can be called on a node has this checksum; or nobody knows.
+    pub(crate) fn set(&mut self, path: Arc<str>, checksum: Option<[u8; 32]>) {
+        match checksum {
+            Some(checksum) => self.0.insert(path, checksum),
+            None => self.0.remove(&path),
+        };
+    }
+
+    /// Whether an offer is right about the methods of its node, as far as is known. A path out of the tree is nothing.
+    fn judge(&self, offer: &SimplifyPath) -> Option<bool> {
+        if self.0.is_empty() {
+            return Some(true);
+        }
+        let path = node_path(&offer.path).ok()?;
+        Some(self.0.get(&*path).is_none_or(|checksum| *checksum == offer.checksum))
+    }
+}
+
 impl KnownPaths {
     /// Takes an offer.
-    pub(crate) fn learn(&mut self, offer: &SimplifyPath) -> Learned {
+    pub(crate) fn learn(&mut self, offer: &SimplifyPath, checksums: &Checksums) -> Learned {
         if offer.id == ROOT_ID && &*offer.path == ROOT {
             // One like us asks in which form we answer.
             self.form = Form::Number;
-            return Learned::Taken(Some(confirm(NodeReference::Id(ROOT_ID))));
+            return Learned::Taken(Some(confirm(NodeReference::Id(ROOT_ID), true)));
         }
+        let Some(is_equal) = checksums.judge(offer) else {
+            return Learned::Outside;
+        };
         if self.paths.contains_key(&offer.id) {
             return Learned::Used;
         }
@@ -85,21 +114,21 @@ impl KnownPaths {
             return Learned::NoRoom;
         }
         match &mut self.form {
-            Form::Number => Learned::Taken(Some(confirm(NodeReference::Id(offer.id)))),
-            Form::Path => Learned::Taken(Some(confirm(NodeReference::Path(Arc::clone(&offer.path))))),
+            Form::Number => Learned::Taken(Some(confirm(NodeReference::Id(offer.id), is_equal))),
+            Form::Path => Learned::Taken(Some(confirm(NodeReference::Path(Arc::clone(&offer.path)), is_equal))),
             Form::Asked(waiting) if waiting.len() < MAX_WAITING => {
-                waiting.push(offer.id);
+                waiting.push((offer.id, is_equal));
                 Learned::Taken(None)
             }
             Form::Asked(_) => Learned::NoRoom,
             Form::Unknown => {
-                self.form = Form::Asked(vec![offer.id]);
-                // Nobody knows what can be called on the root of a game, unless the member has just said so. It complains of a
-                // difference.
-                let checksum = if &*offer.path == ROOT {
-                    offer.checksum
-                } else {
-                    NO_METHODS
+                self.form = Form::Asked(vec![(offer.id, is_equal)]);
+                // Nobody knows what can be called on the root of a game, unless the program has it or the member has just said so.
+                // It complains of a difference.
+                let checksum = match checksums.0.get(ROOT) {
+                    Some(checksum) => *checksum,
+                    None if &*offer.path == ROOT => offer.checksum,
+                    None => NO_METHODS,
                 };
                 Learned::Taken(Some(question(checksum)))
             }
@@ -118,11 +147,14 @@ impl KnownPaths {
             _ => return None,
         };
         let waiting = std::mem::take(waiting);
-        let node = |id: NodeId| match form {
-            Form::Path => self.paths.get(&id).cloned().map(NodeReference::Path),
-            _ => Some(NodeReference::Id(id)),
+        let answer = |(id, is_equal): (NodeId, bool)| {
+            let node = match form {
+                Form::Path => NodeReference::Path(self.paths.get(&id).cloned()?),
+                _ => NodeReference::Id(id),
+            };
+            Some(confirm(node, is_equal))
         };
-        let answers = waiting.into_iter().filter_map(node).map(confirm).collect();
+        let answers = waiting.into_iter().filter_map(answer).collect();
         self.form = form;
         Some(answers)
     }
@@ -136,9 +168,9 @@ impl KnownPaths {
     }
 }
 
-fn confirm(node: NodeReference) -> Bytes {
+fn confirm(node: NodeReference, checksum_matched: bool) -> Bytes {
     let message = ConfirmPath {
-        checksum_matched: true,
+        checksum_matched,
         node,
     };
     message.to_bytes()
@@ -167,6 +199,17 @@ mod tests {
         }
     }
 
+    impl KnownPaths {
+        /// Takes an offer where no node is known.
+        fn hear(&mut self, offer: &SimplifyPath) -> Learned {
+            self.learn(offer, &Checksums::default())
+        }
+    }
+
+    fn confirm(node: NodeReference) -> Bytes {
+        super::confirm(node, true)
+    }
+
     fn node(id: u32) -> NodeReference {
         NodeReference::Id(NodeId::new(id).expect("31 bits"))
     }
@@ -182,7 +225,7 @@ mod tests {
     fn of(answer: NodeReference) -> KnownPaths {
         let mut paths = KnownPaths::default();
         assert_eq!(
-            paths.learn(&offer(NO_METHODS, 0, "first")),
+            paths.hear(&offer(NO_METHODS, 0, "first")),
             Learned::Taken(Some(question(NO_METHODS)))
         );
         assert!(paths.confirmed(&confirmation(answer)).is_some());
@@ -194,11 +237,11 @@ mod tests {
         let mut paths = of(NodeReference::Id(ROOT_ID));
         assert_eq!(paths.resolve(&node(1)), None);
         assert_eq!(
-            paths.learn(&offer(METHODS, 1, "A")),
+            paths.hear(&offer(METHODS, 1, "A")),
             Learned::Taken(Some(confirm(node(1))))
         );
         for path in ["B", "A"] {
-            assert_eq!(paths.learn(&offer(METHODS, 1, path)), Learned::Used);
+            assert_eq!(paths.hear(&offer(METHODS, 1, path)), Learned::Used);
         }
         assert_eq!(paths.resolve(&node(1)).as_deref(), Some("A"));
     }
@@ -209,12 +252,12 @@ mod tests {
         let long = "x".repeat(1000);
         let answer = |id| Learned::Taken(Some(confirm(node(id))));
         let kept = (1..1000)
-            .filter(|&id| paths.learn(&offer(METHODS, id, &long)) == answer(id))
+            .filter(|&id| paths.hear(&offer(METHODS, id, &long)) == answer(id))
             .count();
         assert_eq!(kept, (MAX_BYTES - "first".len() - ENTRY_COST) / (1000 + ENTRY_COST));
-        assert_eq!(paths.learn(&offer(METHODS, 1000, &long)), Learned::NoRoom);
+        assert_eq!(paths.hear(&offer(METHODS, 1000, &long)), Learned::NoRoom);
         for id in 2000..40_000 {
-            assert_eq!(paths.learn(&offer(NO_METHODS, id, &long)), answer(id));
+            assert_eq!(paths.hear(&offer(NO_METHODS, id, &long)), answer(id));
         }
         assert!(paths.bytes <= MAX_BYTES);
         assert_eq!(
@@ -236,10 +279,10 @@ mod tests {
         ] {
             let mut paths = KnownPaths::default();
             assert_eq!(
-                paths.learn(&offer(METHODS, 1, "A/B")),
+                paths.hear(&offer(METHODS, 1, "A/B")),
                 Learned::Taken(Some(question(NO_METHODS)))
             );
-            assert_eq!(paths.learn(&offer(NO_METHODS, 2, "C")), Learned::Taken(None));
+            assert_eq!(paths.hear(&offer(NO_METHODS, 2, "C")), Learned::Taken(None));
             assert_eq!(paths.confirmed(&confirmation(node(7))), None, "of the program's own");
             assert_eq!(
                 paths.confirmed(&confirmation(answer.clone())),
@@ -253,7 +296,7 @@ mod tests {
     fn a_root_with_methods_is_asked_for_by_the_checksum_that_its_game_gave() {
         let mut paths = KnownPaths::default();
         assert_eq!(
-            paths.learn(&offer(METHODS, 1, ROOT)),
+            paths.hear(&offer(METHODS, 1, ROOT)),
             Learned::Taken(Some(question(METHODS)))
         );
         assert_eq!(
@@ -266,7 +309,7 @@ mod tests {
     fn a_godot_4_2_gets_paths_back() {
         let mut paths = of(NodeReference::Path(ROOT.into()));
         assert_eq!(
-            paths.learn(&offer(METHODS, 1, "Main/Chat")),
+            paths.hear(&offer(METHODS, 1, "Main/Chat")),
             Learned::Taken(Some(Bytes::from_static(b"\x02\x01Main/Chat\0")))
         );
     }
@@ -274,7 +317,7 @@ mod tests {
     #[test]
     fn answers_that_wait_are_bounded() {
         let mut paths = KnownPaths::default();
-        let outcomes = (0..100_000).map(|id| paths.learn(&offer(NO_METHODS, id, "Long/Path/Of/A/Node")));
+        let outcomes = (0..100_000).map(|id| paths.hear(&offer(NO_METHODS, id, "Long/Path/Of/A/Node")));
         let taken = outcomes.filter(|outcome| matches!(outcome, Learned::Taken(_))).count();
         assert_eq!(taken, MAX_WAITING);
         assert!(paths.bytes <= MAX_BYTES);
@@ -284,11 +327,11 @@ mod tests {
     fn two_that_ask_each_other_both_get_an_answer() {
         let (mut one, mut other) = (KnownPaths::default(), KnownPaths::default());
         assert_eq!(
-            one.learn(&offer(METHODS, 1, "A")),
+            one.hear(&offer(METHODS, 1, "A")),
             Learned::Taken(Some(question(NO_METHODS)))
         );
         assert_eq!(
-            other.learn(&offer(NO_METHODS, ROOT_ID.number(), ROOT)),
+            other.hear(&offer(NO_METHODS, ROOT_ID.number(), ROOT)),
             Learned::Taken(Some(confirm(NodeReference::Id(ROOT_ID))))
         );
         assert_eq!(
@@ -296,9 +339,42 @@ mod tests {
             Some(vec![confirm(node(1))])
         );
         assert_eq!(
-            other.learn(&offer(METHODS, 1, "A")),
+            other.hear(&offer(METHODS, 1, "A")),
             Learned::Taken(Some(confirm(node(1)))),
             "and is known to take numbers"
+        );
+    }
+    #[test]
+    fn a_node_that_is_known_is_confirmed_with_whether_its_methods_are_the_same() {
+        let mut checksums = Checksums::default();
+        checksums.set("Main".into(), Some(METHODS));
+        let mut paths = of(NodeReference::Id(ROOT_ID));
+        let mut learn = |checksum, id, path| paths.learn(&offer(checksum, id, path), &checksums);
+        let answer = |id, is_equal| Learned::Taken(Some(super::confirm(node(id), is_equal)));
+        assert_eq!(learn(METHODS, 1, "Main"), answer(1, true));
+        assert_eq!(learn(NO_METHODS, 2, "Main"), answer(2, false));
+        assert_eq!(learn(NO_METHODS, 3, "./Main"), answer(3, false));
+        assert_eq!(learn(NO_METHODS, 4, "Other"), answer(4, true), "nobody knows");
+        assert_eq!(learn(METHODS, 5, "Main/../../Secret"), Learned::Outside);
+        assert_eq!(learn(METHODS, 5, "/root/Main"), Learned::Outside);
+        checksums.set("Main".into(), None);
+        assert_eq!(paths.learn(&offer(NO_METHODS, 5, "Main"), &checksums), answer(5, true));
+    }
+
+    #[test]
+    fn what_waits_for_the_form_is_answered_as_it_was_judged() {
+        let mut checksums = Checksums::default();
+        checksums.set(ROOT.into(), Some([b'7'; 32]));
+        checksums.set("Main".into(), Some(METHODS));
+        let mut paths = KnownPaths::default();
+        assert_eq!(
+            paths.learn(&offer(NO_METHODS, 1, "Main"), &checksums),
+            Learned::Taken(Some(question([b'7'; 32]))),
+            "the root of the program is offered with its own methods"
+        );
+        assert_eq!(
+            paths.confirmed(&confirmation(NodeReference::Id(ROOT_ID))),
+            Some(vec![super::confirm(node(1), false)])
         );
     }
 }

@@ -251,7 +251,7 @@ async fn a_call_names_its_node_by_path_and_later_by_number() {
     let a = server.join().await;
     let reliable = TransferMode::Reliable;
     let call = Rpc::new("Main/Chat", MethodId(1), Arguments::Bytes(Bytes::from_static(b"hi")));
-    a.call(Target::SERVER, TransferChannel::ZERO, reliable, &call)
+    a.send_rpc(Target::SERVER, TransferChannel::ZERO, reliable, &call)
         .expect("sent");
     let received = server.packet().await;
     assert_eq!(received.node_path.as_deref(), Some("Main/Chat"));
@@ -273,7 +273,7 @@ async fn a_call_names_its_node_by_path_and_later_by_number() {
         Ok(Message::ConfirmPath(confirm)) => assert!(confirm.checksum_matched && confirm.node == NodeReference::Id(id)),
         other => panic!("{other:?}"),
     }
-    a.call(Target::SERVER, TransferChannel::ZERO, reliable, &short)
+    a.send_rpc(Target::SERVER, TransferChannel::ZERO, reliable, &short)
         .expect("sent");
     assert_eq!(server.packet().await.node_path.as_deref(), Some("Main/Chat"));
 }
@@ -296,7 +296,7 @@ async fn clients_confirm_paths_to_each_other() {
     };
     a.send(b.id(), TransferChannel::ZERO, reliable, offer.to_bytes())
         .expect("sent");
-    a.call(b.id(), TransferChannel::ZERO, reliable, &call).expect("sent");
+    a.send_rpc(b.id(), TransferChannel::ZERO, reliable, &call).expect("sent");
     let received = packet(&b).await;
     assert_eq!(
         (received.from, received.node_path.as_deref()),

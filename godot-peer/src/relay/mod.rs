@@ -12,6 +12,7 @@
 //! bounded rate, those who have spoken first, or else thousands who come at the same time would have millions of packets queued for
 //! them. Who has left before it was introduced never is.
 
+mod each;
 mod lanes;
 mod lobby;
 mod member;
@@ -31,7 +32,7 @@ use enet_proto::{Ledger, Packet, Time, detach};
 
 use crate::event::{Departure, Received, ServerEvent};
 use crate::notes::is_worth_a_note;
-use crate::paths::{KnownPaths, Learned};
+use crate::paths::{Checksums, KnownPaths, Learned};
 use crate::scene::{Command, Message, System, check_for_others};
 use crate::transfer::{Outgoing, TransferChannel, TransferMode};
 use crate::{PeerId, Roster, SendError, Target, UnknownTarget};
@@ -52,6 +53,8 @@ pub struct SceneServer<K> {
     lobby: Lobby<K>,
     roster: Roster<K>,
     members: BTreeMap<PeerId, Member<K>>,
+    /// Of nodes that the program has.
+    checksums: Checksums,
     news: News,
     pace: Pace,
     turns: Turns,
@@ -106,7 +109,7 @@ impl Default for RelayLimits {
 }
 
 /// What the driver is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Output<K> {
     /// Send a packet to a connection. If that has no room for it, it goes back by [`SceneServer::put_back`].
     Send {
@@ -196,6 +199,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             lobby: Lobby::default(),
             roster: Roster::default(),
             members: BTreeMap::new(),
+            checksums: Checksums::default(),
             news: News::default(),
             pace: Pace::new(),
             turns: Turns::default(),
@@ -533,10 +537,10 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         let member = self.members.get_mut(&received.from);
         match (Command::of(&received.data), member) {
             (Some(Command::SimplifyPath), Some(member)) => match Message::parse(&received.data) {
-                Ok(Message::SimplifyPath(offer)) => match member.paths.learn(&offer) {
+                Ok(Message::SimplifyPath(offer)) => match member.paths.learn(&offer, &self.checksums) {
                     Learned::Taken(answer) => self.answer(received.from, answer),
                     Learned::NoRoom => self.statistics.unlearned_paths += 1,
-                    Learned::Used => self.malformed(received.from),
+                    Learned::Used | Learned::Outside => self.malformed(received.from),
                 },
                 _ => self.malformed(received.from),
             },

@@ -189,13 +189,23 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
 
     /// Gives a packet of the program to its receivers.
     pub(super) fn give_own(&mut self, target: Target, mut outgoing: Outgoing) -> Result<(), SendError> {
-        let minimum = self.minimum();
-        let maximum = self.limits.queue;
         let charged = !matches!(target, Target::One(_));
         if charged {
             let packet = &mut outgoing.packet;
             packet.data = self.limits.ledger.charge(std::mem::take(&mut packet.data));
         }
+        self.give_counted(target, outgoing, charged)
+    }
+
+    /// The same with a packet whose buffer has been counted already, if it is to be.
+    pub(super) fn give_counted(
+        &mut self,
+        target: Target,
+        outgoing: Outgoing,
+        charged: bool,
+    ) -> Result<(), SendError> {
+        let minimum = self.minimum();
+        let maximum = self.limits.queue;
         let mut teller = Teller {
             now: self.now,
             minimum,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use godot_variant::DeclaredType;
+use godot_variant::convert::FromArguments;
 use md5::{Digest, Md5};
 
 use super::{MethodId, NO_METHODS};
@@ -46,6 +48,93 @@ impl Default for Method {
     }
 }
 
+impl Method {
+    /// One that everybody may call; otherwise the default.
+    #[must_use]
+    pub fn any_peer() -> Method {
+        Method {
+            rpc_mode: RpcMode::AnyPeer,
+            ..Method::default()
+        }
+    }
+
+    /// One that the node's authority may call: the default.
+    #[must_use]
+    pub fn authority() -> Method {
+        Method::default()
+    }
+
+    /// Called in this transfer mode.
+    #[must_use]
+    pub fn in_mode(mut self, mode: TransferMode) -> Method {
+        self.transfer_mode = mode;
+        self
+    }
+
+    /// Called on this transfer channel.
+    #[must_use]
+    pub fn on_channel(mut self, channel: TransferChannel) -> Method {
+        self.channel = channel;
+        self
+    }
+
+    /// Called where the call comes from, too.
+    #[must_use]
+    pub fn with_call_local(mut self) -> Method {
+        self.call_local = true;
+        self
+    }
+}
+
+/// The parameters of a method: their types, and how many of them a caller must give.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parameters {
+    types: Vec<DeclaredType>,
+    required: usize,
+}
+
+impl Parameters {
+    /// Parameters of these types, all of which must be given.
+    #[must_use]
+    pub fn new(types: impl IntoIterator<Item = DeclaredType>) -> Parameters {
+        let types: Vec<DeclaredType> = types.into_iter().collect();
+        let required = types.len();
+        Parameters { types, required }
+    }
+
+    /// The parameters that a tuple of Rust's types takes; nothing for a list of Variants, which takes anything.
+    ///
+    /// ```
+    /// use godot_peer::scene::Parameters;
+    ///
+    /// let parameters = Parameters::of::<(String, i64)>().expect("a tuple");
+    /// assert_eq!(parameters.types()[1].to_string(), "int");
+    /// ```
+    #[must_use]
+    pub fn of<A: FromArguments>() -> Option<Parameters> {
+        A::declared().map(Parameters::new)
+    }
+
+    /// With defaults for all but the first so many.
+    #[must_use]
+    pub fn with_required(mut self, required: usize) -> Parameters {
+        self.required = required.min(self.types.len());
+        self
+    }
+
+    /// The types.
+    #[must_use]
+    pub fn types(&self) -> &[DeclaredType] {
+        &self.types
+    }
+
+    /// How many must be given.
+    #[must_use]
+    pub fn required(&self) -> usize {
+        self.required
+    }
+}
+
 /// The methods of a node that can be called from afar, with the numbers and the checksum that a stock Godot gives them.
 ///
 /// ```
@@ -60,6 +149,7 @@ impl Default for Method {
 pub struct Interface {
     script: BTreeMap<String, Method>,
     node: BTreeMap<String, Method>,
+    parameters: BTreeMap<String, Parameters>,
 }
 
 impl Interface {
@@ -86,6 +176,34 @@ impl Interface {
     /// Adds a method of the script, or replaces the one of that name, as a script that inherits it does.
     pub fn insert(&mut self, name: &str, method: Method) {
         self.script.insert(name.to_owned(), method);
+    }
+
+    /// With the parameters of a method. Calls of one without take any arguments.
+    #[must_use]
+    pub fn with_parameters(mut self, method: &str, parameters: Parameters) -> Interface {
+        self.set_parameters(method, parameters);
+        self
+    }
+
+    /// With the parameters of a method as a tuple of Rust's types takes them: see [`Parameters::of`].
+    #[must_use]
+    pub fn with_arguments<A: FromArguments>(mut self, method: &str) -> Interface {
+        match Parameters::of::<A>() {
+            Some(parameters) => self.set_parameters(method, parameters),
+            None => drop(self.parameters.remove(method)),
+        }
+        self
+    }
+
+    /// Says what parameters a method has.
+    pub fn set_parameters(&mut self, method: &str, parameters: Parameters) {
+        self.parameters.insert(method.to_owned(), parameters);
+    }
+
+    /// The parameters of a method, if they are known.
+    #[must_use]
+    pub fn parameters(&self, method: &str) -> Option<&Parameters> {
+        self.parameters.get(method)
     }
 
     /// Whether there is no method.

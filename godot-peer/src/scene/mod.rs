@@ -11,7 +11,7 @@ mod system;
 
 use bytes::Bytes;
 
-pub use interface::{Interface, Method, RpcMode};
+pub use interface::{Interface, Method, Parameters, RpcMode};
 pub use path::{ConfirmPath, NO_METHODS, SimplifyPath};
 pub use rpc::{Arguments, MethodId, NodeId, NodeReference, Rpc};
 pub use system::System;

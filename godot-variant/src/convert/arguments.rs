@@ -1,6 +1,6 @@
 //! Lists of arguments as tuples.
 
-use super::{FromVariant, FromVariantError};
+use super::{DeclaredType, FromVariant, FromVariantError};
 use crate::Variant;
 
 /// What the arguments of a call can be made of: a tuple of up to eight values, or a list of Variants.
@@ -16,6 +16,9 @@ pub trait FromArguments: Sized {
     /// # Errors
     /// If there are more or fewer, or one is not taken.
     fn from_arguments(arguments: Vec<Variant>) -> Result<Self, ArgumentsError>;
+
+    /// The types that GDScript would declare for the parameters; nothing if any number of any types is taken.
+    fn declared() -> Option<Vec<DeclaredType>>;
 }
 
 /// Arguments that a method does not take.
@@ -56,6 +59,10 @@ impl FromArguments for Vec<Variant> {
     fn from_arguments(arguments: Vec<Variant>) -> Result<Vec<Variant>, ArgumentsError> {
         Ok(arguments)
     }
+
+    fn declared() -> Option<Vec<DeclaredType>> {
+        None
+    }
 }
 
 macro_rules! tuples {
@@ -78,6 +85,10 @@ macro_rules! tuples {
                         $name::from_variant($name).map_err(|error| ArgumentsError::Argument { index: $index, error })?,
                     )*))
                 }
+
+                fn declared() -> Option<Vec<DeclaredType>> {
+                    Some(vec![$($name::declared()),*])
+                }
             }
         )*
     };
@@ -85,7 +96,7 @@ macro_rules! tuples {
 
 #[allow(non_snake_case)]
 mod tuples {
-    use super::{ArgumentsError, FromArguments, FromVariant, IntoArguments, Variant};
+    use super::{ArgumentsError, DeclaredType, FromArguments, FromVariant, IntoArguments, Variant};
 
     tuples! {
         (), 0;
@@ -103,6 +114,7 @@ mod tuples {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::VariantType;
 
     #[test]
     fn a_wrong_count_and_a_wrong_type_say_which() {
@@ -117,5 +129,12 @@ mod tests {
         assert_eq!(range.to_string(), "argument 1: 256 is out of range");
         assert_eq!(<()>::from_arguments(Vec::new()), Ok(()));
         assert_eq!(<(Option<i64>,)>::from_arguments(vec![Variant::Nil]), Ok((None,)));
+    }
+
+    #[test]
+    fn a_tuple_declares_the_types_of_its_parameters_and_a_list_none() {
+        let declared = <(String, i64)>::declared().expect("a tuple");
+        assert_eq!(declared, [VariantType::String, VariantType::Int].map(DeclaredType::from));
+        assert_eq!(<Vec<Variant>>::declared(), None);
     }
 }

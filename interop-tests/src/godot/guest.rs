@@ -111,7 +111,7 @@ impl Guest {
         let method = MethodId::among(&names, name).expect("a procedure of the project");
         let rpc = Rpc::new(NODE, method, arguments);
         let channel = TransferChannel::new(channel).expect("a channel");
-        self.client(move |client| client.call(Target::from(to), channel, transfer_mode(mode), &rpc))
+        self.client(move |client| client.send_rpc(Target::from(to), channel, transfer_mode(mode), &rpc))
     }
 
     /// Sends the bytes of a call as they are.

@@ -1,5 +1,7 @@
 //! A Godot server on tokio.
 
+mod calls;
+
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -12,6 +14,7 @@ use enet_tokio::{BindError, EndpointStatistics, EventEndpoint, ToAddress};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::calls::{CallStatistics, Calls};
 use crate::event::{Departure, ServerEvent};
 use crate::notes::is_worth_a_note;
 use crate::relay::{Output, RelayLimits, SceneServer, SceneStatistics};
@@ -92,11 +95,13 @@ const LEAST_QUEUED: usize = 64 * 1024;
 #[derive(Debug)]
 struct State {
     scene: SceneServer<PeerHandle>,
+    calls: Calls,
     events: VecDeque<ServerEvent>,
     /// The endpoint gives no more events.
     ended: bool,
     too_slow: u64,
     too_fast: u64,
+    bad_calls: u64,
     unsent: u64,
 }
 
@@ -133,6 +138,8 @@ pub struct PeerInfo {
 pub struct ServerStatistics {
     /// What went on between the clients.
     pub scene: SceneStatistics,
+    /// Calls of the server, and of clients for it.
+    pub calls: CallStatistics,
     /// What went over the network.
     pub endpoint: EndpointStatistics,
     /// Clients in the session now.
@@ -141,6 +148,8 @@ pub struct ServerStatistics {
     pub too_slow: u64,
     /// Clients disconnected because they were [too fast](Departure::TooFast).
     pub too_fast: u64,
+    /// Clients disconnected because of [bad calls](Departure::BadCalls).
+    pub bad_calls: u64,
     /// Packets left out: unreliable ones of clients that sent more than is taken or than they may, and those for a connection without
     /// such a channel.
     pub unsent: u64,
@@ -159,6 +168,7 @@ impl GodotServer {
     pub async fn bind(address: impl ToAddress, options: ServerOptions) -> Result<GodotServer, BindError> {
         let relay = options.relay;
         let limits = options.relay_limits();
+        let calls = Calls::new(PeerId::SERVER, options.calls.clone());
         let endpoint = EventEndpoint::bind(address, options.into_config()).await?;
         let limits = RelayLimits {
             ledger: endpoint.ledger(),
@@ -166,10 +176,12 @@ impl GodotServer {
         };
         let state = State {
             scene: SceneServer::with_limits(relay, limits),
+            calls,
             events: VecDeque::new(),
             ended: false,
             too_slow: 0,
             too_fast: 0,
+            bad_calls: 0,
             unsent: 0,
         };
         Ok(GodotServer {
@@ -236,8 +248,11 @@ impl GodotServer {
         }
         state.scene.handle_timeout(self.now());
         let more = self.carry_out(state, SENT_AT_A_TIME);
-        if let Some(event) = state.events.pop_front() {
-            return Left::Event(Some(event));
+        // Calls are read one at a time, as values take more memory than their bytes.
+        while let Some(event) = state.events.pop_front() {
+            if let Some(event) = self.hear(state, event) {
+                return Left::Event(Some(event));
+            }
         }
         // Several, so that senders can take turns. When there is none what was queued is sent.
         let events = std::iter::from_fn(|| self.endpoint.try_next_event()).take(TAKEN_AT_A_TIME);
@@ -269,7 +284,19 @@ impl GodotServer {
     ) -> Result<(), SendError> {
         let target = target.into();
         let mut state = self.lock();
-        let state = &mut *state;
+        self.send_with(&mut state, target, channel.enet_channel(mode), |state| {
+            state.scene.send(target, channel, mode, data.into())
+        })
+    }
+
+    /// Has the session send something on an ENet channel, at once. The fate of what is for a single client is reported.
+    fn send_with(
+        &self,
+        state: &mut State,
+        target: Target,
+        channel: u8,
+        send: impl FnOnce(&mut State) -> Result<(), SendError>,
+    ) -> Result<(), SendError> {
         // What is to be sent already comes first.
         let _ = self.carry_out_ready(state, None);
         let due = state.scene.poll_timeout();
@@ -278,9 +305,9 @@ impl GodotServer {
             Target::All | Target::AllBut(_) => None,
         };
         if let Some(key) = single {
-            self.check(key, channel.enet_channel(mode))?;
+            self.check(key, channel)?;
         }
-        state.scene.send(target, channel, mode, data.into())?;
+        send(state)?;
         let result = self.carry_out_ready(state, single);
         if !state.events.is_empty() || state.scene.poll_timeout() != due {
             self.changed.notify_one();
@@ -346,10 +373,12 @@ impl GodotServer {
         let state = self.lock();
         ServerStatistics {
             scene: state.scene.statistics(),
+            calls: state.calls.statistics(),
             endpoint,
             clients: state.scene.roster().len(),
             too_slow: state.too_slow,
             too_fast: state.too_fast,
+            bad_calls: state.bad_calls,
             unsent: state.unsent + state.scene.statistics().unsent,
         }
     }
@@ -436,7 +465,7 @@ impl GodotServer {
             }
             Output::Drop { key, reason } => self.drop_client(state, key, reason),
             Output::Reset(key) => self.endpoint.reset(key),
-            Output::Event(event) => state.events.push_back(event),
+            Output::Event(event) => self.sort(state, event),
         }
     }
 
@@ -517,6 +546,7 @@ impl GodotServer {
         let Some(id) = state.scene.roster().id(key) else { return };
         let (count, number) = match reason {
             Departure::TooFast => (&mut state.too_fast, Departure::TOO_FAST),
+            Departure::BadCalls => (&mut state.bad_calls, Departure::BAD_CALLS),
             _ => (&mut state.too_slow, Departure::TOO_SLOW),
         };
         *count += 1;
