@@ -7,17 +7,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use enet_proto::Time;
 use enet_proto::compress::Compressor;
 use enet_proto::{DisconnectReason, Event, PeerHandle, PeerStatistics, detach};
 #[cfg(feature = "conditions")]
 use enet_tokio::NetworkConditions;
 use enet_tokio::{Address, ConnectError, EndpointStatistics, EventEndpoint, Peer, ToAddress};
-use enet_proto::Time;
 use godot_variant::convert::IntoArguments;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use crate::calls::{Call, CallError, CallOptions, CallStatistics, Calls, Heard, InvalidNodePath, PreparedPacket, UnknownNode};
+use crate::calls::{
+    Call, CallError, CallOptions, CallStatistics, Calls, Heard, InvalidNodePath, PreparedPacket, UnknownNode,
+};
 use crate::event::ClientEvent;
 use crate::guest::{ClientOutput, SceneClient};
 use crate::scene::{self, Command, Interface, Message, Rpc};
@@ -409,7 +411,8 @@ impl GodotClient {
         }
         let mut result = Ok(());
         for PreparedPacket { to, offer, call } in prepared.packets {
-            let sent = offer.map(|offer| self.send_routed(state, to, TransferChannel::ZERO, TransferMode::Reliable, offer));
+            let sent =
+                offer.map(|offer| self.send_routed(state, to, TransferChannel::ZERO, TransferMode::Reliable, offer));
             if let Some(Err(_)) = sent {
                 state.calls.offer_lost(to, node);
             }

@@ -169,10 +169,7 @@ impl KnownPaths {
 }
 
 fn confirm(node: NodeReference, checksum_matched: bool) -> Bytes {
-    let message = ConfirmPath {
-        checksum_matched,
-        node,
-    };
+    let message = ConfirmPath { checksum_matched, node };
     message.to_bytes()
 }
 

@@ -296,7 +296,8 @@ async fn clients_confirm_paths_to_each_other() {
     };
     a.send(b.id(), TransferChannel::ZERO, reliable, offer.to_bytes())
         .expect("sent");
-    a.send_rpc(b.id(), TransferChannel::ZERO, reliable, &call).expect("sent");
+    a.send_rpc(b.id(), TransferChannel::ZERO, reliable, &call)
+        .expect("sent");
     let received = packet(&b).await;
     assert_eq!(
         (received.from, received.node_path.as_deref()),

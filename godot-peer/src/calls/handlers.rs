@@ -185,9 +185,13 @@ mod tests {
         let mut handlers = Handlers::new();
         handlers
             .node("Main")
-            .on("add", Method::any_peer(), |game: &mut Game, _, (one, two): (i64, u8)| {
-                game.sum += one + i64::from(two);
-            })
+            .on(
+                "add",
+                Method::any_peer(),
+                |game: &mut Game, _, (one, two): (i64, u8)| {
+                    game.sum += one + i64::from(two);
+                },
+            )
             .declare("added", Method::authority());
         handlers
     }
@@ -206,12 +210,20 @@ mod tests {
     #[test]
     fn a_call_reaches_its_function_with_its_arguments_converted() {
         let (handlers, mut game) = (handlers(), Game::default());
-        handlers.handle(&mut game, call("add", vec![2.0.into(), 3.into()])).expect("it is handled");
+        handlers
+            .handle(&mut game, call("add", vec![2.0.into(), 3.into()]))
+            .expect("it is handled");
         assert_eq!(game.sum, 5);
         let error = handlers.handle(&mut game, call("add", vec![2.into(), 300.into()]));
-        assert_eq!(error.expect_err("no byte").to_string(), "argument 1: 300 is out of range");
+        assert_eq!(
+            error.expect_err("no byte").to_string(),
+            "argument 1: 300 is out of range"
+        );
         let error = handlers.handle(&mut game, call("added", Vec::new()));
-        assert_eq!(error.expect_err("only declared").to_string(), "nothing handles \"added\" of \"Main\"");
+        assert_eq!(
+            error.expect_err("only declared").to_string(),
+            "nothing handles \"added\" of \"Main\""
+        );
         assert_eq!(game.sum, 5);
     }
 
@@ -222,6 +234,9 @@ mod tests {
         assert_eq!(path, "Main");
         let names: Vec<&str> = interface.script_methods().map(|(name, _)| name).collect();
         assert_eq!(names, ["add", "added"]);
-        assert_eq!(interface.parameters("add").map(|parameters| parameters.types().len()), Some(2));
+        assert_eq!(
+            interface.parameters("add").map(|parameters| parameters.types().len()),
+            Some(2)
+        );
     }
 }

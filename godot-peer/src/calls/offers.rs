@@ -56,9 +56,14 @@ impl Offers {
     pub(super) fn name(&mut self, peer: PeerId, path: &Arc<str>) -> Name {
         let known = self.peers.get(&peer).and_then(|table| table.nodes.get(path)).copied();
         let id = match known {
-            Some(Offer { id, state: State::Confirmed }) => return Name::Number(id),
+            Some(Offer {
+                id,
+                state: State::Confirmed,
+            }) => return Name::Number(id),
             Some(Offer { state: State::Made, .. }) => return Name::Path(None),
-            Some(Offer { state: State::Again, .. }) => self.next(),
+            Some(Offer {
+                state: State::Again, ..
+            }) => self.next(),
             None => match self.numbers.get(path) {
                 Some(id) => Some(*id),
                 None => self.next().inspect(|id| {
@@ -101,7 +106,9 @@ impl Offers {
     pub(super) fn make_again(&mut self, peer: PeerId) {
         let table = self.peers.get_mut(&peer);
         let offers = table.into_iter().flat_map(|table| table.nodes.values_mut());
-        offers.filter(|offer| offer.state == State::Made).for_each(|offer| offer.state = State::Again);
+        offers
+            .filter(|offer| offer.state == State::Made)
+            .for_each(|offer| offer.state = State::Again);
     }
 
     /// An offer was not sent.
@@ -171,7 +178,10 @@ mod tests {
         let chat: Arc<str> = "Chat".into();
         offers.name(peer(2), &chat);
         for (from, node) in [(2, 2), (3, 1)] {
-            assert_eq!(offers.confirm(peer(from), &confirmation(NodeReference::Id(id(node)))), None);
+            assert_eq!(
+                offers.confirm(peer(from), &confirmation(NodeReference::Id(id(node)))),
+                None
+            );
         }
         assert_eq!(offers.name(peer(2), &chat), Name::Path(None));
     }
@@ -184,10 +194,18 @@ mod tests {
         offers.name(peer(2), &game);
         offers.confirm(peer(2), &confirmation(NodeReference::Id(id(2))));
         offers.make_again(peer(2));
-        assert_eq!(offers.name(peer(2), &game), Name::Number(id(2)), "what is confirmed stays");
+        assert_eq!(
+            offers.name(peer(2), &game),
+            Name::Number(id(2)),
+            "what is confirmed stays"
+        );
         assert_eq!(offers.name(peer(2), &chat), Name::Path(Some(id(3))));
         assert_eq!(offers.name(peer(2), &chat), Name::Path(None));
-        assert!(offers.confirm(peer(2), &confirmation(NodeReference::Id(id(3)))).is_some());
+        assert!(
+            offers
+                .confirm(peer(2), &confirmation(NodeReference::Id(id(3))))
+                .is_some()
+        );
         assert_eq!(offers.name(peer(2), &chat), Name::Number(id(3)));
         offers.withdraw(peer(2), "Chat");
         assert_eq!(offers.name(peer(2), &chat), Name::Path(Some(id(4))));

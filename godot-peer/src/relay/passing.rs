@@ -198,12 +198,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     }
 
     /// The same with a packet whose buffer has been counted already, if it is to be.
-    pub(super) fn give_counted(
-        &mut self,
-        target: Target,
-        outgoing: Outgoing,
-        charged: bool,
-    ) -> Result<(), SendError> {
+    pub(super) fn give_counted(&mut self, target: Target, outgoing: Outgoing, charged: bool) -> Result<(), SendError> {
         let minimum = self.minimum();
         let maximum = self.limits.queue;
         let mut teller = Teller {

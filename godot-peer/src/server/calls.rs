@@ -105,7 +105,11 @@ impl GodotServer {
         }
         let receivers: Vec<PeerId> = match target {
             Target::One(id) => vec![id],
-            Target::All | Target::AllBut(_) => roster.iter().map(|(id, _)| id).filter(|&id| target.includes(id)).collect(),
+            Target::All | Target::AllBut(_) => roster
+                .iter()
+                .map(|(id, _)| id)
+                .filter(|&id| target.includes(id))
+                .collect(),
         };
         let Prepared {
             channel,
@@ -135,7 +139,10 @@ impl GodotServer {
             let mut counted: Option<(Bytes, Bytes)> = None;
             for PreparedPacket { to, offer, call } in packets {
                 if let Some(offer) = offer
-                    && state.scene.send_one_of(Target::One(to), to, Outgoing::system(offer)).is_err()
+                    && state
+                        .scene
+                        .send_one_of(Target::One(to), to, Outgoing::system(offer))
+                        .is_err()
                 {
                     state.calls.offer_lost(to, node);
                 }
@@ -148,7 +155,9 @@ impl GodotServer {
                         charged
                     }
                 };
-                state.scene.send_one_of(target, to, Outgoing::new(channel, mode, data))?;
+                state
+                    .scene
+                    .send_one_of(target, to, Outgoing::new(channel, mode, data))?;
             }
             Ok(())
         })
@@ -185,7 +194,10 @@ impl GodotServer {
         arguments: impl IntoArguments,
     ) -> Result<(), CallError> {
         let arguments = arguments.into_arguments();
-        let prepared = self.lock().calls.call_by_path(node, method, arguments, CallOptions::new());
+        let prepared = self
+            .lock()
+            .calls
+            .call_by_path(node, method, arguments, CallOptions::new());
         let (channel, mode, packet) = prepared?;
         Ok(self.send_as(owner, target, channel, mode, packet)?)
     }

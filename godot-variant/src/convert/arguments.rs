@@ -134,7 +134,10 @@ mod tests {
     #[test]
     fn a_tuple_declares_the_types_of_its_parameters_and_a_list_none() {
         let declared = <(String, i64)>::declared().expect("a tuple");
-        assert_eq!(declared, [VariantType::String, VariantType::Int].map(DeclaredType::from));
+        assert_eq!(
+            declared,
+            [VariantType::String, VariantType::Int].map(DeclaredType::from)
+        );
         assert_eq!(<Vec<Variant>>::declared(), None);
     }
 }
