@@ -212,6 +212,8 @@ impl Serving {
                     packet.from
                 );
             }
+            // Nor has it nodes that could be called.
+            _ => {}
         }
     }
 

@@ -56,6 +56,8 @@ fn see(server: &GodotServer, banned: &HashSet<IpAddr>, event: ServerEvent) {
         ServerEvent::PeerDisconnected { id, reason } => println!("{id} left: {reason}"),
         // What is for the server alone, or for all. What clients send each other it does not see.
         ServerEvent::Packet(packet) => println!("{} sends {} bytes", packet.from, packet.data.len()),
+        // Calls of nodes, of which it has none.
+        _ => {}
     }
 }
 

@@ -12,6 +12,7 @@ use crate::transfer::{TransferChannel, TransferMode};
 
 /// What happens at a server.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum ServerEvent {
     /// A client has joined.
     PeerConnected {
@@ -33,6 +34,7 @@ pub enum ServerEvent {
 
 /// What happens at a client.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum ClientEvent {
     /// Another client is in the session. (The server is from the start.)
     PeerConnected {

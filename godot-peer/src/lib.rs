@@ -59,6 +59,7 @@ pub use enet_tokio::Compression;
 pub use enet_tokio::{DtlsClient, DtlsError, DtlsServer, DtlsSetupError, Identity};
 pub use error::{JoinError, SendError, UnknownTarget};
 pub use event::{ClientEvent, Departure, Received, ServerEvent};
+pub use godot_variant;
 pub use guest::{ClientOutput, SceneClient};
 pub use options::{ClientOptions, ServerOptions};
 pub use peer_id::PeerId;

@@ -71,6 +71,7 @@ use crate::{PeerId, SendError, ServerOptions, Target};
 ///         ServerEvent::PeerConnected { id } => println!("{id} joined"),
 ///         ServerEvent::PeerDisconnected { id, reason } => println!("{id} left: {reason}"),
 ///         ServerEvent::Packet(packet) => println!("{} says {:?}", packet.from, packet.message()),
+///         _ => {}
 ///     }
 /// }
 /// # Ok(())
