@@ -153,12 +153,18 @@ impl Session {
     }
 
     /// A datagram came; what it carries goes to `deliver`.
-    pub(super) fn feed(&mut self, datagram: Bytes, buffer: &mut BytesMut, deliver: &mut dyn FnMut(Bytes)) -> Outcome {
+    pub(super) fn feed(
+        &mut self,
+        mut datagram: Bytes,
+        buffer: &mut BytesMut,
+        deliver: &mut dyn FnMut(Bytes),
+    ) -> Outcome {
         let whole = whole_records(&datagram, self.least());
         if whole.bytes == 0 {
             return Outcome::Same;
         }
-        self.stream.get_mut().incoming = Some(datagram.slice(..whole.bytes));
+        datagram.truncate(whole.bytes);
+        self.stream.get_mut().incoming = Some(datagram);
         // It need not be asked for another then.
         let outcome = if self.stage == Stage::Up && whole.count == 1 {
             self.read(buffer, deliver)
