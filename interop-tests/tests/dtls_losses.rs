@@ -1,6 +1,7 @@
 //! Handshakes with Mbed TLS, Godot's, of which one datagram is lost, comes twice or is overtaken: every one, in both roles.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -113,20 +114,21 @@ fn carry(socket: &UdpSocket, server: u16, stop: &AtomicBool) -> io::Result<()> {
         let mut idle = true;
         while let Ok((length, client)) = socket.recv_from(&mut buffer) {
             idle = false;
-            if !routes.contains_key(&client) {
-                let out = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-                out.connect((Ipv4Addr::LOCALHOST, server))?;
-                out.set_nonblocking(true)?;
-                let route = Route {
-                    socket: out,
-                    client,
-                    accident: accidents.next(),
-                    passed: [0; 2],
-                    held: [None, None],
-                };
-                routes.insert(client, route);
-            }
-            let route = routes.get_mut(&client).expect("it is there now");
+            let route = match routes.entry(client) {
+                Entry::Occupied(route) => route.into_mut(),
+                Entry::Vacant(place) => {
+                    let out = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+                    out.connect((Ipv4Addr::LOCALHOST, server))?;
+                    out.set_nonblocking(true)?;
+                    place.insert(Route {
+                        socket: out,
+                        client,
+                        accident: accidents.next(),
+                        passed: [0; 2],
+                        held: [None, None],
+                    })
+                }
+            };
             for datagram in route.pass(0, &buffer[..length]) {
                 // What the other side does not take is lost.
                 let _ = route.socket.send(&datagram);
