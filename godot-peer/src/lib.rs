@@ -24,6 +24,7 @@
 //!         ServerEvent::PeerDisconnected { id, reason } => println!("{id} left: {reason}"),
 //!         // What is for the server. What clients send each other is passed on without it.
 //!         ServerEvent::Packet(packet) => println!("{} says {:?}", packet.from, packet.message()),
+//!         _ => {}
 //!     }
 //! }
 //! # Ok(())
