@@ -5,7 +5,7 @@ use std::iter::FusedIterator;
 use super::error::{DecodeError, DecodeErrorKind, EncodeError};
 use super::options::DecodeOptions;
 use super::reader::Decoder;
-use super::writer::Encoder;
+use super::writer::{Encoder, likely_size};
 use crate::Variant;
 
 /// The most arguments of a call.
@@ -98,7 +98,13 @@ impl FusedIterator for Arguments<'_> {}
 /// # Errors
 /// The first argument that cannot be read. Memory is bounded by the options, for all of them together.
 pub fn decode_arguments(body: &[u8], options: &DecodeOptions) -> Result<Vec<Variant>, ArgumentError> {
-    Arguments::new(body, options)?.collect()
+    let arguments = Arguments::new(body, options)?;
+    // The shortest value is a byte.
+    let mut values = Vec::with_capacity(arguments.count.min(arguments.rest().len()));
+    for argument in arguments {
+        values.push(argument?);
+    }
+    Ok(values)
 }
 
 /// Writes the arguments of a call at the end of a buffer, and nothing if there is an error.
@@ -108,6 +114,7 @@ pub fn decode_arguments(body: &[u8], options: &DecodeOptions) -> Result<Vec<Vari
 pub fn encode_arguments(arguments: &[Variant], buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
     let count = u8::try_from(arguments.len()).map_err(|_| EncodeError::TooManyArguments(arguments.len()))?;
     let start = buffer.len();
+    buffer.reserve(1 + arguments.iter().map(likely_size).sum::<usize>());
     buffer.push(count);
     for argument in arguments {
         if let Err(error) = Encoder::new(buffer).write_compressed(argument) {

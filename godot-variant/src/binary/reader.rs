@@ -315,7 +315,11 @@ impl<'a> Decoder<'a> {
                 array.elements_mut().reserve_exact(more);
             }
             let element = self.value(depth + 1)?;
-            self.note(&array.push(element));
+            if array.element_type().is_any() {
+                array.elements_mut().push(element);
+            } else {
+                self.note(&array.push(element));
+            }
         }
         Ok(Variant::Array(array))
     }

@@ -40,6 +40,7 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// If it holds a full object where they are not allowed, is deeper than Godot reads, or has more elements than a count can say.
     pub fn write(&mut self, value: &Variant) -> Result<(), EncodeError> {
+        self.buffer.reserve(likely_size(value));
         self.value(value, 0)
     }
 
@@ -295,5 +296,21 @@ impl<'a> Encoder<'a> {
             self.value(value, depth + 1)?;
         }
         Ok(())
+    }
+}
+
+/// About how many bytes a value takes, so that a buffer need not grow step by step. Its elements are not looked at.
+pub(super) fn likely_size(value: &Variant) -> usize {
+    /// A header, a count and padding.
+    const FRAME: usize = 12;
+    const NUMBER: usize = 12;
+    match value {
+        Variant::String(text) => FRAME + text.len(),
+        Variant::StringName(name) => FRAME + name.len(),
+        Variant::Array(array) => FRAME + array.len() * NUMBER,
+        Variant::Dictionary(dictionary) => FRAME + dictionary.len() * 2 * NUMBER,
+        // The packed ones reserve for themselves, but for bytes.
+        Variant::PackedByteArray(bytes) => FRAME + bytes.len(),
+        _ => NUMBER,
     }
 }
