@@ -44,6 +44,8 @@ mod client;
 mod error;
 mod event;
 mod guest;
+#[cfg(feature = "macros")]
+mod macros;
 mod notes;
 mod options;
 mod paths;
@@ -52,6 +54,7 @@ mod roster;
 mod server;
 mod target;
 mod transfer;
+mod typed;
 
 pub use calls::{Call, CallError, CallLimits, CallOptions, Handlers};
 pub use client::GodotClient;
@@ -62,14 +65,20 @@ pub use error::{JoinError, SendError, UnknownTarget};
 pub use event::{ClientEvent, Departure, Received, ServerEvent};
 pub use godot_variant;
 pub use guest::{ClientOutput, SceneClient};
+#[cfg(feature = "macros")]
+pub use macros::godot_rpc;
 pub use options::{ClientOptions, ServerOptions};
 pub use peer_id::PeerId;
 pub use roster::{Refusal, Roster};
 pub use server::{GodotServer, PeerInfo, ServerStatistics};
 pub use target::Target;
 pub use transfer::{NoSuchTransferChannel, Outgoing, TransferChannel, TransferMode, enet_channel_count};
+pub use typed::MethodCall;
 /// The layers below, of the versions that are used here.
-pub use {enet_proto, enet_tokio};
+pub use {enet_proto, enet_tokio, godot_variant};
+
+#[doc(hidden)]
+pub use typed::private as __private;
 
 /// Has the program in the README compiled with the examples of the documentation.
 #[cfg(doctest)]
