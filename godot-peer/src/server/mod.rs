@@ -341,6 +341,16 @@ impl GodotServer {
         key.is_some()
     }
 
+    /// Disconnects a client as [`disconnect`](GodotServer::disconnect) does, after what was sent to it has been delivered: so it hears
+    /// why. What is sent to it from now on is not taken. Until it has gone it is in the session, and what it sends comes in.
+    pub fn disconnect_later(&self, id: PeerId, data: u32) -> bool {
+        let key = self.lock().scene.roster().key(id);
+        if let Some(key) = key {
+            self.endpoint.disconnect_later(key, data);
+        }
+        key.is_some()
+    }
+
     /// Refuses new connections, or takes them again. Who is refused is not told, as with Godot.
     pub fn refuse_new_connections(&self, refuse: bool) {
         self.lock().scene.set_refusing(refuse);
