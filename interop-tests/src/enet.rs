@@ -1,7 +1,6 @@
 //! The `enet` command as its users run it: the program that cargo built, in a process of its own.
 
 use std::env;
-use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -13,9 +12,9 @@ use std::thread;
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 
 use crate::driver::LONG;
+use crate::program::build;
 
 /// The program: the one that `ENET_BIN` names, else the one that cargo builds from this workspace, built now if need be.
 ///
@@ -26,7 +25,10 @@ pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| match env::var_os("ENET_BIN").filter(|program| !program.is_empty()) {
         Some(program) => program.into(),
-        None => build(),
+        None => build(
+            &["--package", "enet-cli", "--features", "dtls", "--bin", "enet"],
+            "enet",
+        ),
     })
 }
 
@@ -187,36 +189,4 @@ fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
         }
     });
     lines
-}
-
-/// With the profile that tests are built with, most of it is there when tests run.
-fn build() -> PathBuf {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let output = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--profile",
-            "test",
-            "--package",
-            "enet-cli",
-            "--bin",
-            "enet",
-            "--features",
-            "dtls",
-        ])
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "the `enet` command cannot be built");
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let executable = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "enet")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executable.expect("cargo names what it built")
 }

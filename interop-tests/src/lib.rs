@@ -6,6 +6,7 @@
 //! - [`driver`] runs a host, of the C library or ours, on a thread of its own;
 //! - [`enet`] runs the real `enet` command;
 //! - [`peer_ext`] builds our extension for Godot and runs projects with it;
+//! - [`program`] builds and runs other programs of the workspace;
 //! - [`side`] is a host of either implementation behind one face;
 //! - [`relay`] carries datagrams between two real sockets, badly if asked to, and can record them;
 //! - [`zlib`] is the original, which Godot compresses with;
@@ -24,6 +25,7 @@ pub mod enet;
 pub mod godot;
 pub mod payload;
 pub mod peer_ext;
+pub mod program;
 pub mod relay;
 pub mod side;
 pub mod zlib;
