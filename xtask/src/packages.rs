@@ -12,16 +12,21 @@ pub(crate) struct Package {
     pub(crate) name: &'static str,
     /// Its folder.
     pub(crate) folder: &'static str,
-    /// What its library is called in code; none for programs.
+    /// What its library is called in code; none for programs and for macros, which another library shows.
     pub(crate) library: Option<&'static str>,
 }
 
 /// Each after those it depends on.
-pub(crate) const PACKAGES: [Package; 6] = [
+pub(crate) const PACKAGES: [Package; 7] = [
     library("netem", "netem", "netem"),
     library("enet-proto", "enet-proto", "enet_proto"),
     library("enet-tokio", "enet-tokio", "enet_tokio"),
     library("godot-variant", "godot-variant", "godot_variant"),
+    Package {
+        name: "godot-peer-macros",
+        folder: "godot-peer-macros",
+        library: None,
+    },
     library("godot-peer", "godot-peer", "godot_peer"),
     Package {
         name: "enet-cli",
