@@ -56,7 +56,7 @@ impl Errors {
         }
     }
 
-    fn say(&mut self, span: Span, message: impl std::fmt::Display) {
+    fn say(&mut self, span: Span, message: &str) {
         self.add(syn::Error::new(span, message));
     }
 }
@@ -91,7 +91,7 @@ impl Declaration {
                         let name = &method.name;
                         errors.say(
                             method.ident.span(),
-                            format!("the script's `{name}` is `{before}` already"),
+                            &format!("the script's `{name}` is `{before}` already"),
                         );
                     }
                     methods.push(method);
@@ -148,14 +148,14 @@ impl Method {
             }
         }
         if parameters.len() > MAX_PARAMETERS {
-            errors.say(ident.span(), format!("a call has {MAX_PARAMETERS} arguments at most"));
+            errors.say(ident.span(), &format!("a call has {MAX_PARAMETERS} arguments at most"));
         }
         let text = ident.to_string();
         let plain = text.strip_prefix("r#").unwrap_or(&text);
         if RESERVED.contains(&plain) {
             errors.say(
                 ident.span(),
-                format!("`{plain}` is made by #[godot_rpc]: take another name here, and #[rpc(name = \"{plain}\")]"),
+                &format!("`{plain}` is made by #[godot_rpc]: take another name here, and #[rpc(name = \"{plain}\")]"),
             );
         }
         if let Some(error) = errors.0 {

@@ -33,7 +33,7 @@ pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
         #[derive(Clone, Copy, Debug)]
         #visibility enum #calls {}
 
-        #[allow(dead_code)]
+        #[allow(dead_code, clippy::match_single_binding, clippy::too_many_arguments, clippy::useless_conversion)]
         impl #calls {
             /// What can be called on the node, with the numbers and the checksum that Godot gives it.
             #[must_use]

@@ -1,5 +1,6 @@
 //! `#[godot_rpc]` beside what a stock Godot makes of the same script.
 #![cfg(feature = "macros")]
+#![allow(clippy::too_many_arguments)]
 
 use godot_peer::scene::{Interface, Method, MethodId, Parameters, RpcMode};
 use godot_peer::{Call, MethodCall, PeerId, TransferChannel, TransferMode, godot_rpc};

@@ -1,7 +1,7 @@
 //! A stock Godot that plays.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -34,7 +34,7 @@ pub async fn find_godot() -> Option<OsString> {
 ///
 /// # Errors
 /// If it cannot be started.
-pub fn start(godot: &OsString, port: u16, word: &str) -> io::Result<Child> {
+pub fn start(godot: &OsStr, port: u16, word: &str) -> io::Result<Child> {
     Command::new(godot)
         .arg("--path")
         .arg(project())
