@@ -75,7 +75,7 @@ pub use target::Target;
 pub use transfer::{NoSuchTransferChannel, Outgoing, TransferChannel, TransferMode, enet_channel_count};
 pub use typed::MethodCall;
 /// The layers below, of the versions that are used here.
-pub use {enet_proto, enet_tokio, godot_variant};
+pub use {enet_proto, enet_tokio};
 
 #[doc(hidden)]
 pub use typed::private as __private;
