@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::driver::LONG;
 
-/// The programs that show how Rust takes part in a Godot game: `arena`, and the examples of `godot-peer`.
+/// The programs that show how Rust takes part in a Godot game: `arena`, `load`, and the examples of `godot-peer`.
 ///
 /// # Panics
 /// If they cannot be built.
@@ -21,7 +21,16 @@ use crate::driver::LONG;
 pub fn example(name: &str) -> PathBuf {
     // All at once, so that what they need is built once.
     build(
-        &["--package", "arena", "--package", "godot-peer", "--bins", "--examples"],
+        &[
+            "--package",
+            "arena",
+            "--package",
+            "load",
+            "--package",
+            "godot-peer",
+            "--bins",
+            "--examples",
+        ],
         name,
     )
 }

@@ -115,7 +115,7 @@ async fn answers(server: &GodotServer, calls: &[Vec<u8>]) -> (usize, usize) {
             }
             ServerEvent::PeerDisconnected { .. } => break,
             ServerEvent::Packet(packet) => packet,
-            ServerEvent::Call(call) => panic!("{call:?}"),
+            other => panic!("{other:?}"),
         };
         let Ok(Message::Rpc(rpc)) = packet.message() else {
             continue;

@@ -163,7 +163,7 @@ impl Game {
     }
 
     /// The player of that number, if the one who asks may send it away; otherwise that one is told.
-    fn to_be_removed(&mut self, from: PeerId, player: i32) -> Option<PeerId> {
+    fn removable(&mut self, from: PeerId, player: i32) -> Option<PeerId> {
         let asking = self.players.get(&from)?;
         let id = PeerId::new(player).filter(|id| self.players.contains_key(id));
         let objection = match id {
@@ -248,13 +248,13 @@ impl Arena for Game {
     }
 
     fn kick(&mut self, from: PeerId, player: i32, why: String) {
-        if let Some(id) = self.to_be_removed(from, player) {
+        if let Some(id) = self.removable(from, player) {
             self.remove(id, &words::reason("You were kicked", &why));
         }
     }
 
     fn ban(&mut self, from: PeerId, player: i32, why: String) {
-        let Some(id) = self.to_be_removed(from, player) else {
+        let Some(id) = self.removable(from, player) else {
             return;
         };
         self.banned.extend(self.clients.get(&id));

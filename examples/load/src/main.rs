@@ -1,7 +1,7 @@
 //! Joins many bots to any Godot server and prints how long it takes to answer:
 //!
 //! ```sh
-//! cargo run --release -p godot-peer --example load -- 127.0.0.1:7777 --bots 100 --seconds 10
+//! cargo run --release -p load -- 127.0.0.1:7777 --bots 100 --seconds 10
 //! ```
 //!
 //! The server needs no change. A bot offers it a number for the root of its tree, which every game has, and a Godot confirms the
