@@ -299,18 +299,32 @@ impl<'a> Encoder<'a> {
     }
 }
 
-/// About how many bytes a value takes, so that a buffer need not grow step by step. Its elements are not looked at.
+/// About how many bytes a value takes, so that a buffer need not grow step by step. Of an array of a few, its elements are looked
+/// at, and nothing deeper.
 pub(super) fn likely_size(value: &Variant) -> usize {
-    /// A header, a count and padding.
-    const FRAME: usize = 12;
-    const NUMBER: usize = 12;
+    const FEW: usize = 16;
     match value {
+        Variant::Array(array) if array.len() <= FEW => FRAME + array.iter().map(own_size).sum::<usize>(),
+        other => own_size(other),
+    }
+}
+
+/// A header, a count and padding.
+const FRAME: usize = 12;
+
+/// The same without a look at what is inside.
+fn own_size(value: &Variant) -> usize {
+    const NUMBER: usize = 12;
+    /// A header and four components. Matrices are longer, and rare.
+    const VECTOR: usize = 20;
+    match value {
+        Variant::Nil | Variant::Bool(_) | Variant::Int(_) | Variant::Float(_) | Variant::Object(_) => NUMBER,
         Variant::String(text) => FRAME + text.len(),
         Variant::StringName(name) => FRAME + name.len(),
         Variant::Array(array) => FRAME + array.len() * NUMBER,
         Variant::Dictionary(dictionary) => FRAME + dictionary.len() * 2 * NUMBER,
-        // The packed ones reserve for themselves, but for bytes.
+        // The other packed ones reserve for themselves.
         Variant::PackedByteArray(bytes) => FRAME + bytes.len(),
-        _ => NUMBER,
+        _ => VECTOR,
     }
 }
