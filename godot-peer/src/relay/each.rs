@@ -39,7 +39,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     /// # Errors
     ///
     /// If it is for this one alone, and too much waits for it.
-    pub(crate) fn send_one_of(&mut self, target: Target, to: PeerId, outgoing: Outgoing) -> Result<(), SendError> {
+    pub(crate) fn send_one_of(&mut self, target: Target, to: PeerId, outgoing: &Outgoing) -> Result<(), SendError> {
         let is_reliable = outgoing.packet.mode == PacketMode::Reliable;
         let is_single = matches!(target, Target::One(_));
         let sent = self.give_counted(Target::One(to), outgoing, !is_single);

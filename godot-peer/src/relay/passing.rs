@@ -194,11 +194,11 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             let packet = &mut outgoing.packet;
             packet.data = self.limits.ledger.charge(std::mem::take(&mut packet.data));
         }
-        self.give_counted(target, outgoing, charged)
+        self.give_counted(target, &outgoing, charged)
     }
 
     /// The same with a packet whose buffer has been counted already, if it is to be.
-    pub(super) fn give_counted(&mut self, target: Target, outgoing: Outgoing, charged: bool) -> Result<(), SendError> {
+    pub(super) fn give_counted(&mut self, target: Target, outgoing: &Outgoing, charged: bool) -> Result<(), SendError> {
         let minimum = self.minimum();
         let maximum = self.limits.queue;
         let mut teller = Teller {

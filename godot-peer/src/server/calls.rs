@@ -141,7 +141,7 @@ impl GodotServer {
                 if let Some(offer) = offer
                     && state
                         .scene
-                        .send_one_of(Target::One(to), to, Outgoing::system(offer))
+                        .send_one_of(Target::One(to), to, &Outgoing::system(offer))
                         .is_err()
                 {
                     state.calls.offer_lost(to, node);
@@ -157,7 +157,7 @@ impl GodotServer {
                 };
                 state
                     .scene
-                    .send_one_of(target, to, Outgoing::new(channel, mode, data))?;
+                    .send_one_of(target, to, &Outgoing::new(channel, mode, data))?;
             }
             Ok(())
         })
@@ -248,7 +248,7 @@ impl GodotServer {
             };
             for to in receivers {
                 let outgoing = Outgoing::new(channel, mode, packet.clone());
-                state.scene.send_one_of(target, to, outgoing)?;
+                state.scene.send_one_of(target, to, &outgoing)?;
             }
             Ok(())
         })
