@@ -312,6 +312,12 @@ impl EventEndpoint {
         self.act_on(peer, |mut peer| peer.release_held(bytes)).unwrap_or(false)
     }
 
+    /// Lets so many bytes more wait than [may](enet_proto::HostConfig::max_waiting_data) while packets of a peer are not
+    /// [received](EventEndpoint::set_receiving), until some are, so that it goes on hearing from this side.
+    pub fn lend_room(&self, peer: PeerHandle, bytes: usize) {
+        self.act_on(peer, |mut peer| peer.lend_room(bytes));
+    }
+
     /// Looks at a peer: its address, state, statistics. `None` if it is gone.
     ///
     /// The endpoint stands still meanwhile, and calling it from within would never return: take out what you need.

@@ -23,6 +23,8 @@ pub(crate) struct Inbox {
     delivered: usize,
     /// How much may wait.
     room: usize,
+    /// How much more, until some of what is held becomes an event.
+    lent: usize,
     /// Packets of which fragments are missing.
     incomplete: usize,
     max_incomplete: usize,
@@ -41,6 +43,7 @@ impl Inbox {
             waiting: 0,
             delivered: 0,
             room: 0,
+            lent: 0,
             incomplete: 0,
             max_incomplete: 0,
             slack: 0,
@@ -75,7 +78,14 @@ impl Inbox {
 
     /// Whether another packet may begin to wait.
     pub(crate) fn has_room(&self) -> bool {
-        self.waiting < self.room
+        self.waiting < self.room.saturating_add(self.lent)
+    }
+
+    /// Lets more wait while packets do not become events, until some do.
+    pub(crate) fn lend(&mut self, bytes: usize) {
+        if !self.receiving {
+            self.lent = self.lent.saturating_add(bytes);
+        }
     }
 
     /// Whether another packet may begin to be put together, if there is room.
@@ -127,6 +137,7 @@ impl Inbox {
     /// Whether packets become events; if not they are held here. Turning it on makes events of those held.
     pub(crate) fn set_receiving(&mut self, receiving: bool, peer: PeerHandle, events: &mut VecDeque<Event>) {
         self.receiving = receiving;
+        self.lent = 0;
         if receiving {
             let held = std::mem::take(&mut self.held);
             self.delivered += held.iter().map(|(_, packet)| cost(packet)).sum::<usize>();
@@ -141,6 +152,7 @@ impl Inbox {
     /// comes. Whether some are left.
     pub(crate) fn release_held(&mut self, bytes: usize, peer: PeerHandle, events: &mut VecDeque<Event>) -> bool {
         let mut released = 0;
+        self.lent = 0;
         while let Some((channel, packet)) = self.held.pop_front() {
             released += cost(&packet);
             self.delivered += cost(&packet);

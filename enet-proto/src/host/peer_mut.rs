@@ -169,6 +169,13 @@ impl<'a> PeerMut<'a> {
         peers[self.handle].busy.inbox.release_held(bytes, self.handle, events)
     }
 
+    /// Lets `bytes` more wait than [`max_waiting_data`](crate::HostConfig::max_waiting_data) while packets do not [become
+    /// events](Self::set_receiving), until some do. So the other side hears from this one although the program has no room yet: a
+    /// stock peer gives up when something is not acknowledged for some seconds.
+    pub fn lend_room(&mut self, bytes: usize) {
+        self.host.peers[self.handle].busy.inbox.lend(bytes);
+    }
+
     /// The first packet that is held while packets do not [become events](Self::set_receiving), and its channel. Those after it
     /// stay, and count for what the peer may have waiting.
     pub fn take_held(&mut self) -> Option<(u8, Packet)> {

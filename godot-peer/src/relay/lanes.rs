@@ -3,7 +3,7 @@
 //! The queue in the connection itself is kept short, as what is in it has an order. Who sends much fills a lane of its own, and the
 //! packets of the others pass it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use enet_proto::{PacketMode, Time};
@@ -27,7 +27,12 @@ pub(super) struct Lanes {
     /// What was refused by the connection, and what must not overtake it.
     first: VecDeque<Queued>,
     first_bytes: usize,
-    ring: VecDeque<Lane>,
+    /// By sender; none for the server's own.
+    lanes: BTreeMap<Option<PeerId>, Lane>,
+    /// Each sender that has a lane, with what is left of its turn.
+    ring: VecDeque<(Option<PeerId>, i64)>,
+    /// What senders that have left made wait, in bytes.
+    left: usize,
     /// What the connection was rid of since the [watch](Watch) began, in bytes.
     taken: usize,
     watch: Option<Watch>,
@@ -44,14 +49,12 @@ pub(super) struct Queued {
 }
 
 /// The packets of one sender.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Lane {
-    /// None for the server's own.
-    from: Option<PeerId>,
     packets: VecDeque<Queued>,
     bytes: usize,
-    /// What is left of its turn.
-    turn: i64,
+    /// What of it is from one that has left, in bytes: the first ones.
+    left: usize,
 }
 
 /// A receiver that does not take all that there is for it.
@@ -111,7 +114,7 @@ impl Lanes {
 
     /// What waits of one sender, or of the server itself, in bytes.
     pub(super) fn waiting(&self, from: Option<PeerId>) -> usize {
-        self.lane(from).map_or(0, |lane| lane.bytes)
+        self.lanes.get(&from).map_or(0, |lane| lane.bytes)
     }
 
     /// Whether a packet may wait: an unreliable one only behind few others of its sender.
@@ -122,19 +125,11 @@ impl Lanes {
     /// Has a packet wait in the lane of `from`.
     pub(super) fn push(&mut self, now: Time, pace: Pace, from: Option<PeerId>, queued: Queued) {
         self.begin(now, pace);
-        let bytes = queued.cost();
-        let at = self.ring.iter().position(|lane| lane.from == from);
-        let at = at.unwrap_or_else(|| {
-            self.ring.push_back(Lane {
-                from,
-                packets: VecDeque::new(),
-                bytes: 0,
-                turn: 0,
-            });
-            self.ring.len() - 1
+        let lane = self.lanes.entry(from).or_insert_with(|| {
+            self.ring.push_back((from, TURN));
+            Lane::default()
         });
-        let lane = &mut self.ring[at];
-        lane.bytes += bytes;
+        lane.bytes += queued.cost();
         lane.packets.push_back(queued);
     }
 
@@ -161,24 +156,73 @@ impl Lanes {
     }
 
     fn pop_in_turn(&mut self) -> Option<Queued> {
-        while self.ring.len() > 1 && self.ring[0].turn <= 0 {
-            self.ring[0].turn += TURN;
-            self.ring.rotate_left(1);
-        }
-        let lane = self.ring.front_mut()?;
+        self.next_turn();
+        let (from, turn) = self.ring.front_mut()?;
+        let lane = self.lanes.get_mut(from)?;
         let packet = lane.packets.pop_front()?;
         let bytes = packet.cost();
         lane.bytes -= bytes;
-        lane.turn = lane.turn.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
+        let left = lane.left.min(bytes);
+        lane.left -= left;
+        self.left -= left;
+        *turn = turn.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
         if lane.packets.is_empty() {
+            self.lanes.remove(from);
             self.ring.pop_front();
         }
         Some(packet)
     }
 
+    /// Makes it the turn of one that has something left of it.
+    fn next_turn(&mut self) {
+        let has_some = |(_, turn): &(Option<PeerId>, i64)| *turn > 0;
+        if self.ring.front().is_none_or(has_some) {
+            return;
+        }
+        if !self.ring.iter().any(has_some) {
+            // As many rounds as it takes until one has.
+            let most = self.ring.iter().map(|(_, turn)| *turn).max().unwrap_or(0);
+            let rounds = most.unsigned_abs() / TURN.unsigned_abs();
+            let grown = i64::try_from(rounds).unwrap_or(0).saturating_mul(TURN);
+            self.ring.iter_mut().for_each(|(_, turn)| *turn += grown);
+        }
+        while let Some((_, turn)) = self.ring.front_mut().filter(|(_, turn)| *turn <= 0) {
+            *turn += TURN;
+            self.ring.rotate_left(1);
+        }
+    }
+
+    /// A sender has left. What it made wait stays, as far as no more than `most` bytes wait of those who have left; how many of its
+    /// packets are left out beyond that, the last ones.
+    pub(super) fn leave(&mut self, from: PeerId, most: usize) -> usize {
+        let Some(lane) = self.lanes.get_mut(&Some(from)) else {
+            return 0;
+        };
+        let before = lane.packets.len();
+        while self.left + lane.bytes - lane.left > most
+            && lane.bytes > lane.left
+            && let Some(last) = lane.packets.pop_back()
+        {
+            lane.bytes -= last.cost();
+        }
+        let left_out = before - lane.packets.len();
+        self.left += lane.bytes.saturating_sub(lane.left);
+        lane.left = lane.bytes;
+        if lane.packets.is_empty() {
+            self.lanes.remove(&Some(from));
+            self.ring.retain(|&(other, _)| other != Some(from));
+            if self.is_empty() {
+                *self = Lanes::default();
+            }
+        }
+        left_out
+    }
+
     /// All packets, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Queued> {
-        self.first.iter().chain(self.ring.iter().flat_map(|lane| &lane.packets))
+        self.first
+            .iter()
+            .chain(self.lanes.values().flat_map(|lane| &lane.packets))
     }
 
     /// When to see whether the receiver takes what every one must.
@@ -219,10 +263,6 @@ impl Lanes {
             until: now + pace.within,
             is_over: false,
         });
-    }
-
-    fn lane(&self, from: Option<PeerId>) -> Option<&Lane> {
-        self.ring.iter().find(|lane| lane.from == from)
     }
 }
 
@@ -268,6 +308,40 @@ mod tests {
         assert!(last(4) > 800, "the large one takes many turns");
         assert_eq!(order.len(), 1012);
         assert!(lanes.is_empty() && lanes.due().is_none());
+    }
+
+    #[test]
+    fn large_packets_of_many_are_passed_over_in_one_step() {
+        let mut lanes = Lanes::default();
+        for from in 2..1002 {
+            (0..2).for_each(|_| push(&mut lanes, from, 1_000_000));
+        }
+        let begin = std::time::Instant::now();
+        let mut counts = BTreeMap::new();
+        for at in 0..1001 {
+            let from = lanes.pop().and_then(|queued| queued.from).expect("there is more");
+            *counts.entry(from).or_insert(0) += 1;
+            assert_eq!(counts.len(), (at + 1).min(1000), "each has one before any has two");
+        }
+        // One round for each 4096 bytes would be 244 000 steps for the last.
+        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    }
+
+    #[test]
+    fn those_who_leave_and_come_again_leave_no_more_behind_than_one() {
+        let mut lanes = Lanes::default();
+        let mut left_out = 0;
+        for round in 0..10 {
+            let from = 2 + round % 3;
+            (0..10).for_each(|_| push(&mut lanes, from, 872));
+            left_out += lanes.leave(id(from), 25_000);
+        }
+        push(&mut lanes, 9, 872);
+        assert_eq!((left_out, lanes.left), (75, 25_000));
+        let order: Vec<_> = std::iter::from_fn(|| lanes.pop()).collect();
+        assert_eq!(order.len(), 26);
+        assert_eq!(lanes.left, 0);
+        assert!(lanes.is_empty());
     }
 
     #[test]

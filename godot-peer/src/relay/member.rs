@@ -1,15 +1,12 @@
 //! A client in the session, as the relay knows it.
 
-use std::collections::VecDeque;
-
 use enet_proto::{Ledger, Time};
 
+use super::backlog::Backlog;
 use super::lanes::{Lanes, PACKET_COST};
 use super::news::{Place, Told};
 use super::turns::Allowance;
-use crate::Target;
 use crate::paths::KnownPaths;
-use crate::transfer::Outgoing;
 
 /// What a connection is supposed to take before it was asked.
 const FIRST_ROOM: i64 = 16 * 1024;
@@ -39,15 +36,25 @@ pub(super) enum Authentication {
 /// A member as a sender.
 #[derive(Debug)]
 pub(super) struct Sending {
-    /// What it has sent and nobody has been given yet.
-    pub(super) waiting: VecDeque<(Target, Outgoing)>,
+    pub(super) backlog: Backlog,
     pub(super) allowance: Allowance,
     /// Its packets, as long as anyone still waits for them.
     pub(super) ledger: Ledger,
     /// How many copies of them are in the lanes of receivers.
     pub(super) copies: usize,
+    pub(super) restraint: Restraint,
+}
+
+/// Whether a sender is slowed down.
+#[derive(Debug)]
+pub(super) struct Restraint {
     /// Whether nothing is read from it.
     pub(super) held: bool,
+    /// What was read from it again and has not come yet, in bytes.
+    pub(super) coming: usize,
+    /// What it was lent since it was read from last, in bytes, and when that was, or when more was lent.
+    pub(super) lent: usize,
+    pub(super) heard: Time,
 }
 
 /// A member as a receiver.
@@ -63,19 +70,30 @@ pub(super) struct Receiving {
 }
 
 impl Sending {
-    pub(super) fn new(now: Time, rate: u32, ledger: Ledger) -> Sending {
+    pub(super) fn new(now: Time, allowance: Allowance, ledger: Ledger) -> Sending {
         Sending {
-            waiting: VecDeque::new(),
-            allowance: Allowance::new(now, rate),
+            backlog: Backlog::default(),
+            allowance,
             ledger,
             copies: 0,
-            held: false,
+            restraint: Restraint {
+                held: false,
+                coming: 0,
+                lent: 0,
+                heard: now,
+            },
         }
     }
 
     /// What the server holds for it.
     pub(super) fn held_data(&self) -> usize {
-        self.ledger.held() + (self.copies + self.waiting.len()) * PACKET_COST
+        self.ledger.held() + (self.copies + self.backlog.len()) * PACKET_COST
+    }
+
+    /// Something that it has sent has been read.
+    pub(super) fn note_come(&mut self, bytes: usize) {
+        let coming = &mut self.restraint.coming;
+        *coming = coming.saturating_sub(bytes.saturating_add(PACKET_COST));
     }
 }
 

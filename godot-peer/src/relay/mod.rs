@@ -12,6 +12,7 @@
 //! bounded rate, those who have spoken first, or else thousands who come at the same time would have millions of packets queued for
 //! them. Who has left before it was introduced never is.
 
+mod backlog;
 mod each;
 mod lanes;
 mod lobby;
@@ -42,7 +43,7 @@ use lobby::{Lobby, Step, Visitor};
 use member::{Authentication, Member, Receiving, Sending};
 use news::News;
 use telling::{Pace, Teller};
-use turns::Turns;
+use turns::{Allowance, Turns};
 
 /// A server's state machine; `K` is whatever names a connection.
 #[derive(Debug)]
@@ -58,6 +59,8 @@ pub struct SceneServer<K> {
     news: News,
     pace: Pace,
     turns: Turns,
+    /// What newcomers may begin with, all together.
+    beginnings: Allowance,
     /// How many copies of clients' packets are in the lanes of receivers, also of those who have left.
     copies: usize,
     /// Those from whom nothing is read.
@@ -85,9 +88,12 @@ pub struct RelayLimits {
     /// A client must take a sixteenth of `queue` in this time while there is more for it; it is judged every twelfth of the time.
     /// Default 60 s, as [`HostConfig::slow_peer_timeout`](enet_proto::HostConfig::slow_peer_timeout): 35 KB/s, judged after 5 s.
     pub patience: Duration,
-    /// How many copies of its packets a client may have made in a second: one for each receiver. A quarter of it at once. 0 for
-    /// unlimited. Default 250 000.
+    /// How many copies of its packets a client may have made in a second: one for each receiver. A quarter of it at once, but for
+    /// newcomers. 0 for unlimited. Default 250 000.
     pub rate: u32,
+    /// What the driver may have taken from a client before it reads no more from it, in bytes with what bookkeeping costs: no fault
+    /// of the client. Default 8 MiB.
+    pub read_ahead: usize,
     /// What the server may send in a second, in bytes; 0 for unlimited, the default. Clients need not take more than their part.
     pub bandwidth: u32,
     /// Counts what is held for the clients.
@@ -102,6 +108,7 @@ impl Default for RelayLimits {
             total: 1024 * 1024 * 1024,
             patience: Duration::from_secs(60),
             rate: 250_000,
+            read_ahead: 8 * 1024 * 1024,
             bandwidth: 0,
             ledger: Ledger::new(),
         }
@@ -130,6 +137,13 @@ pub enum Output<K> {
     Hold(K),
     /// Read on from a connection, so many bytes; if there are more, call [`SceneServer::set_held`].
     Release {
+        /// The connection.
+        key: K,
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// Let a connection from which nothing is read have so many bytes more wait than it may, until something is read.
+    Lend {
         /// The connection.
         key: K,
         /// How many bytes.
@@ -194,6 +208,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     pub fn with_limits(relaying: bool, limits: RelayLimits) -> SceneServer<K> {
         SceneServer {
             relaying,
+            beginnings: Allowance::full(Time::ZERO, limits.rate),
             limits,
             now: Time::ZERO,
             lobby: Lobby::default(),
@@ -256,8 +271,8 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             .min()
     }
 
-    /// Says what time it is, and does what is due: who has waited long enough is let in, members are told of others, senders that were slowed down or have used up what they may go on, receivers are
-    /// judged.
+    /// Says what time it is, and does what is due: who has waited long enough is let in, members are told of others, senders that
+    /// were slowed down or have used up what they may go on, receivers are judged.
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance(now);
         while let Some((key, visitor)) = self.lobby.take_silent(now) {
@@ -267,7 +282,6 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             self.spread();
         }
         self.turns.wake(self.now);
-        self.looked_at = self.now;
         self.release();
         self.judge_receivers();
     }
@@ -298,13 +312,14 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             }
         };
         let (place, told) = self.news.join(id);
+        let allowance = Allowance::from(&mut self.beginnings, self.now, self.limits.rate);
         let member = Member {
             key,
             paths: KnownPaths::default(),
             authentication: Authentication::None,
             place,
             told,
-            sending: Sending::new(self.now, self.limits.rate, self.limits.ledger.child()),
+            sending: Sending::new(self.now, allowance, self.limits.ledger.child()),
             receiving: Receiving::new(),
         };
         self.members.insert(id, member);
@@ -322,6 +337,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         }
         let Some(id) = self.roster.id(key) else { return };
         self.pass_last(id);
+        self.bury(id);
         self.roster.remove(key);
         self.turns.forget(id);
         self.held.remove(&id);
@@ -351,10 +367,11 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             return;
         }
         let Some(from) = self.roster.id(key) else { return };
-        if let Some(member) = self.members.get_mut(&from)
-            && !member.place.has_spoken()
-        {
-            self.news.speak(from, &mut member.place);
+        if let Some(member) = self.members.get_mut(&from) {
+            member.sending.note_come(packet.data.len());
+            if !member.place.has_spoken() {
+                self.news.speak(from, &mut member.place);
+            }
         }
         let received = Received {
             from,
@@ -618,6 +635,7 @@ impl<K: Copy + Eq> Output<K> {
             | Output::Weigh(other)
             | Output::Hold(other)
             | Output::Release { key: other, .. }
+            | Output::Lend { key: other, .. }
             | Output::Drop { key: other, .. } => *other == key,
             Output::Reset(_) | Output::Event(_) => false,
         }

@@ -4,10 +4,12 @@
 //! takes less than every one must, while there is more for it, has to go.
 
 use std::hash::Hash;
+use std::ops::Bound;
 use std::time::Duration;
 
 use enet_proto::{PacketMode, Time};
 
+use super::backlog::Part;
 use super::lanes::{self, Queued};
 use super::member::{Member, in_room};
 use super::news::{News, Place, Subjects};
@@ -18,14 +20,20 @@ use crate::notes::is_worth_a_note;
 use crate::transfer::Outgoing;
 use crate::{PeerId, SendError, Target};
 
-/// How many packets of one sender may wait for its turn before unreliable ones are dropped and nothing is read from it.
-const MOST_WAITING: usize = 256;
-
 /// A sender is slowed down when the server holds this part of the queue's limit for it.
 const HELD_SHARE: usize = 4;
 
 /// Less than this is no reason to slow anyone down, in bytes.
 const LEAST_HELD: usize = 64 * 1024;
+
+/// One that was slowed down is read from again when so much has been taken of what the server holds for it, in bytes: twice a second
+/// of a receiver that is hardly fast enough. A stock client gives up when it is not acknowledged something for five seconds.
+const STEP: usize = 16 * 1024;
+
+/// For no more than this does one that was slowed down hear nothing: who has sent a packet that takes its receiver longer is lent
+/// so much room each time. That is half of what a receiver must take by default, and a stock client's window in less than four seconds.
+const SILENCE: Duration = Duration::from_millis(100);
+const LOAN: usize = 2048;
 
 /// The part of the queue's limit that a receiver must take within the time that slow ones are given.
 const SLOW_SHARE: usize = 16;
@@ -37,8 +45,9 @@ const HASTE: u32 = 12;
 /// others could wait for.
 const LAST_COPIES: usize = 2048;
 
-/// How often those who were slowed down are looked at.
+/// How often those who were slowed down are looked at, and at most.
 const PERIOD: Duration = Duration::from_millis(10);
+const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
 
 impl<K: Copy + Eq + Hash> SceneServer<K> {
     /// A client's packet for others, which waits for its turn.
@@ -47,55 +56,60 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             return;
         };
         let sending = &mut member.sending;
-        if sending.waiting.len() >= MOST_WAITING && outgoing.packet.mode != PacketMode::Reliable {
+        if sending.backlog.is_full() && outgoing.packet.mode != PacketMode::Reliable {
             return self.leave_out(from);
         }
         outgoing.packet.data = sending.ledger.charge(outgoing.packet.data);
-        sending.waiting.push_back((target, outgoing));
-        if sending.waiting.len() == 1 {
-            self.turns.enter(from);
+        if sending.backlog.is_empty() {
+            self.turns.enter(from, &mut sending.allowance);
         }
+        sending.backlog.push(self.now, target, outgoing);
         self.restrain(from);
     }
 
-    /// Passes on one packet of the client whose turn it is. False if nobody's is.
+    /// Passes on one packet of the client whose turn it is, or a turn's part of it. False if nobody's is.
     pub(super) fn pass_one(&mut self) -> bool {
         self.turns.wake(self.now);
         let Some(from) = self.turns.current() else {
-            self.release();
+            if self.now >= self.looked_at + SHORTEST_PERIOD {
+                self.release();
+            }
             return !self.outputs.is_empty();
         };
+        let most = self.most_held();
         let Some(member) = self.members.get_mut(&from) else {
-            self.turns.pass_over();
+            self.turns.leave();
             return true;
         };
         let sending = &mut member.sending;
         if let Err(until) = sending.allowance.check(self.now, self.limits.rate) {
-            let before = sending.waiting.len();
-            sending
-                .waiting
-                .retain(|(_, outgoing)| outgoing.packet.mode == PacketMode::Reliable);
-            let left_out = before - sending.waiting.len();
-            if sending.waiting.is_empty() {
-                self.turns.leave(&mut sending.allowance);
-            } else {
-                self.turns.rest(until);
-            }
-            (0..left_out).for_each(|_| self.leave_out(from));
+            self.turns.rest(until);
             return true;
         }
-        let Some((target, outgoing)) = sending.waiting.pop_front() else {
-            self.turns.leave(&mut sending.allowance);
+        // What waits for receivers costs more than what was read: one small packet may wait for thousands.
+        if sending.copies * lanes::PACKET_COST > most {
+            self.turns.rest(self.now + PERIOD);
+            return true;
+        }
+        let Some(part) = sending.backlog.first() else {
+            self.turns.leave();
             return true;
         };
-        let copies = self.distribute(from, target, &outgoing);
+        let (copies, reached) = if sending.backlog.is_stale(self.now) {
+            self.leave_out(from);
+            (0, None)
+        } else {
+            let most = sending.allowance.turn();
+            self.distribute(from, &part, most)
+        };
         let Some(member) = self.members.get_mut(&from) else {
             return true;
         };
         let sending = &mut member.sending;
         sending.allowance.charge(copies);
-        if sending.waiting.is_empty() {
-            self.turns.leave(&mut sending.allowance);
+        sending.backlog.advance(reached);
+        if sending.backlog.is_empty() {
+            self.turns.leave();
         } else {
             self.turns.end_turn(&mut sending.allowance);
         }
@@ -113,21 +127,36 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             if sending.allowance.check(self.now, self.limits.rate).is_err() {
                 return;
             }
-            let Some((target, outgoing)) = sending.waiting.pop_front() else {
+            let Some(part) = sending.backlog.first() else {
                 return;
             };
-            let copies = self.distribute(from, target, &outgoing);
+            let (copies, reached) = self.distribute(from, &part, LAST_COPIES - made);
             made += copies.max(1);
             if let Some(member) = self.members.get_mut(&from) {
                 member.sending.allowance.charge(copies);
+                member.sending.backlog.advance(reached);
             }
         }
     }
 
-    /// Gives a packet of a client to its receivers, each of which is told first who that is; how many there are.
-    fn distribute(&mut self, from: PeerId, target: Target, outgoing: &Outgoing) -> usize {
+    /// What one that leaves made wait for others stays, but no more of those who have left waits for any of them than one that
+    /// stays may have wait. Who leaves and comes again would have the server hold anything else.
+    pub(super) fn bury(&mut self, from: PeerId) {
+        let most = self.most_held();
+        let copies = self.members.get(&from).map_or(0, |member| member.sending.copies);
+        if copies == 0 {
+            return;
+        }
+        for member in self.members.values_mut() {
+            self.copies -= member.receiving.lanes.leave(from, most);
+        }
+    }
+
+    /// Gives a packet of a client to its receivers, each of which is told first who that is, to `most` of them. How many were given
+    /// it, and the last of them if there may be more.
+    fn distribute(&mut self, from: PeerId, part: &Part, most: usize) -> (usize, Option<PeerId>) {
         let Some(place) = self.members.get(&from).map(|member| member.place) else {
-            return 0;
+            return (0, None);
         };
         let may_tell = self.may_tell();
         let minimum = self.minimum();
@@ -145,6 +174,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             outputs,
             announced: &mut statistics.announced,
         };
+        let outgoing = &part.outgoing;
         let (mut receivers, mut waiting, mut unsent, mut told) = (0, 0, 0, 0);
         let mut give = |id: PeerId, member: &mut Member<K>| {
             receivers += 1;
@@ -160,15 +190,21 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
                 Given::LeftOut => unsent += 1,
             }
         };
-        match target {
+        let mut reached = None;
+        match part.target {
             Target::One(id) => {
                 if let Some(member) = members.get_mut(&id) {
                     give(id, member);
                 }
             }
             Target::All | Target::AllBut(_) => {
-                let others = members.iter_mut().filter(|&(&id, _)| id != from && target.includes(id));
-                others.for_each(|(&id, member)| give(id, member));
+                let begin = part.reached.map_or(Bound::Unbounded, Bound::Excluded);
+                let others = members.range_mut((begin, Bound::Unbounded));
+                let others = others.filter(|&(&id, _)| id != from && part.target.includes(id));
+                for (at, (&id, member)) in others.take(most).enumerate() {
+                    give(id, member);
+                    reached = (at + 1 == most).then_some(id);
+                }
             }
         }
         self.charge_news(told);
@@ -184,7 +220,7 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             self.watch();
             self.restrain(from);
         }
-        receivers
+        (receivers, reached)
     }
 
     /// Gives a packet of the program to its receivers.
@@ -286,7 +322,6 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
                 member.sending.copies = member.sending.copies.saturating_sub(1);
             }
         }
-        self.release();
     }
 
     /// A connection has not taken this [`Output::Send`] for want of room: it is sent again, before all others to it, as soon as
@@ -343,12 +378,14 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         self.watch();
     }
 
-    /// More than was asked for by [`Output::Release`] waits to be read from a connection.
-    pub fn set_held(&mut self, key: K) {
+    /// More than the `bytes` that were asked for by [`Output::Release`] waits to be read from a connection.
+    pub fn set_held(&mut self, key: K, bytes: usize) {
         if let Some(id) = self.roster.id(key)
             && let Some(member) = self.members.get_mut(&id)
         {
-            member.sending.held = true;
+            let restraint = &mut member.sending.restraint;
+            restraint.held = true;
+            restraint.coming = bytes;
             self.held.insert(id);
         }
     }
@@ -356,21 +393,25 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
     /// Slows a sender down if the server holds too much for it.
     fn restrain(&mut self, from: PeerId) {
         let most = self.most_held();
-        let limit = self.limits.queue.saturating_add(self.limits.packet);
         let Some(member) = self.members.get_mut(&from) else {
             return;
         };
         let sending = &mut member.sending;
         let held_data = sending.held_data();
-        if held_data <= most && sending.waiting.len() <= MOST_WAITING {
+        if held_data <= most && !sending.backlog.is_full() {
             return;
         }
-        if !sending.held {
-            sending.held = true;
+        let restraint = &mut sending.restraint;
+        let limit = self.limits.queue.saturating_add(self.limits.packet);
+        let limit = limit.max(most.saturating_mul(2)).saturating_add(self.limits.read_ahead);
+        if !restraint.held {
+            restraint.held = true;
+            restraint.heard = self.now;
+            restraint.lent = 0;
             self.held.insert(from);
             self.statistics.held_back += 1;
             self.outputs.push_back(Output::Hold(member.key));
-        } else if held_data > limit.max(most.saturating_mul(2)) {
+        } else if held_data > limit {
             self.outputs.push_back(Output::Drop {
                 key: member.key,
                 reason: Departure::TooFast,
@@ -378,29 +419,48 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         }
     }
 
-    /// Reads on from those for whom the server does not hold much any more.
+    /// Reads on from those for whom the server may hold more again, a little at a time, so that they hear something as long as their
+    /// receivers take something.
     pub(super) fn release(&mut self) {
+        self.looked_at = self.now;
         if self.held.is_empty() {
             return;
         }
         let most = self.most_held();
+        let is_short = most < self.most_held_of_plenty();
         let SceneServer {
-            held, members, outputs, ..
+            now,
+            held,
+            members,
+            outputs,
+            limits,
+            ..
         } = self;
         held.retain(|id| {
             let Some(member) = members.get_mut(id) else {
                 return false;
             };
             let sending = &mut member.sending;
-            if sending.held_data() > most / 2 || sending.waiting.len() > MOST_WAITING / 2 {
-                return true;
+            let room = most.saturating_sub(sending.held_data() + sending.restraint.coming);
+            let may_come = room >= STEP.min(most / HELD_SHARE) && sending.backlog.has_room();
+            let restraint = &mut sending.restraint;
+            if may_come {
+                restraint.held = false;
+                restraint.lent = 0;
+                restraint.heard = *now;
+                outputs.push_back(Output::Release {
+                    key: member.key,
+                    bytes: room,
+                });
+            } else if *now >= restraint.heard + SILENCE && restraint.lent < limits.packet / 2 && !is_short {
+                restraint.lent += LOAN;
+                restraint.heard = *now;
+                outputs.push_back(Output::Lend {
+                    key: member.key,
+                    bytes: LOAN,
+                });
             }
-            sending.held = false;
-            outputs.push_back(Output::Release {
-                key: member.key,
-                bytes: most / 2,
-            });
-            false
+            !may_come
         });
     }
 
@@ -413,13 +473,18 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
 
     /// What the server may hold for a sender before it is slowed down.
     fn most_held(&self) -> usize {
-        let most = (self.limits.queue / HELD_SHARE).max(LEAST_HELD);
+        let most = self.most_held_of_plenty();
         let half = self.limits.total / 2;
         let copies = self.copies.saturating_mul(lanes::PACKET_COST);
         if self.limits.ledger.held().saturating_add(copies) <= half {
             return most;
         }
         most.min(half / self.members.len().max(1)).max(LEAST_HELD)
+    }
+
+    /// The same as long as the server does not hold too much altogether.
+    fn most_held_of_plenty(&self) -> usize {
+        (self.limits.queue / HELD_SHARE).max(LEAST_HELD)
     }
 
     /// What a receiver must take while there is more for it.
@@ -523,7 +588,8 @@ fn acquaint<K: Copy>(
 ) -> i64 {
     let told = &mut member.told;
     let all = Subjects::All;
-    let items = if !news.concern(told, all) {
+    // Nobody is introduced to itself.
+    let items = if from.0 == id || !news.concern(told, all) {
         return 0;
     } else if may_tell && news.is_near(told) {
         news.tell(id, told, all, usize::MAX, &mut 0)

@@ -1,8 +1,8 @@
 //! Senders in turn: what each may have the server do, and whose packet is passed on next.
 //!
-//! Work is counted in copies, one for each receiver of a packet. Senders take turns of so many copies (deficit round robin), so
-//! that one of many packets holds up nobody for longer than a turn. Over time each has an allowance of copies a second; who has
-//! used it up rests until there is some again.
+//! Work is counted in copies, one for each receiver of a packet. Senders take turns of so many copies, so that nobody is held up for
+//! longer than a turn of each other one: a packet for more receivers than that is copied in several turns. Over time each has an
+//! allowance of copies a second; who has used it up rests until there is some again.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -16,6 +16,9 @@ const TURN: i64 = 256;
 
 /// The part of a second whose allowance may be used at once.
 const BURST: i64 = 4;
+
+/// The part of a second whose allowance a newcomer has, or else to come again would give more.
+const FIRST: i64 = 100;
 
 /// How long a sender rests at least, so that not every packet sets a timer.
 const SHORTEST_REST: Duration = Duration::from_millis(2);
@@ -34,12 +37,32 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    pub(super) fn new(now: Time, per_second: u32) -> Allowance {
+    /// One that has all that may be used at once.
+    pub(super) fn full(now: Time, per_second: u32) -> Allowance {
         Allowance {
             level: i64::from(per_second) * COPY / BURST,
             filled: now,
-            turn: 0,
+            turn: TURN,
         }
+    }
+
+    /// A newcomer's, which is taken from `common`: all newcomers together have no more than one that stays.
+    pub(super) fn from(common: &mut Allowance, now: Time, per_second: u32) -> Allowance {
+        let level = match common.check(now, per_second) {
+            Ok(()) => common.level.min(i64::from(per_second) * COPY / FIRST),
+            Err(_) => 0,
+        };
+        common.level -= level;
+        Allowance {
+            level,
+            filled: now,
+            turn: TURN,
+        }
+    }
+
+    /// How many copies are left of its turn.
+    pub(super) fn turn(&self) -> usize {
+        usize::try_from(self.turn).unwrap_or(0).max(1)
     }
 
     /// Whether there is some; if not, when there will be.
@@ -75,7 +98,8 @@ pub(super) struct Turns {
 
 impl Turns {
     /// A sender that had nothing to be passed on has something.
-    pub(super) fn enter(&mut self, id: PeerId) {
+    pub(super) fn enter(&mut self, id: PeerId, allowance: &mut Allowance) {
+        allowance.turn = TURN;
         self.ring.push_back(id);
     }
 
@@ -92,20 +116,14 @@ impl Turns {
     /// Goes on with the same sender, or with the next one if its turn is over.
     pub(super) fn end_turn(&mut self, allowance: &mut Allowance) {
         if allowance.turn <= 0 {
-            allowance.turn += TURN;
+            allowance.turn = TURN;
             self.ring.rotate_left(1.min(self.ring.len()));
         }
     }
 
-    /// The current one is not there any more.
-    pub(super) fn pass_over(&mut self) {
+    /// The current one has nothing more, or is not there any more.
+    pub(super) fn leave(&mut self) {
         self.ring.pop_front();
-    }
-
-    /// The current one has nothing more. What it took beyond its turns is forgiven: nobody waited for it.
-    pub(super) fn leave(&mut self, allowance: &mut Allowance) {
-        self.ring.pop_front();
-        allowance.turn = allowance.turn.max(0);
     }
 
     /// The current one has nothing left to spend until then.
@@ -142,7 +160,7 @@ mod tests {
 
     #[test]
     fn an_allowance_is_a_rate_and_a_quarter_of_a_second_at_once() {
-        let mut allowance = Allowance::new(Time::ZERO, 1000);
+        let mut allowance = Allowance::full(Time::ZERO, 1000);
         allowance.charge(250);
         assert_eq!(allowance.check(Time::ZERO, 1000), Err(Time::from_millis(2)));
         assert_eq!(allowance.check(Time::from_millis(1), 1000), Ok(()));
@@ -154,39 +172,33 @@ mod tests {
     }
 
     #[test]
-    fn who_has_sent_to_many_for_long_has_whole_turns_all_the_same() {
-        let [one, other] = [2, 3].map(|number| PeerId::new(number).expect("an id"));
-        let mut turns = Turns::default();
-        let mut allowance = Allowance::new(Time::ZERO, 0);
-        for _ in 0..1000 {
-            turns.enter(one);
-            allowance.charge(200);
-            turns.leave(&mut allowance);
-        }
-        turns.enter(one);
-        turns.enter(other);
-        turns.end_turn(&mut allowance);
-        assert_eq!(turns.current(), Some(other));
-        turns.end_turn(&mut Allowance::new(Time::ZERO, 0));
-        for _ in 1..TURN {
-            assert_eq!(turns.current(), Some(one));
-            allowance.charge(1);
-            turns.end_turn(&mut allowance);
-        }
+    fn newcomers_begin_with_little_and_have_no_more_together_than_one_that_stays() {
+        let rate = 100_000;
+        let mut common = Allowance::full(Time::ZERO, rate);
+        let begin = |common: &mut Allowance, now| Allowance::from(common, now, rate).level / COPY;
+        assert_eq!(begin(&mut common, Time::ZERO), 1000, "a hundredth of a second's");
+        let rest: i64 = (0..10_000).map(|_| begin(&mut common, Time::ZERO)).sum();
+        assert_eq!(rest, 24_000);
+        let second: i64 = (1..=1000).map(|at| begin(&mut common, Time::from_millis(at))).sum();
+        assert_eq!(second, 100_000);
+        // Whoever stays has as much as everyone after a quarter of a second.
+        let mut newcomer = Allowance::from(&mut common, Time::from_millis(1000), rate);
+        assert!(newcomer.check(Time::from_millis(1250), rate).is_ok());
+        assert_eq!(newcomer.level / COPY, 25_000);
     }
 
     #[test]
     fn a_turn_is_so_many_copies_however_they_come() {
         let [one, other] = [2, 3].map(|number| PeerId::new(number).expect("an id"));
         let mut turns = Turns::default();
-        turns.enter(one);
-        turns.enter(other);
-        let mut allowances = [Allowance::new(Time::ZERO, 0), Allowance::new(Time::ZERO, 0)];
+        let mut allowances = [0, 1].map(|_| Allowance::full(Time::ZERO, 0));
+        turns.enter(one, &mut allowances[0]);
+        turns.enter(other, &mut allowances[1]);
         let mut copies = [0, 0];
         for _ in 0..10_000 {
             let at = usize::from(turns.current() == Some(other));
             // One's packets go to a hundred, the other's to one.
-            let count = if at == 0 { 100 } else { 1 };
+            let count = [100, 1][at].min(allowances[at].turn());
             copies[at] += count;
             allowances[at].charge(count);
             turns.end_turn(&mut allowances[at]);

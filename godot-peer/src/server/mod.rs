@@ -471,9 +471,10 @@ impl GodotServer {
             Output::Hold(key) => self.endpoint.set_receiving(key, false),
             Output::Release { key, bytes } => {
                 if self.endpoint.release_held(key, bytes) {
-                    state.scene.set_held(key);
+                    state.scene.set_held(key, bytes);
                 }
             }
+            Output::Lend { key, bytes } => self.endpoint.lend_room(key, bytes),
             Output::Drop { key, reason } => self.drop_client(state, key, reason),
             Output::Reset(key) => self.endpoint.reset(key),
             Output::Event(event) => self.sort(state, event),
