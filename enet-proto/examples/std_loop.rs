@@ -35,7 +35,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 println!("{}", String::from_utf8_lossy(&packet.data));
                 host.peer_mut(peer).ok_or("it has left")?.disconnect_later(0);
             }
-            Event::Disconnected { reason, .. } if asks => return Ok(println!("{reason}")),
+            Event::Disconnected { reason, .. } if asks => {
+                println!("{reason}");
+                return Ok(());
+            }
             Event::Connected { .. } => println!("somebody came"),
             Event::Received { peer, channel, packet } => {
                 if let Some(mut peer) = host.peer_mut(peer) {

@@ -42,23 +42,23 @@ fn main() {
     let rows = [
         row(
             "three numbers",
-            (1_i64, -300_i64, 2.5_f64),
-            (1_i64, -300_i64, 2.5_f64),
-            (1_i64, -300_i64, 2.5_f64),
+            &(1_i64, -300_i64, 2.5_f64),
+            &(1_i64, -300_i64, 2.5_f64),
+            &(1_i64, -300_i64, 2.5_f64),
         ),
         row(
             "a Vector3",
-            (Vector3::new(1.5, -2.25, 1000.0),),
-            (1.5_f32, -2.25_f32, 1000_f32),
-            (1.5_f32, -2.25_f32, 1000_f32),
+            &(Vector3::new(1.5, -2.25, 1000.0),),
+            &(1.5_f32, -2.25_f32, 1000_f32),
+            &(1.5_f32, -2.25_f32, 1000_f32),
         ),
         row(
             "a short string",
-            ("hello there".to_owned(),),
-            ("hello there".to_owned(),),
-            ("hello there".to_owned(),),
+            &("hello there".to_owned(),),
+            &("hello there".to_owned(),),
+            &("hello there".to_owned(),),
         ),
-        row("10 kB of bytes", (bytes(),), (ByteBuf::from(bytes()),), (bytes(),)),
+        row("10 kB of bytes", &(bytes(),), &(ByteBuf::from(bytes()),), &(bytes(),)),
     ];
     let mut godot = GodotRun::start(
         Godot::shared(),
@@ -102,7 +102,7 @@ fn pair(times: Times) -> String {
     format!("{:.0} / {:.0}", times.encode, times.decode)
 }
 
-fn row<A, P, B>(name: &'static str, arguments: A, for_postcard: P, for_bincode: B) -> Row
+fn row<A, P, B>(name: &'static str, arguments: &A, for_postcard: &P, for_bincode: &B) -> Row
 where
     A: IntoArguments + FromArguments + Clone + PartialEq + Debug,
     P: Serialize + DeserializeOwned,
@@ -118,9 +118,9 @@ where
         let values = decode_arguments(black_box(&body), &options).expect("they are read");
         A::from_arguments(values).expect("they fit")
     };
-    assert_eq!(decode_call(), arguments);
-    let post = postcard::to_allocvec(&for_postcard).expect("it is written");
-    let bin = bincode::encode_to_vec(&for_bincode, standard()).expect("it is written");
+    assert_eq!(decode_call(), *arguments);
+    let post = postcard::to_allocvec(for_postcard).expect("it is written");
+    let bin = bincode::encode_to_vec(for_bincode, standard()).expect("it is written");
     Row {
         name,
         value: Times {
@@ -135,11 +135,11 @@ where
             decode: time(decode_call),
         },
         postcard: Times {
-            encode: time(|| postcard::to_allocvec(black_box(&for_postcard))),
+            encode: time(|| postcard::to_allocvec(black_box(for_postcard))),
             decode: time(|| postcard::from_bytes::<P>(black_box(&post))),
         },
         bincode: Times {
-            encode: time(|| bincode::encode_to_vec(black_box(&for_bincode), standard())),
+            encode: time(|| bincode::encode_to_vec(black_box(for_bincode), standard())),
             decode: time(|| bincode::decode_from_slice::<B, _>(black_box(&bin), standard())),
         },
     }
