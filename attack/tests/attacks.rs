@@ -168,7 +168,7 @@ fn one_large_packet_for_all_reaches_all_and_kicks_nobody() {
 }
 
 #[test]
-fn what_was_said_on_every_channel_is_not_kept() {
+fn what_is_said_on_every_channel_takes_little_memory_and_kicks_nobody() {
     kept(
         &twentieth(Attack::ManyChannels),
         &["members without some", "members lost", "memory taken"],

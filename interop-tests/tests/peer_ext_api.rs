@@ -159,6 +159,16 @@ const ADDED: &[(&str, &str, &str)] = &[
     ),
     (
         "ENetMultiplayerPeer",
+        "dtls_server_setup(",
+        "encryption that is asked for before there is a host",
+    ),
+    (
+        "ENetMultiplayerPeer",
+        "dtls_client_setup(",
+        "encryption that is asked for before there is a host",
+    ),
+    (
+        "ENetMultiplayerPeer",
         "FullQueue.FULL_QUEUE_",
         "the values of full_queue",
     ),
