@@ -40,6 +40,7 @@ pub mod project;
 pub mod relay;
 pub mod scene;
 
+mod bucket;
 mod client;
 mod error;
 mod event;

@@ -2,11 +2,10 @@
 
 use enet_proto::Time;
 
+use crate::bucket::{Bucket, THING};
+
 /// The part of time for which a bucket holds its rate, in seconds.
 const BURST_SECONDS: i64 = 2;
-
-/// One call or byte, in what comes to a bucket for each of them a second in a microsecond.
-const UNIT: i64 = 1_000_000;
 
 /// How much one peer may call, and what follows if it does not call as it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,54 +77,31 @@ pub(super) struct Allowance {
 impl Allowance {
     pub(super) fn new(now: Time, limits: &CallLimits) -> Allowance {
         Allowance {
-            calls: Bucket::new(now, limits.calls_per_second),
-            bytes: Bucket::new(now, limits.bytes_per_second),
+            calls: Bucket::with(burst(limits.calls_per_second), now),
+            bytes: Bucket::with(burst(limits.bytes_per_second), now),
         }
     }
 
     /// Whether it may make a call of so many bytes, which is then counted.
     pub(super) fn take(&mut self, now: Time, limits: &CallLimits, bytes: usize) -> bool {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.calls.fill(now, limits.calls_per_second);
-        self.bytes.fill(now, limits.bytes_per_second);
-        let is_allowed = self.calls.has(limits.calls_per_second) && self.bytes.has(limits.bytes_per_second);
+        let has_some = |bucket: &mut Bucket, rate| {
+            bucket.fill(now, rate, burst(rate));
+            rate == 0 || bucket.level() > 0
+        };
+        let is_allowed =
+            has_some(&mut self.calls, limits.calls_per_second) && has_some(&mut self.bytes, limits.bytes_per_second);
         if is_allowed {
-            self.calls.take(1);
-            self.bytes.take(bytes);
+            self.calls.charge(1);
+            self.bytes.charge(bytes);
         }
         is_allowed
     }
 }
 
-#[derive(Debug)]
-struct Bucket {
-    /// In parts of a [`UNIT`]; below zero if the last one took more than there was.
-    level: i64,
-    filled: Time,
-}
-
-impl Bucket {
-    fn new(now: Time, rate: u32) -> Bucket {
-        Bucket {
-            level: i64::from(rate) * UNIT * BURST_SECONDS,
-            filled: now,
-        }
-    }
-
-    fn fill(&mut self, now: Time, rate: u32) {
-        let elapsed = i64::try_from(now.saturating_since(self.filled).as_micros()).unwrap_or(i64::MAX);
-        let level = elapsed.saturating_mul(i64::from(rate)).saturating_add(self.level);
-        self.level = level.min(i64::from(rate) * UNIT * BURST_SECONDS);
-        self.filled = self.filled.max(now);
-    }
-
-    fn has(&self, rate: u32) -> bool {
-        rate == 0 || self.level > 0
-    }
-
-    fn take(&mut self, count: i64) {
-        self.level = self.level.saturating_sub(count.saturating_mul(UNIT));
-    }
+/// What there may be at most of something with this rate.
+fn burst(rate: u32) -> i64 {
+    i64::from(rate) * THING * BURST_SECONDS
 }
 
 #[cfg(test)]

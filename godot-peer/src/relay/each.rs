@@ -33,8 +33,8 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
         self.limits.ledger.charge(data)
     }
 
-    /// Sends a packet to one of those who a packet is for; if there are several its buffer has been [charged](Self::charge). If too much waits for one of several it has to go, or the packet is left
-    /// out, as with a packet for all of them.
+    /// Sends a packet to one of those who a packet is for; if there are several its buffer has been [charged](Self::charge). If too
+    /// much waits for one of several it has to go, or the packet is left out, as with a packet for all of them.
     ///
     /// # Errors
     ///

@@ -9,6 +9,7 @@ use super::lanes::Queued;
 use super::member::Member;
 use super::news::{Item, News, PASSED_FOR_ONE, Subjects};
 use super::{Output, SceneServer};
+use crate::bucket::{Bucket, THING};
 use crate::event::Departure;
 use crate::transfer::Outgoing;
 use crate::{PeerId, Target};
@@ -22,16 +23,13 @@ const MAX_GATHERING: Duration = Duration::from_millis(500);
 
 /// How many things all members together are told in a second, while there is more: one byte in four that 1 Gbit/s takes, and a
 /// fifth of a processor. So 4000 members that come at once know each other after 40 s.
-const PER_SECOND: i64 = 400_000;
+const PER_SECOND: u32 = 400_000;
 
 /// What telling one member anything at all counts for, as it costs a datagram and its acknowledgement.
 const MEMBER_COST: i64 = 16;
 
 /// What may be told at once after a while without news.
 const BURST: i64 = 40_000;
-
-/// One thing, in what comes to be for each thing a second in a microsecond.
-const THING: i64 = 1_000_000;
 
 /// What is told without a look at anything else.
 const SLICE: i64 = 4096;
@@ -47,9 +45,7 @@ const PERIOD: Duration = Duration::from_millis(10);
 pub(super) struct Pace {
     due: Option<Time>,
     quiet_until: Time,
-    /// In parts of a thing, see [`THING`]; below zero if more was told than there was to spend.
-    level: i64,
-    filled: Time,
+    things: Bucket,
     /// Who was told last, of those who hear of members that have spoken, and of the others.
     last: [Option<PeerId>; 2],
 }
@@ -59,8 +55,7 @@ impl Pace {
         Pace {
             due: None,
             quiet_until: Time::ZERO,
-            level: BURST * THING,
-            filled: Time::ZERO,
+            things: Bucket::with(BURST * THING, Time::ZERO),
             last: [None; 2],
         }
     }
@@ -75,19 +70,16 @@ impl Pace {
     }
 
     fn fill(&mut self, now: Time) {
-        let elapsed = i64::try_from(now.saturating_since(self.filled).as_micros()).unwrap_or(i64::MAX);
-        let level = elapsed.saturating_mul(PER_SECOND).saturating_add(self.level);
-        self.level = level.min(BURST * THING);
-        self.filled = self.filled.max(now);
+        self.things.fill(now, PER_SECOND, BURST * THING);
     }
 
     /// How many things may be told now.
     fn available(&self) -> i64 {
-        self.level / THING
+        self.things.level() / THING
     }
 
     fn charge(&mut self, things: i64) {
-        self.level = self.level.saturating_sub(things.saturating_mul(THING));
+        self.things.charge(things);
     }
 }
 
@@ -280,7 +272,7 @@ mod tests {
     #[test]
     fn what_may_be_told_is_a_rate() {
         let mut pace = Pace::new();
-        pace.level = 0;
+        pace.things = Bucket::with(0, Time::ZERO);
         for micros in 0..10_000 {
             pace.fill(Time::from_micros(micros));
         }

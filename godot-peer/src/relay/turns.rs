@@ -10,6 +10,7 @@ use std::time::Duration;
 use enet_proto::Time;
 
 use crate::PeerId;
+use crate::bucket::{Bucket, THING};
 
 /// What a sender may have copied before the next one's turn.
 const TURN: i64 = 256;
@@ -23,15 +24,10 @@ const FIRST: i64 = 100;
 /// How long a sender rests at least, so that not every packet sets a timer.
 const SHORTEST_REST: Duration = Duration::from_millis(2);
 
-/// One copy in the units of an allowance, which fills by so many units for each copy a second and microsecond.
-const COPY: i64 = 1_000_000;
-
 /// The copies that one sender may still have made.
 #[derive(Debug)]
 pub(super) struct Allowance {
-    /// Below zero if the last packet took more than there was.
-    level: i64,
-    filled: Time,
+    copies: Bucket,
     /// What is left of its turn.
     turn: i64,
 }
@@ -40,22 +36,20 @@ impl Allowance {
     /// One that has all that may be used at once.
     pub(super) fn full(now: Time, per_second: u32) -> Allowance {
         Allowance {
-            level: i64::from(per_second) * COPY / BURST,
-            filled: now,
+            copies: Bucket::with(burst(per_second), now),
             turn: TURN,
         }
     }
 
     /// A newcomer's, which is taken from `common`: all newcomers together have no more than one that stays.
     pub(super) fn from(common: &mut Allowance, now: Time, per_second: u32) -> Allowance {
-        let level = match common.check(now, per_second) {
-            Ok(()) => common.level.min(i64::from(per_second) * COPY / FIRST),
+        let first = match common.check(now, per_second) {
+            Ok(()) => common.copies.level().min(i64::from(per_second) * THING / FIRST),
             Err(_) => 0,
         };
-        common.level -= level;
+        common.copies.take(first);
         Allowance {
-            level,
-            filled: now,
+            copies: Bucket::with(first, now),
             turn: TURN,
         }
     }
@@ -70,23 +64,25 @@ impl Allowance {
         if per_second == 0 {
             return Ok(());
         }
-        let rate = i64::from(per_second);
-        let elapsed = i64::try_from(now.saturating_since(self.filled).as_micros()).unwrap_or(i64::MAX);
-        let level = elapsed.saturating_mul(rate).saturating_add(self.level);
-        self.level = level.min(rate * COPY / BURST);
-        self.filled = self.filled.max(now);
-        if self.level > 0 {
+        self.copies.fill(now, per_second, burst(per_second));
+        let level = self.copies.level();
+        if level > 0 {
             return Ok(());
         }
-        let wait = Duration::from_micros((-self.level / rate).unsigned_abs());
+        let wait = Duration::from_micros((-level / i64::from(per_second)).unsigned_abs());
         Err(now + wait.max(SHORTEST_REST))
     }
 
     pub(super) fn charge(&mut self, copies: usize) {
         let copies = i64::try_from(copies.max(1)).unwrap_or(i64::MAX);
-        self.level = self.level.saturating_sub(copies.saturating_mul(COPY));
+        self.copies.charge(copies);
         self.turn = self.turn.saturating_sub(copies);
     }
+}
+
+/// What may be used at once, in parts of a copy.
+fn burst(per_second: u32) -> i64 {
+    i64::from(per_second) * THING / BURST
 }
 
 /// The senders that have something to be passed on.
@@ -175,7 +171,7 @@ mod tests {
     fn newcomers_begin_with_little_and_have_no_more_together_than_one_that_stays() {
         let rate = 100_000;
         let mut common = Allowance::full(Time::ZERO, rate);
-        let begin = |common: &mut Allowance, now| Allowance::from(common, now, rate).level / COPY;
+        let begin = |common: &mut Allowance, now| Allowance::from(common, now, rate).copies.level() / THING;
         assert_eq!(begin(&mut common, Time::ZERO), 1000, "a hundredth of a second's");
         let rest: i64 = (0..10_000).map(|_| begin(&mut common, Time::ZERO)).sum();
         assert_eq!(rest, 24_000);
@@ -184,7 +180,7 @@ mod tests {
         // Whoever stays has as much as everyone after a quarter of a second.
         let mut newcomer = Allowance::from(&mut common, Time::from_millis(1000), rate);
         assert!(newcomer.check(Time::from_millis(1250), rate).is_ok());
-        assert_eq!(newcomer.level / COPY, 25_000);
+        assert_eq!(newcomer.copies.level() / THING, 25_000);
     }
 
     #[test]
