@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use enet_tokio::{DisconnectReason, Packet, PacketMode, PeerHandle};
-use godot_peer::scene::{Message, System};
+use godot_peer::scene::{Command, Message, System};
 
 /// How much may wait for the game before the protocol keeps the rest, in packets and in bytes.
 const MOST_PACKETS: usize = 65_536;
@@ -194,8 +194,10 @@ fn lane(arrival: &Arrival) -> Option<Lane> {
         PacketMode::Unreliable => true,
         PacketMode::Unsequenced => false,
     };
-    let source = match Message::parse(&packet.data) {
-        Ok(Message::System(System::Relay { peer, .. })) => Some(peer),
+    // Nothing else has to be read.
+    let is_system = Command::of(&packet.data) == Some(Command::System);
+    let source = match is_system.then(|| Message::parse(&packet.data)) {
+        Some(Ok(Message::System(System::Relay { peer, .. }))) => Some(peer),
         _ => None,
     };
     Some(Lane {
