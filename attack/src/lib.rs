@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 mod attacks;
+mod common;
 mod echo;
 mod healthy;
 mod joining;
@@ -19,6 +20,7 @@ mod reader;
 mod relay;
 mod report;
 mod run;
+mod serve;
 mod server;
 mod sockets;
 mod target;
@@ -30,5 +32,6 @@ pub use healthy::Latency;
 pub use loopback::{Loopback, NotLoopback};
 pub use report::{Report, table};
 pub use run::{Scale, Subject, run};
+pub use serve::serve;
 pub use target::{Bound, Target};
-pub use victim::{Implementation, Service, Victim, serve};
+pub use victim::{Implementation, Service, Victim};

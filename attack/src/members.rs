@@ -79,6 +79,16 @@ impl Default for Joining {
     }
 }
 
+impl Joining {
+    /// So many, in the ordinary way.
+    pub(crate) fn of(count: usize) -> Joining {
+        Joining {
+            count,
+            ..Joining::default()
+        }
+    }
+}
+
 impl Members {
     /// Has clients join, and returns those who got in.
     pub(crate) fn join(target: Loopback, joining: Joining) -> io::Result<Members> {
@@ -185,6 +195,11 @@ impl Member {
     /// The bytes that others sent to it.
     pub(crate) fn bytes_heard(&self) -> u64 {
         self.heard.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Sends one packet.
+    pub(crate) fn send(&self, channel: u8, packet: Packet) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.send_all(std::iter::once((channel, packet)))
     }
 
     /// Sends packets, one after the other as there is room for them.

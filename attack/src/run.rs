@@ -8,13 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::attacks::{Attack, Context};
+use crate::common;
 use crate::healthy::{Healthy, Latency, Speech};
 use crate::joining;
 use crate::loopback::Loopback;
 use crate::report::Report;
 use crate::server::{Process, Server};
 use crate::sockets;
-use crate::target;
 use crate::victim::{Implementation, Service};
 
 /// What is attacked.
@@ -185,7 +185,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
             .zip(memory_after)
             .map(|((before, most), after)| [before, most.max(before), after]),
     };
-    let common = target::common(&scenario, &report);
+    let common = common::targets(&scenario, &report);
     report.targets.extend(common);
     Ok(report)
 }

@@ -86,7 +86,7 @@ fn unmatched_with(context: &Context<'_>, message: fn(i32) -> Bytes) -> io::Resul
         }
         None => Outcome::new(text),
     }
-    .at_most("attackers lost", f64::from(u8::from(!alive)), 0.0, ""))
+    .never("attackers lost", !alive))
 }
 
 pub(super) fn slow_reader(context: &Context<'_>) -> io::Result<Outcome> {

@@ -87,6 +87,11 @@ impl Outcome {
         self
     }
 
+    /// Adds what may not happen: 1 if it has.
+    pub(super) fn never(self, what: &'static str, has_happened: bool) -> Outcome {
+        self.at_most(what, f64::from(u8::from(has_happened)), 0.0, "")
+    }
+
     /// Adds a figure and the least it may be.
     pub(super) fn at_least(mut self, what: &'static str, value: f64, limit: f64, unit: &'static str) -> Outcome {
         self.targets.push(target::at_least(what, value, limit, unit));

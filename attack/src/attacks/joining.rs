@@ -169,7 +169,7 @@ pub(super) fn strangers(context: &Context<'_>) -> io::Result<Outcome> {
     let outcome = crowd.outcome(context, &format!("of the rest there after {said} broadcasts"), 8.0);
     puppet.leave();
     crowd.members.leave(usize::MAX);
-    Ok(outcome.at_most("speaker lost", f64::from(u8::from(!stays)), 0.0, ""))
+    Ok(outcome.never("speaker lost", !stays))
 }
 
 /// Clients come and leave again: some at once, some when others have been told of them.

@@ -30,13 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// One that acknowledges so many commands a second of what another one sends to it.
 pub(super) fn slow(context: &Context<'_>, each_second: f64) -> io::Result<Outcome> {
     context.require_relay()?;
-    let mut members = Members::all(
-        context.target,
-        Joining {
-            count: 2,
-            ..Joining::default()
-        },
-    )?;
+    let mut members = Members::all(context.target, Joining::of(2))?;
     let appetite = match each_second {
         0.0 => Appetite::NoData,
         _ => Appetite::Commands(each_second),
@@ -50,16 +44,12 @@ pub(super) fn slow(context: &Context<'_>, each_second: f64) -> io::Result<Outcom
     }
     // What the sender says to others arrives.
     let greeting = relay::to(members.member(1).id(), b"hello");
-    members.spawn(
-        members
-            .member(0)
-            .send_all(std::iter::once((1, Packet::reliable(greeting)))),
-    );
+    members.spawn(members.member(0).send(1, Packet::reliable(greeting)));
     let heard = wait_until(PATIENCE, || members.member(1).bytes_heard() > 0);
     let lost = members.lost();
     let outcome = judged(context, &mut reader)
         .at_most("senders lost", lost as f64, 0.0, "")
-        .at_most("senders unheard", f64::from(u8::from(!heard)), 0.0, "");
+        .never("senders unheard", !heard);
     members.leave(usize::MAX);
     Ok(outcome.memory_kept(context))
 }
@@ -96,13 +86,7 @@ pub(super) fn framing(context: &Context<'_>) -> io::Result<Outcome> {
     const FRIENDS: usize = 5;
     const SIZE: usize = 1024 * 1024;
     context.require_relay()?;
-    let mut members = Members::all(
-        context.target,
-        Joining {
-            count: FRIENDS + 2,
-            ..Joining::default()
-        },
-    )?;
+    let mut members = Members::all(context.target, Joining::of(FRIENDS + 2))?;
     let mut reader = Reader::join(context.target, 100, Appetite::NoData)?;
     let packet = relay::to(reader.puppet.id(), &PACKET);
     for friend in members.iter().take(FRIENDS) {
@@ -115,16 +99,19 @@ pub(super) fn framing(context: &Context<'_>) -> io::Result<Outcome> {
     }
     let (honest, other) = (members.member(FRIENDS), members.member(FRIENDS + 1));
     let speech = Packet::reliable(relay::to(ALL, &vec![5; SIZE]));
-    members.spawn(honest.send_all(std::iter::once((0, speech))));
+    members.spawn(honest.send(0, speech));
     let end = Instant::now() + context.scale.seconds(30).max(Duration::from_secs(2));
     while Instant::now() < end && !(reader.is_given_up() && other.bytes_heard() >= SIZE as u64) {
         reader.read();
     }
     let missing = (SIZE as u64).saturating_sub(other.bytes_heard());
-    let lost = f64::from(u8::from(!honest.is_there()));
-    let outcome = judged(context, &mut reader)
-        .at_most("the honest one lost", lost, 0.0, "")
-        .at_most("bytes it could not say", missing as f64, 0.0, "");
+    let lost = !honest.is_there();
+    let outcome = judged(context, &mut reader).never("the honest one lost", lost).at_most(
+        "bytes it could not say",
+        missing as f64,
+        0.0,
+        "",
+    );
     members.leave(usize::MAX);
     Ok(outcome.memory_kept(context))
 }
@@ -140,13 +127,7 @@ pub(super) fn filled_queue(context: &Context<'_>) -> io::Result<Outcome> {
     /// How long one of them may take, in milliseconds.
     const MAY_TAKE: f64 = 500.0;
     context.require_relay()?;
-    let mut members = Members::all(
-        context.target,
-        Joining {
-            count: 2,
-            ..Joining::default()
-        },
-    )?;
+    let mut members = Members::all(context.target, Joining::of(2))?;
     let mut reader = Reader::join(context.target, 100, Appetite::Bytes(TAKEN))?;
     let to = reader.puppet.id();
     members.spawn(members.member(0).pour(relay::to(to, &PACKET), RATE));
@@ -160,7 +141,7 @@ pub(super) fn filled_queue(context: &Context<'_>) -> io::Result<Outcome> {
             let mut word = [0; WORD];
             word[..8].copy_from_slice(&(start.elapsed().as_micros() as u64).to_be_bytes());
             let packet = Packet::reliable(relay::to(to, &word));
-            members.spawn(members.member(1).send_all(std::iter::once((0, packet))));
+            members.spawn(members.member(1).send(0, packet));
         }
         for packet in reader.read() {
             if let Some(FromRelay::Bytes(_, bytes)) = FromRelay::read(&packet)

@@ -24,18 +24,12 @@ pub(super) fn large_broadcast(context: &Context<'_>) -> io::Result<Outcome> {
     /// 15.9 MiB.
     const SIZE: usize = 16_672_358;
     context.require_relay()?;
-    let mut members = Members::all(
-        context.target,
-        Joining {
-            count: MEMBERS,
-            ..Joining::default()
-        },
-    )?;
+    let mut members = Members::all(context.target, Joining::of(MEMBERS))?;
     let size = context.scale.count(SIZE);
     let packet = Packet::reliable(relay::to(ALL, &vec![7; size]));
     let start = Instant::now();
     let sender = members.member(0);
-    members.spawn(sender.send_all(std::iter::once((0, packet))));
+    members.spawn(sender.send(0, packet));
     let without = || {
         let others = members.iter().skip(1);
         others.filter(|member| member.bytes_heard() < size as u64).count()
@@ -108,13 +102,7 @@ pub(super) fn tiny_broadcasts(context: &Context<'_>) -> io::Result<Outcome> {
     /// How many a datagram has.
     const PER_DATAGRAM: usize = 10;
     context.require_relay()?;
-    let members = Members::all(
-        context.target,
-        Joining {
-            count: MEMBERS,
-            ..Joining::default()
-        },
-    )?;
+    let members = Members::all(context.target, Joining::of(MEMBERS))?;
     let mut puppet = Puppet::join(context.target, 1000, 2)?;
     let mut pace = Pace::new(A_SECOND / PER_DATAGRAM as f64, context.scale.seconds(10));
     let mut said = 0;
@@ -144,13 +132,7 @@ pub(super) fn twenty_megabytes(context: &Context<'_>) -> io::Result<Outcome> {
     const SIZE: usize = 20_000_000;
     const PARTS: usize = 20;
     context.require_relay()?;
-    let mut members = Members::all(
-        context.target,
-        Joining {
-            count: 2,
-            ..Joining::default()
-        },
-    )?;
+    let mut members = Members::all(context.target, Joining::of(2))?;
     let size = context.scale.count(SIZE);
     let to = members.member(1).id();
     let whole = relay::to(to, &vec![1; size]);
