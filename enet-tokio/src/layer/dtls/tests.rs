@@ -89,6 +89,25 @@ enum Fate {
     IsOvertaken,
 }
 
+impl Fate {
+    /// Puts what becomes of a datagram behind those that go on; one that is overtaken comes when they are all there.
+    fn befall(self, datagram: Bytes, on: &mut impl Extend<Bytes>, overtaken: &mut Option<Bytes>) {
+        match self {
+            Fate::Arrives => on.extend([datagram]),
+            Fate::IsLost => {}
+            Fate::ArrivesTwice => on.extend([datagram.clone(), datagram]),
+            Fate::IsOvertaken => *overtaken = Some(datagram),
+        }
+    }
+}
+
+/// What befalls one datagram of a handshake, by its direction and number: each of the first five of both.
+fn every_fate() -> impl Iterator<Item = (usize, usize, Fate)> {
+    let fates = [Fate::IsLost, Fate::ArrivesTwice, Fate::IsOvertaken];
+    let numbers = (0..2).flat_map(|direction| (1..=5).map(move |number| (direction, number)));
+    numbers.flat_map(move |(direction, number)| fates.map(|fate| (direction, number, fate)))
+}
+
 impl Pair {
     fn new(server: DtlsServer, client: DtlsClient) -> Pair {
         Pair {
@@ -144,12 +163,7 @@ impl Pair {
                 let mut overtaken = None;
                 while let Some((_, datagram)) = from.poll_transmit() {
                     sent[direction] += 1;
-                    match fate(direction, sent[direction]) {
-                        Fate::Arrives => to.push_back(datagram),
-                        Fate::IsLost => {}
-                        Fate::ArrivesTwice => to.extend([datagram.clone(), datagram]),
-                        Fate::IsOvertaken => overtaken = Some(datagram),
-                    }
+                    fate(direction, sent[direction]).befall(datagram, to, &mut overtaken);
                 }
                 to.extend(overtaken);
             }
@@ -242,21 +256,17 @@ fn a_record_adds_no_more_than_is_reckoned_with() {
 fn any_one_datagram_of_a_handshake_may_be_lost_or_doubled_or_overtaken() {
     let certificate = Certificate::rsa();
     let mut pairs = Vec::new();
-    for direction in 0..2 {
-        for number in 1..=5 {
-            for fate in [Fate::IsLost, Fate::ArrivesTwice, Fate::IsOvertaken] {
-                let mut pair = Pair::new(certificate.server(), certificate.client("game"));
-                pair.fate = Box::new(move |which, sent| {
-                    if (which, sent) == (direction, number) {
-                        fate
-                    } else {
-                        Fate::Arrives
-                    }
-                });
-                pair.send(b"connect");
-                pairs.push(pair);
+    for (direction, number, fate) in every_fate() {
+        let mut pair = Pair::new(certificate.server(), certificate.client("game"));
+        pair.fate = Box::new(move |which, sent| {
+            if (which, sent) == (direction, number) {
+                fate
+            } else {
+                Fate::Arrives
             }
-        }
+        });
+        pair.send(b"connect");
+        pairs.push(pair);
     }
     // What waited for the end can be lost as well; ENet sends it again.
     run(&mut pairs, |pair| {
