@@ -81,7 +81,6 @@ async fn who_hears_nothing_in_the_chat_holds_up_nobody_and_is_told_how_much_it_m
     example::build();
     let mut server = Example::start("chat_server", &["127.0.0.1:0"]);
     let address = server.address();
-    server.ignore_output();
     let few = Config::default()
         .with_receive_queue(64, 64 * 1024)
         .with_host(|host| host.max_waiting_data = 64 * 1024);
