@@ -57,8 +57,8 @@ fn features(context: &Context) -> Result<(), Failure> {
 /// The libraries and the command with the oldest Rust that they say they need, where rustup has it. (That they use nothing of the
 /// standard library which is newer, clippy sees.)
 pub(crate) fn minimum_rust(context: &Context) -> Result<(), Failure> {
-    let version = packages::minimum_rust();
-    if !succeeds("rustup", &["run", &version, "cargo", "--version"]) {
+    let version = packages::MINIMUM_RUST;
+    if !succeeds("rustup", &["run", version, "cargo", "--version"]) {
         println!(
             "\nNOT CHECKED with Rust {version}, the oldest it is for: `rustup toolchain install {version}` brings it."
         );
@@ -69,7 +69,7 @@ pub(crate) fn minimum_rust(context: &Context) -> Result<(), Failure> {
     let cargo = [
         "rustup",
         "run",
-        &version,
+        version,
         "cargo",
         "check",
         "--locked",

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use toml::Table;
+
 use crate::step::{Context, Failure, Step};
 use crate::workspace;
 
@@ -43,6 +45,12 @@ const fn library(name: &'static str, folder: &'static str, library: &'static str
     }
 }
 
+/// The version that all packages have, and this program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The oldest Rust that the packages are made for, such as `1.88`, and this program.
+pub(crate) const MINIMUM_RUST: &str = env!("CARGO_PKG_RUST_VERSION");
+
 /// What each package has beside its code.
 const FILES: [&str; 5] = ["Cargo.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "src/"];
 
@@ -60,12 +68,15 @@ impl Package {
     }
 }
 
-fn feature_names(manifest: &str) -> impl Iterator<Item = &str> {
-    let features = manifest.lines().skip_while(|line| *line != "[features]").skip(1);
-    let lines = features.take_while(|line| !line.starts_with('['));
-    lines
-        .filter_map(|line| line.split_once(" = ").map(|(name, _)| name))
-        .filter(|name| !name.starts_with('#') && !LEFT_OUT.contains(name))
+fn feature_names(manifest: &str) -> impl Iterator<Item = String> {
+    // Cargo has read it before.
+    let mut manifest: Table = manifest.parse().unwrap_or_default();
+    let features = match manifest.remove("features") {
+        Some(toml::Value::Table(features)) => features,
+        _ => Table::new(),
+    };
+    let names = features.into_iter().map(|(name, _)| name);
+    names.filter(|name| !LEFT_OUT.contains(&name.as_str()))
 }
 
 /// The words `--package NAME` for all of them.
@@ -126,30 +137,10 @@ fn missing(listing: &str) -> Option<&'static str> {
 }
 
 /// Where cargo has put the packages.
-pub(crate) fn archives(version: &str) -> Vec<PathBuf> {
+pub(crate) fn archives() -> Vec<PathBuf> {
     let folder = workspace::target_folder().join("package");
-    let archive = |package: &Package| folder.join(format!("{}-{version}.crate", package.name));
+    let archive = |package: &Package| folder.join(format!("{}-{VERSION}.crate", package.name));
     PACKAGES.iter().map(archive).collect()
-}
-
-/// The version that all packages have.
-pub(crate) fn version() -> Result<String, Failure> {
-    let manifest = fs::read_to_string(workspace::folder().join("Cargo.toml")).unwrap_or_default();
-    let (_, rest) = manifest.split_once("[workspace.package]").unwrap_or_default();
-    let line = rest.lines().find_map(|line| line.strip_prefix("version = "));
-    let version = line.map(|version| version.trim().trim_matches('"').to_owned());
-    version.ok_or_else(|| Failure {
-        step: "version",
-        reason: "there is none under [workspace.package] in Cargo.toml".to_owned(),
-        advice: String::new(),
-    })
-}
-
-/// The oldest Rust that the packages are made for, such as `1.88`.
-pub(crate) fn minimum_rust() -> String {
-    let manifest = fs::read_to_string(workspace::folder().join("Cargo.toml")).unwrap_or_default();
-    let line = manifest.lines().find_map(|line| line.strip_prefix("rust-version = "));
-    line.unwrap_or_default().trim().trim_matches('"').to_owned()
 }
 
 #[cfg(test)]
@@ -206,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_workspace_says_its_version_and_the_oldest_rust() {
-        assert!(version().expect("a version").split('.').count() == 3);
-        assert!(minimum_rust().starts_with("1."));
+        assert!(VERSION.split('.').count() == 3);
+        assert!(MINIMUM_RUST.starts_with("1."));
     }
 }

@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use crate::addon;
+use crate::packages::{self, VERSION};
 use crate::step::{Context, Failure, Step};
 use crate::workspace::{self, NAME_FILES};
-use crate::{addon, packages};
 
 /// What else goes into the release.
 #[derive(Debug, Args)]
@@ -49,17 +50,16 @@ const ADDON: [&str; 6] = [
 const ENTRIES: &str = "rust_enet.gdextension";
 
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
-    let version = packages::version()?;
     let assets = workspace::target_folder().join("release-assets");
     empty(&assets).map_err(|error| cannot("empty", &assets, &error))?;
 
     match &options.commands {
         Some(folder) => copy_archives(folder, &assets).map_err(|error| cannot("copy from", folder, &error))?,
-        None => command(&version, &assets, context)?,
+        None => command(&assets, context)?,
     }
     if !options.command_only {
         packages::package(context, &["--no-verify"])?;
-        for package in packages::archives(&version) {
+        for package in packages::archives() {
             let to = assets.join(package.file_name().unwrap_or_default());
             fs::copy(&package, &to).map_err(|error| cannot("copy", &package, &error))?;
         }
@@ -72,7 +72,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
                 folder
             }
         };
-        let archive = assets.join(format!("rust_enet-{version}.zip"));
+        let archive = assets.join(format!("rust_enet-{VERSION}.zip"));
         zip_addon(&folder, &archive).map_err(|error| cannot("zip", &folder, &error))?;
     }
     let sums = checksums(&assets).map_err(|error| cannot("read", &assets, &error))?;
@@ -82,7 +82,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
 }
 
 /// Builds the `enet` command and puts it into an archive.
-fn command(version: &str, assets: &Path, context: &Context) -> Result<(), Failure> {
+fn command(assets: &Path, context: &Context) -> Result<(), Failure> {
     let build = ["build", "--release", "--package", "enet-cli"];
     // Whoever runs it need not have the same OpenSSL, or any.
     let output = Step::cargo(
@@ -96,7 +96,7 @@ fn command(version: &str, assets: &Path, context: &Context) -> Result<(), Failur
     let name = format!("enet{EXE_SUFFIX}");
     let built =
         workspace::built(&output, &name).ok_or_else(|| failure(format!("cargo does not say where it put {name}")))?;
-    let folder = format!("enet-{version}-{}", addon::host(context)?);
+    let folder = format!("enet-{VERSION}-{}", addon::host(context)?);
     let archive = assets.join(format!("{folder}.zip"));
     let write = || -> io::Result<()> {
         let mut zip = ZipWriter::new(File::create(&archive)?);
