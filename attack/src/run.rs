@@ -118,6 +118,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
             server: started.as_mut(),
             speech: Speech::Echo,
             memory_before: None,
+            began: None,
         };
         let outcome = scenario.run(&mut context)?;
         return Ok(Report {
@@ -157,8 +158,10 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
         server: None,
         speech: healthy.speech,
         memory_before,
+        began: None,
     };
     let outcome = scenario.run(&mut context)?;
+    let began = context.began.unwrap_or(from);
     let to = Instant::now();
     let processor = process
         .and_then(Process::processor_time)
@@ -166,7 +169,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
         .map(|(after, before)| after.saturating_sub(before).as_secs_f64() / (to - from).as_secs_f64());
     let joined_after = joining::join(target, compression, Duration::from_secs(30));
     let joined_during = joiner.join().unwrap_or_default();
-    let during = settled(&healthy, from, to.max(from + WATCHED));
+    let during = settled(&healthy, began, to.max(began + WATCHED));
     let most = watch.map(Watch::stop);
     let memory_after = process.and_then(Process::memory);
     let mut report = Report {

@@ -9,18 +9,25 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 /// How long after a departure: those of many clients are one occasion.
-const DELAY: Duration = Duration::from_millis(500);
+const SOON: Duration = Duration::from_millis(500);
+
+/// How long after that once more: who stays needs less as soon as it is quiet, which takes two pings of half a second.
+const LATER: Duration = Duration::from_secs(2);
 
 /// When to give back memory next.
 #[derive(Debug, Default)]
 pub(crate) struct Freed {
     due: Option<Instant>,
+    /// Whether that is not the last time.
+    again: bool,
 }
 
 impl Freed {
     /// A client has left.
     pub(crate) fn note(&mut self) {
-        self.due.get_or_insert_with(|| Instant::now() + DELAY);
+        let soon = Instant::now() + SOON;
+        self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
+        self.again = true;
     }
 
     /// Waits until a client has left some time ago; for ever if none has.
@@ -32,7 +39,8 @@ impl Freed {
             Some(due) => sleep_until(due).await,
             None => pending().await,
         }
-        self.due = None;
+        self.due = self.again.then(|| Instant::now() + LATER);
+        self.again = false;
     }
 }
 

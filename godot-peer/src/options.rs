@@ -23,8 +23,8 @@ pub struct ServerOptions {
     /// Whether the server tells clients of each other and passes on what they send to each other, as `SceneMultiplayer` does by
     /// default. If not, all packets go to the program as they are. Default true.
     pub relay: bool,
-    /// How many copies of its packets one client may have the server make in a second: one for each receiver, a quarter of it at
-    /// once. Beyond it unreliable packets are dropped, and reliable ones wait. 0 for unlimited. Default 250 000: a packet for each of
+    /// How many copies of its packets one client may have the server make in a second: one for each receiver, a twentieth of it
+    /// at once. Beyond it unreliable packets are dropped, and reliable ones wait. 0 for unlimited. Default 250 000: a packet for each of
     /// 4000 others sixty times a second.
     pub relay_rate: u32,
     /// How much one client may call the server, and what follows on bad calls.

@@ -22,11 +22,16 @@ pub(crate) struct Context<'a> {
     pub(crate) speech: Speech,
     /// What memory the server had before, in bytes.
     pub(crate) memory_before: Option<u64>,
+    /// When the attack began, with all members there; none for one that begins at once.
+    pub(crate) began: Option<Instant>,
 }
 
 /// How much memory a server may keep, in MiB, and how soon it has to be free, after an attacker has left.
 const KEPT: f64 = 1.0;
 const FREED_WITHIN: Duration = Duration::from_secs(1);
+
+/// The same where others stay: they are quiet after some pings.
+const QUIET_WITHIN: Duration = Duration::from_secs(5);
 
 impl Context<'_> {
     /// An error if the server does not send back what it gets, or does what else is asked of it.
@@ -51,10 +56,15 @@ impl Context<'_> {
         }
     }
 
-    /// How much more memory the server has than `before`, in MiB, a second from now or as soon as it is no more than it may be.
-    fn memory_kept(&self, before: u64, limit: f64) -> Option<f64> {
-        let process = self.process?;
-        let end = Instant::now() + FREED_WITHIN;
+    /// All is as it was meant to be, and the attack begins: what the healthy wait from now on is because of it.
+    pub(super) fn begin(&mut self) {
+        self.began = Some(Instant::now());
+    }
+
+    /// How much more memory the server has than before, in MiB, so much later or as soon as it is no more than it may be.
+    fn memory_kept(&self, limit: f64, within: Duration) -> Option<f64> {
+        let (process, before) = (self.process?, self.memory_before?);
+        let end = Instant::now() + within;
         loop {
             let kept = process.memory()?.saturating_sub(before) as f64 / 1_048_576.0;
             if kept <= limit || Instant::now() > end {
@@ -98,17 +108,18 @@ impl Outcome {
         self
     }
 
-    /// Adds what memory the server keeps. To be called right after the attacker has left.
+    /// Adds how much more memory the server has than before, now that the attacker leaves: measured within a second.
     pub(super) fn memory_kept(self, context: &Context<'_>) -> Outcome {
-        match context.memory_before {
-            Some(before) => self.memory_kept_since(context, before, KEPT),
-            None => self,
-        }
+        self.kept(context, KEPT, FREED_WITHIN)
     }
 
-    /// The same with what it had at some other time, in bytes, and another limit, in MiB.
-    pub(super) fn memory_kept_since(self, context: &Context<'_>, before: u64, limit: f64) -> Outcome {
-        match context.memory_kept(before, limit) {
+    /// The same where members stay, who may have so many MiB all together once they are quiet.
+    pub(super) fn memory_of_the_quiet(self, context: &Context<'_>, limit: f64) -> Outcome {
+        self.kept(context, limit, QUIET_WITHIN)
+    }
+
+    fn kept(self, context: &Context<'_>, limit: f64, within: Duration) -> Outcome {
+        match context.memory_kept(limit, within) {
             Some(kept) => self.at_most("memory kept", kept, limit, "MiB"),
             None => self,
         }

@@ -173,7 +173,7 @@ pub(super) fn strangers(context: &Context<'_>) -> io::Result<Outcome> {
 }
 
 /// Clients come and leave again: some at once, some when others have been told of them.
-pub(super) fn churn(context: &Context<'_>) -> io::Result<Outcome> {
+pub(super) fn churn(context: &mut Context<'_>) -> io::Result<Outcome> {
     const RATE: f64 = 690.0;
     const MEMBERS: usize = 100;
     /// How long they stay at most.
@@ -188,6 +188,7 @@ pub(super) fn churn(context: &Context<'_>) -> io::Result<Outcome> {
             ..joining
         },
     )?;
+    context.begin();
     let joined = Arc::new(AtomicUsize::new(0));
     let mut random = Random::new(13);
     let mut pace = Pace::new(RATE, context.scale.seconds(10));

@@ -11,7 +11,6 @@ use crate::members::{Joining, Members};
 use crate::pace::Pace;
 use crate::puppet::Puppet;
 use crate::relay::{self, ALL};
-use crate::server::Process;
 
 /// How long what is sent may take to be where it is to go.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MIB: f64 = 1_048_576.0;
 
 /// One honest packet, as large as it may be, for all.
-pub(super) fn large_broadcast(context: &Context<'_>) -> io::Result<Outcome> {
+pub(super) fn large_broadcast(context: &mut Context<'_>) -> io::Result<Outcome> {
     const MEMBERS: usize = 70;
     /// 15.9 MiB.
     const SIZE: usize = 16_672_358;
@@ -27,6 +26,7 @@ pub(super) fn large_broadcast(context: &Context<'_>) -> io::Result<Outcome> {
     let mut members = Members::all(context.target, Joining::of(MEMBERS))?;
     let size = context.scale.count(SIZE);
     let packet = Packet::reliable(relay::to(ALL, &vec![7; size]));
+    context.begin();
     let start = Instant::now();
     let sender = members.member(0);
     members.spawn(sender.send(0, packet));
@@ -51,12 +51,12 @@ pub(super) fn large_broadcast(context: &Context<'_>) -> io::Result<Outcome> {
 }
 
 /// Little on every channel there is, to many.
-pub(super) fn many_channels(context: &Context<'_>) -> io::Result<Outcome> {
+pub(super) fn many_channels(context: &mut Context<'_>) -> io::Result<Outcome> {
     const MEMBERS: usize = 200;
     const CHANNELS: u8 = 253;
     const EACH: usize = 64;
-    /// What a quiet member may still hold of all these channels, in KiB.
-    const QUIET: f64 = 16.0;
+    /// What a member may have once it is quiet, for itself and of all these channels, in KiB of the process.
+    const QUIET: f64 = 40.0;
     context.require_relay()?;
     let joining = Joining {
         count: MEMBERS,
@@ -72,7 +72,6 @@ pub(super) fn many_channels(context: &Context<'_>) -> io::Result<Outcome> {
             ..joining
         },
     )?;
-    let before = context.process.and_then(Process::memory).unwrap_or_default();
     let each = context.scale.count(EACH);
     let packets = (0..CHANNELS).flat_map(move |channel| {
         // The first two are those of transfer channel 0.
@@ -80,6 +79,7 @@ pub(super) fn many_channels(context: &Context<'_>) -> io::Result<Outcome> {
         std::iter::repeat_n((channel + 2, packet), each)
     });
     let all = u64::from(CHANNELS) * each as u64;
+    context.begin();
     let start = Instant::now();
     members.spawn(sender.member(0).send_all(packets));
     let without = || members.iter().filter(|member| member.bytes_heard() < all).count();
@@ -91,19 +91,22 @@ pub(super) fn many_channels(context: &Context<'_>) -> io::Result<Outcome> {
     Ok(Outcome::new(text)
         .at_most("members without some", without as f64, 0.0, "")
         .at_most("members lost", lost as f64, 0.0, "")
-        .memory_kept_since(context, before, MEMBERS as f64 * QUIET / 1024.0))
+        .memory_of_the_quiet(context, MEMBERS as f64 * QUIET / 1024.0))
 }
 
 /// The smallest packets there are, for all, again and again.
-pub(super) fn tiny_broadcasts(context: &Context<'_>) -> io::Result<Outcome> {
+pub(super) fn tiny_broadcasts(context: &mut Context<'_>) -> io::Result<Outcome> {
     const MEMBERS: usize = 200;
     /// 83 KB/s: seven bytes and eight of a header.
     const A_SECOND: f64 = 83_000.0 / 15.0;
     /// How many a datagram has.
     const PER_DATAGRAM: usize = 10;
+    /// What a server may keep ready after it has had so many members, in MiB; the next crowd finds it.
+    const CROWD: f64 = 4.0;
     context.require_relay()?;
-    let members = Members::all(context.target, Joining::of(MEMBERS))?;
+    let mut members = Members::all(context.target, Joining::of(MEMBERS))?;
     let mut puppet = Puppet::join(context.target, 1000, 2)?;
+    context.begin();
     let mut pace = Pace::new(A_SECOND / PER_DATAGRAM as f64, context.scale.seconds(10));
     let mut said = 0;
     while let Some(turns) = pace.turns() {
@@ -114,9 +117,10 @@ pub(super) fn tiny_broadcasts(context: &Context<'_>) -> io::Result<Outcome> {
     }
     let lost = members.lost();
     puppet.leave();
+    members.leave(usize::MAX);
     Ok(Outcome::new(format!("{said} broadcasts to {MEMBERS} members"))
         .at_most("members lost", lost as f64, 0.0, "")
-        .memory_kept_since(context, context.memory_before.unwrap_or_default(), 4.0))
+        .memory_of_the_quiet(context, CROWD))
 }
 
 /// Broadcasts the smallest packet so many times in one datagram.

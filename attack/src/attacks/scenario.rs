@@ -198,6 +198,7 @@ impl Attack {
             }
             Attack::ManyChannels => Scenario::new("many-channels", 20, |context| relaying::many_channels(context))
                 .on_a_relay()
+                .waiting(50)
                 .may_take(64.0),
             Attack::TinyBroadcasts => {
                 Scenario::new("tiny-broadcasts", 10, |context| relaying::tiny_broadcasts(context)).on_a_relay()

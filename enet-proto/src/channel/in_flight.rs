@@ -154,6 +154,11 @@ impl InFlightRing {
         })
     }
 
+    /// For how many commands there is room.
+    pub(crate) fn room(&self) -> usize {
+        self.slots.capacity()
+    }
+
     /// Gives back memory, if little of it is used. Returns for how many fewer commands there is room now.
     pub(crate) fn give_back(&mut self) -> usize {
         let room = self.slots.capacity();

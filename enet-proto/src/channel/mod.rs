@@ -74,11 +74,23 @@ impl Place {
         channel.outgoing.go_on_after(outgoing);
         channel
     }
+
+    /// Takes note of the numbers, and out what else there is, if nothing is under way.
+    fn sleep_if_quiet(&mut self) -> Option<Box<Channel>> {
+        let is_quiet = |channel: &mut Box<Channel>| channel.incoming.is_quiet() && channel.outgoing.is_quiet();
+        let channel = self.channel.take_if(is_quiet)?;
+        self.incoming = channel.incoming.latest();
+        self.outgoing = channel.outgoing.latest();
+        Some(channel)
+    }
 }
 
 /// Room for so many commands on their way may be left unused in the channels of one peer, all together: enough that a few channels
 /// which carry a burst now and then need not ask for memory each time. Beyond it each keeps no more than it uses.
 const SPARE_ROOM: usize = 256;
+
+/// So many channels of a busy peer stay awake when they become quiet, so that the next packet need not wake them.
+const AWAKE: usize = 8;
 
 /// The channels of one connection that have been used, by number, and the memory that they take.
 #[derive(Debug, Default)]
@@ -153,7 +165,20 @@ impl Channels {
         {
             self.room -= channel.outgoing.give_back();
         }
+        self.rest(number);
         Some(acknowledged)
+    }
+
+    /// Keeps of a channel the numbers alone, if nothing is under way on it and enough others are awake.
+    #[inline]
+    pub(crate) fn rest(&mut self, number: u8) {
+        if self.awake > AWAKE
+            && let Ok(index) = self.index(number)
+            && let Some(channel) = self.places[index].sleep_if_quiet()
+        {
+            self.awake -= 1;
+            self.room -= channel.outgoing.room();
+        }
     }
 
     /// Drops everything queued, on its way and half received; numbers go on.
@@ -172,11 +197,8 @@ impl Channels {
             return;
         }
         for place in &mut self.places {
-            if let Some(channel) = place.channel.take() {
-                debug_assert!(channel.incoming.is_quiet() && channel.outgoing.is_quiet());
-                place.incoming = channel.incoming.latest();
-                place.outgoing = channel.outgoing.latest();
-            }
+            place.sleep_if_quiet();
+            debug_assert!(place.channel.is_none(), "something is under way");
         }
         self.awake = 0;
         self.room = 0;

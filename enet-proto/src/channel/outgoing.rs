@@ -131,6 +131,11 @@ impl Outgoing {
         self.in_flight.get(position)
     }
 
+    /// For how many commands on their way there is room.
+    pub(crate) fn room(&self) -> usize {
+        self.in_flight.room()
+    }
+
     /// Gives back memory, if little of it is used. Returns for how many fewer commands there is room now.
     pub(crate) fn give_back(&mut self) -> usize {
         self.in_flight.give_back()

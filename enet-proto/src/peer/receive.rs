@@ -177,6 +177,7 @@ impl Peer {
             }
             _ => Taken::Refused,
         };
+        channels.rest(command.channel);
         let limits = &mut cx.statistics.limits;
         match taken {
             Taken::Yes => return Ok(()),

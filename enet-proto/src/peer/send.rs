@@ -106,7 +106,9 @@ impl Peer {
                 .lively_outbox()
                 .push_unreliable(channel, data, UnreliableForm::Unsequenced { group }, charged);
         }
-        let Some((after, number)) = self.channels.entry(channel).outgoing.number_unreliable() else {
+        let numbers = self.channels.entry(channel).outgoing.number_unreliable();
+        self.channels.rest(channel);
+        let Some((after, number)) = numbers else {
             // Out of unreliable numbers: a reliable packet restarts them.
             return self.queue_reliable(channel, data, count, charged);
         };

@@ -88,7 +88,7 @@ pub struct RelayLimits {
     /// A client must take a sixteenth of `queue` in this time while there is more for it; it is judged every twelfth of the time.
     /// Default 60 s, as [`HostConfig::slow_peer_timeout`](enet_proto::HostConfig::slow_peer_timeout): 35 KB/s, judged after 5 s.
     pub patience: Duration,
-    /// How many copies of its packets a client may have made in a second: one for each receiver. A quarter of it at once, but for
+    /// How many copies of its packets a client may have made in a second: one for each receiver. A twentieth of it at once, but for
     /// newcomers. 0 for unlimited. Default 250 000.
     pub rate: u32,
     /// What the driver may have taken from a client before it reads no more from it, in bytes with what bookkeeping costs: no fault
