@@ -65,7 +65,7 @@ impl Encryption {
     /// Puts what leaves in place of what the protocol sends, which may be nothing for now.
     pub(crate) fn depart(&mut self, now: Time, outgoing: &mut Outgoing) {
         if let Some(dtls) = &mut self.dtls {
-            outgoing.seal(|path, datagram, out| dtls.depart(now, path, datagram, out));
+            outgoing.seal(|path, datagrams, out| dtls.depart(now, path, datagrams, out));
         }
     }
 

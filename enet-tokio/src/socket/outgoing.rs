@@ -72,20 +72,18 @@ impl Outgoing {
         }
     }
 
-    /// Has `seal` append what is sent in place of each datagram of the buffer. It may append nothing, or else makes each of them longer
+    /// Has `seal` append what is sent in place of the datagrams of the buffer. It may append nothing, or else makes each of them longer
     /// by the same.
     #[cfg(feature = "dtls")]
-    pub(crate) fn seal(&mut self, mut seal: impl FnMut(Path, &[u8], &mut Vec<u8>)) {
+    pub(crate) fn seal(&mut self, seal: impl FnOnce(Path, std::slice::Chunks<'_, u8>, &mut Vec<u8>)) {
         self.sealed.clear();
-        let mut size = 0;
-        for datagram in self.buffer[self.sent..self.end].chunks(self.segment_size) {
-            seal(self.path, datagram, &mut self.sealed);
-            if size == 0 {
-                size = self.sealed.len();
-            }
-        }
+        let datagrams = self.buffer[self.sent..self.end].chunks(self.segment_size);
+        let count = datagrams.len();
+        seal(self.path, datagrams, &mut self.sealed);
+        let longer = self.sealed.len().saturating_sub(self.end - self.sent) / count.max(1);
+        // One that is alone may be shorter than a segment.
+        self.segment_size = (self.segment_size + longer).min(self.sealed.len()).max(1);
         std::mem::swap(&mut self.buffer, &mut self.sealed);
-        self.segment_size = size.max(1);
         self.sent = 0;
         self.end = self.buffer.len();
     }

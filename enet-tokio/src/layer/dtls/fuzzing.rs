@@ -84,7 +84,7 @@ impl Duo {
             Side::Client => (&mut self.client, &mut self.to_server, address(Side::Server)),
             Side::Server => (&mut self.server, &mut self.to_client, address(Side::Client)),
         };
-        side.depart(now, path.into(), datagram, &mut record);
+        side.depart(now, path.into(), [datagram].into_iter(), &mut record);
         if !record.is_empty() {
             let record = Bytes::from(record);
             to.push_back(record.clone());

@@ -4,12 +4,16 @@
 //! session; how many may be in the making, altogether and for an address, and how many may begin in a second, is limited. A
 //! session ends with the other side's word, or when no peer has used it for some seconds.
 //!
-//! The cryptography is OpenSSL's, behind `session` and `settings`.
+//! A handshake is OpenSSL's, behind `handshake` and `settings`. With the keys that it leaves (`keys`) records are sealed and opened here,
+//! by the ciphers of ring (`records`).
 
 mod error;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod handshake;
 mod hello;
+mod keys;
+mod records;
 mod session;
 mod settings;
 #[cfg(test)]
@@ -96,7 +100,7 @@ pub struct DtlsStatistics {
     pub limited: u64,
     /// Each `ClientHello` that was asked to prove that its sender receives.
     pub verified: u64,
-    /// Datagrams that are no DTLS, are of no session, or are malformed.
+    /// Datagrams that are no DTLS, are of no session, are malformed, were not sealed by the other side, or came before.
     pub dropped: u64,
     /// Handshakes under way.
     pub in_progress: usize,
@@ -176,31 +180,37 @@ impl Dtls {
             return self.hello(now, path, datagram);
         }
         let from = path.remote;
-        // An empty one would be the end of a stream to OpenSSL.
-        let session = self.sessions.get_mut(&from).filter(|_| !datagram.is_empty());
-        let Some(session) = session else {
+        let Some(session) = self.sessions.get_mut(&from) else {
             self.statistics.dropped += 1;
             return;
         };
         self.statistics.received_bytes += datagram.len() as u64;
         let before = session.stage();
-        let outcome = session.feed(datagram, &mut self.plain, deliver);
-        self.settle(now, from, before, outcome);
+        match session.feed(&datagram, &mut self.plain, deliver) {
+            Outcome::Same if before == Stage::Up && !session.has_to_send() => {}
+            Outcome::Useless => self.statistics.dropped += 1,
+            outcome => self.settle(now, from, before, outcome),
+        }
     }
 
-    /// Appends the record that carries `datagram` to `out`. A first datagram to an address begins a handshake, and leaves when
-    /// that is done.
-    pub(crate) fn depart(&mut self, now: Time, to: Path, datagram: &[u8], out: &mut Vec<u8>) {
+    /// Appends the records that carry `datagrams` to `out`: all of them or none. A first datagram to an address begins a handshake, and
+    /// leaves when that is done.
+    pub(crate) fn depart<'a, D>(&mut self, now: Time, to: Path, datagrams: D, out: &mut Vec<u8>)
+    where
+        D: ExactSizeIterator<Item = &'a [u8]> + Clone,
+    {
         let before = out.len();
-        let is_stale = |session: &mut Session| is_connect(datagram) && session.asks_again();
-        if self.config.client.is_some() && self.sessions.get_mut(&to.remote).is_some_and(is_stale) {
+        if self.config.client.is_some()
+            && datagrams.clone().any(is_connect)
+            && self.sessions.get_mut(&to.remote).is_some_and(Session::asks_again)
+        {
             tracing::debug!(address = %to.remote, "what is asked over an encrypted session is not answered: a new one");
             self.forget(to.remote);
         }
         if let Some(session) = self.sessions.get_mut(&to.remote) {
-            session.seal(datagram, out);
+            session.seal(datagrams, out);
         } else if let Some(session) = self.dial(now, to) {
-            session.seal(datagram, out);
+            session.seal(datagrams, out);
         }
         self.statistics.sent_bytes += (out.len() - before) as u64;
     }
@@ -289,7 +299,7 @@ impl Dtls {
             return;
         };
         let before = session.stage();
-        let outcome = session.feed(datagram, &mut self.plain, &mut |_| {});
+        let outcome = session.feed(&datagram, &mut self.plain, &mut |_| {});
         self.settle(now, from, before, outcome);
     }
 

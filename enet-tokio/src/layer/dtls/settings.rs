@@ -19,7 +19,7 @@ use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags};
 use openssl::x509::{X509, X509NameEntryRef, X509StoreContextRef, X509VerifyResult};
 
 use super::error::{DtlsSetupError, IP_ADDRESS_MISMATCH, REJECTED_HERE};
-use super::session;
+use super::handshake;
 
 /// Suites with forward secrecy and authenticated encryption, which add 29 or 37 bytes to a datagram; the fastest first.
 const SUITES: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:\
@@ -397,7 +397,7 @@ fn context_of(identities: &[&Identity]) -> Result<SslContextBuilder, DtlsSetupEr
         }
     }
     builder.set_verify(SslVerifyMode::NONE);
-    session::set_cookie_callbacks(&mut builder);
+    handshake::set_cookie_callbacks(&mut builder);
     Ok(builder)
 }
 
@@ -417,7 +417,7 @@ fn context(method: SslMethod) -> Result<SslContextBuilder, ErrorStack> {
             | SslOptions::CIPHER_SERVER_PREFERENCE,
     );
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
-    // An idle session gives its buffers back: 34 KiB of them.
+    // A handshake gives its buffers back while it waits: 34 KiB of them.
     builder.set_mode(SslMode::RELEASE_BUFFERS);
     Ok(builder)
 }

@@ -1,4 +1,5 @@
 mod foreign;
+mod sealed;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -132,7 +133,7 @@ impl Pair {
     fn send(&mut self, datagram: &[u8]) {
         let mut out = Vec::new();
         self.client
-            .depart(self.now(), server_address().into(), datagram, &mut out);
+            .depart(self.now(), server_address().into(), [datagram].into_iter(), &mut out);
         if !out.is_empty() {
             self.to_server.push_back(out.into());
         }
@@ -140,7 +141,8 @@ impl Pair {
 
     fn answer(&mut self, datagram: &[u8]) {
         let mut out = Vec::new();
-        self.server.depart(self.now(), self.address.into(), datagram, &mut out);
+        self.server
+            .depart(self.now(), self.address.into(), [datagram].into_iter(), &mut out);
         if !out.is_empty() {
             self.to_client.push_back(out.into());
         }
@@ -246,8 +248,12 @@ fn a_record_adds_no_more_than_is_reckoned_with() {
     pair.send(b"connect");
     pair.step();
     let mut out = Vec::new();
-    pair.client
-        .depart(pair.now(), server_address().into(), &[1; 1000], &mut out);
+    pair.client.depart(
+        pair.now(),
+        server_address().into(),
+        [&[1; 1000][..]].into_iter(),
+        &mut out,
+    );
     assert!(out.len() > 1000 && out.len() <= 1000 + OVERHEAD, "{}", out.len());
     assert!(!out.windows(8).any(|window| window == [1; 8]));
 }
@@ -396,7 +402,12 @@ const NOW: Time = Time::from_millis(60_000);
 /// A client's second hello, with its cookie, from this address.
 fn second_hello(server: &mut Dtls, trust: DtlsClient, address: SocketAddr) -> Bytes {
     let mut client = Dtls::new(trust.into(), Time::ZERO).expect("randomness");
-    client.depart(Time::ZERO, server_address().into(), b"connect", &mut Vec::new());
+    client.depart(
+        Time::ZERO,
+        server_address().into(),
+        [&b"connect"[..]].into_iter(),
+        &mut Vec::new(),
+    );
     let (_, hello) = client.poll_transmit().expect("a hello");
     while server.poll_transmit().is_some() {}
     server.arrive(NOW, address.into(), hello, &mut |_| {});
@@ -756,8 +767,12 @@ fn nonsense_in_a_session_changes_nothing() {
     pair.send(b"connect");
     pair.step();
     let mut record = Vec::new();
-    pair.client
-        .depart(pair.now(), server_address().into(), b"data", &mut record);
+    pair.client.depart(
+        pair.now(),
+        server_address().into(),
+        [&b"data"[..]].into_iter(),
+        &mut record,
+    );
     for at in 0..record.len() {
         let mut bad = record.clone();
         bad[at] ^= 0x55;

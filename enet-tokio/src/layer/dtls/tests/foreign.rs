@@ -62,9 +62,10 @@ impl Encounter {
         }
     }
 
-    /// Ours, with a client of OpenSSL's.
-    fn serving(certificate: &Certificate, fate: (usize, usize, Fate)) -> Encounter {
+    /// Ours, with a client of OpenSSL's that offers these suites.
+    fn serving(certificate: &Certificate, suites: &str, fate: (usize, usize, Fate)) -> Encounter {
         let mut context = openssl::ssl::SslContextBuilder::new(SslMethod::dtls()).expect("a context");
+        context.set_cipher_list(suites).expect("suites");
         context.set_verify(SslVerifyMode::NONE);
         let mut ssl = Ssl::new(&context.build()).expect("an end");
         ssl.set_connect_state();
@@ -72,9 +73,10 @@ impl Encounter {
         Encounter::new(certificate.server().into(), ssl, fate)
     }
 
-    /// Ours, with a server of OpenSSL's.
-    fn joining(certificate: &Certificate, fate: (usize, usize, Fate)) -> Encounter {
+    /// Ours, with a server of OpenSSL's that has these suites.
+    fn joining(certificate: &Certificate, suites: &str, fate: (usize, usize, Fate)) -> Encounter {
         let mut context = openssl::ssl::SslContextBuilder::new(SslMethod::dtls()).expect("a context");
+        context.set_cipher_list(suites).expect("suites");
         let own = openssl::x509::X509::from_pem(certificate.certificate.as_bytes()).expect("a certificate");
         let key = openssl::pkey::PKey::private_key_from_pem(certificate.key.as_bytes()).expect("a key");
         context.set_certificate(&own).expect("a certificate");
@@ -100,7 +102,7 @@ impl Encounter {
     fn send(&mut self, datagram: &[u8]) {
         let mut record = Vec::new();
         self.ours
-            .depart(self.now(), server_address().into(), datagram, &mut record);
+            .depart(self.now(), server_address().into(), [datagram].into_iter(), &mut record);
         if !record.is_empty() {
             self.theirs.get_mut().incoming.push_back(record.into());
         }
@@ -152,10 +154,23 @@ impl Encounter {
         moved
     }
 
+    /// Moves both until they have a session.
+    fn settle(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.is_done() {
+            while self.step() {}
+            assert!(Instant::now() < deadline, "{:?}", self.ours.poll_failure());
+        }
+        while self.step() {}
+    }
+
     fn is_done(&self) -> bool {
         self.is_up && self.ours.statistics().sessions == 1
     }
 }
+
+/// OpenSSL's choice.
+const ANY_SUITE: &str = "DEFAULT";
 
 /// Nothing befalls any.
 const NO_FATE: (usize, usize, Fate) = (9, 9, Fate::Arrives);
@@ -193,13 +208,70 @@ fn all_succeed(mut encounters: Vec<Encounter>) {
 #[test]
 fn openssl_s_own_client_gets_in_whichever_datagram_is_lost_or_doubled_or_overtaken() {
     let certificate = Certificate::rsa();
-    let meet = |fate| Encounter::serving(&certificate, fate);
+    let meet = |fate| Encounter::serving(&certificate, ANY_SUITE, fate);
     all_succeed(every_fate_and_none().map(meet).collect());
 }
 
 #[test]
 fn openssl_s_own_server_is_joined_whichever_datagram_is_lost_or_doubled_or_overtaken() {
     let certificate = Certificate::rsa();
-    let meet = |fate| Encounter::joining(&certificate, fate);
+    let meet = |fate| Encounter::joining(&certificate, ANY_SUITE, fate);
     all_succeed(every_fate_and_none().map(meet).collect());
+}
+
+/// One of each suite, and of each kind of key and role.
+fn of_every_suite() -> impl Iterator<Item = (String, Encounter)> {
+    let ciphers = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"];
+    let certificates = [("RSA", Certificate::rsa()), ("ECDSA", Certificate::ecdsa())];
+    certificates.into_iter().flat_map(move |(kind, certificate)| {
+        ciphers.into_iter().flat_map(move |cipher| {
+            let suite = format!("ECDHE-{kind}-{cipher}");
+            [Encounter::serving, Encounter::joining].map(|meet| {
+                let mut encounter = meet(&certificate, &suite, NO_FATE);
+                encounter.settle();
+                let chosen = encounter.theirs.ssl().current_cipher().map(|cipher| cipher.name());
+                assert_eq!(chosen, Some(&suite[..]));
+                (suite.clone(), encounter)
+            })
+        })
+    })
+}
+
+#[test]
+fn records_of_every_suite_are_openssl_s_and_the_other_way_around() {
+    for (suite, mut encounter) in of_every_suite() {
+        encounter.at_theirs.clear();
+        let sizes = [1, 511, 512, 1392, 2048];
+        for size in sizes {
+            let data = vec![size as u8; size];
+            encounter.send(&data);
+            encounter.theirs.ssl_write(&data).expect("it is up");
+        }
+        while encounter.step() {}
+        let lengths: Vec<_> = encounter.at_theirs.iter().map(Vec::len).collect();
+        assert_eq!(lengths, sizes, "{suite}");
+        let lengths: Vec<_> = encounter.at_ours.iter().map(Bytes::len).collect();
+        assert_eq!(lengths, sizes, "{suite}");
+        let is_whole = |data: &[u8]| data.iter().all(|&byte| byte == data.len() as u8);
+        assert!(encounter.at_theirs.iter().all(|data| is_whole(data)), "{suite}");
+        assert!(encounter.at_ours.iter().all(|data| is_whole(data)), "{suite}");
+    }
+}
+
+#[test]
+fn a_farewell_of_openssl_s_is_understood_and_ours_is_by_it() {
+    for (suite, mut encounter) in of_every_suite() {
+        encounter.theirs.shutdown().expect("it is up");
+        while encounter.step() {}
+        let failure = encounter.ours.poll_failure().map(|failure| failure.error);
+        assert_eq!(failure, Some(DtlsError::Closed), "{suite}");
+    }
+    for (suite, mut encounter) in of_every_suite() {
+        encounter.ours.close();
+        for (_, farewell) in std::iter::from_fn(|| encounter.ours.poll_transmit()) {
+            encounter.theirs.get_mut().incoming.push_back(farewell);
+        }
+        let error = encounter.theirs.ssl_read(&mut [0; 2048]).expect_err("no data");
+        assert_eq!(error.code(), openssl::ssl::ErrorCode::ZERO_RETURN, "{suite}: {error}");
+    }
 }
