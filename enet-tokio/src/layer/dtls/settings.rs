@@ -40,7 +40,7 @@ pub struct DtlsServer {
     /// How many handshakes may begin in a second: each costs a signature and a key agreement, 1 ms or less of a processor.
     /// One IP address, or /64 of IPv6, may begin a quarter of them. Who comes on top comes again after a second. Default 200.
     pub max_handshakes_per_second: u32,
-    /// How many sessions there may be, including those under way. One takes some 20 KiB besides its connection. Default 8192.
+    /// How many sessions there may be, including those under way. One takes some 2 KiB besides its connection. Default 8192.
     pub max_sessions: usize,
     /// What a handshake may take. Default 8 s.
     pub handshake_timeout: Duration,

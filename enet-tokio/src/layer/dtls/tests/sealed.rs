@@ -1,7 +1,7 @@
 //! What becomes of records that others have a hand in: repeated, forged, late.
 
 use super::*;
-use crate::layer::dtls::records::{CONTENT_HANDSHAKE, HEADER, records};
+use crate::layer::dtls::records::{CONTENT_HANDSHAKE, HEADER, Records, records};
 
 /// A pair whose session is up, and all that its client has sent so far.
 fn tapped() -> (Pair, Vec<Bytes>) {
@@ -127,6 +127,6 @@ fn an_alert_in_the_clear_does_not_end_a_session() {
 
 #[test]
 fn a_session_that_is_up_takes_little_memory_besides_its_keys() {
-    let size = size_of::<Session>() + size_of::<crate::layer::dtls::records::Records>();
+    let size = size_of::<Session>() + size_of::<Records>();
     assert!(size < 2048, "{size}");
 }
