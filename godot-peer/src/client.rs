@@ -442,8 +442,7 @@ impl GodotClient {
 
     /// Counts a call among the refused ones of its sender: the program finds it bad.
     pub fn refuse(&self, call: &Call, why: impl Display) {
-        let now = self.now();
-        self.lock().calls.refuse(now, call, &why);
+        self.lock().calls.refuse(call, &why);
     }
 
     /// What was done with calls since the client was made.

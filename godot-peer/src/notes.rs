@@ -8,9 +8,24 @@ pub(crate) fn is_worth_a_note(count: u64) -> bool {
     count <= FIRST || count.is_power_of_two()
 }
 
+/// How many characters of what others write are recorded.
+const SHORT: usize = 100;
+
+/// The beginning of a text of any length that others have written.
+pub(crate) fn shortened(text: &str) -> &str {
+    let end = text.char_indices().nth(SHORT);
+    end.map_or(text, |(at, _)| &text[..at])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_recorded() {
+        assert_eq!(shortened("Main/Chat"), "Main/Chat");
+        assert_eq!(shortened(&"ä".repeat(1 << 20)), "ä".repeat(SHORT));
+    }
 
     #[test]
     fn a_million_happenings_get_a_few_records() {

@@ -4,6 +4,7 @@
 //! have taken it in the meantime, and Godot complains of the same number twice): the node gets a new one.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 
 use crate::PeerId;
@@ -40,6 +41,14 @@ enum State {
     Confirmed,
     /// To be made under a new number with the next call.
     Again,
+}
+
+/// An offer that a peer has confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Confirmed {
+    pub(super) node: Arc<str>,
+    /// It may do so again, which changes nothing.
+    pub(super) is_first: bool,
 }
 
 /// How a peer is to be called.
@@ -91,15 +100,16 @@ impl Offers {
     }
 
     /// A peer confirms. The node, if it was offered to it under that name.
-    pub(super) fn confirm(&mut self, peer: PeerId, confirmation: &ConfirmPath) -> Option<Arc<str>> {
+    pub(super) fn confirm(&mut self, peer: PeerId, confirmation: &ConfirmPath) -> Option<Confirmed> {
         let table = self.peers.get_mut(&peer)?;
         let path = match &confirmation.node {
             NodeReference::Id(id) => table.ids.get(id)?,
             NodeReference::Path(path) => path,
         };
-        let path = Arc::clone(path);
-        table.nodes.get_mut(&path)?.state = State::Confirmed;
-        Some(path)
+        let node = Arc::clone(path);
+        let former = mem::replace(&mut table.nodes.get_mut(&node)?.state, State::Confirmed);
+        let is_first = former != State::Confirmed;
+        Some(Confirmed { node, is_first })
     }
 
     /// What a peer has not confirmed is to be offered again.
@@ -162,13 +172,19 @@ mod tests {
         assert_eq!(offers.name(peer(2), &chat), Name::Path(None), "offered once");
         assert_eq!(offers.name(peer(3), &game), Name::Path(Some(id(2))));
         assert_eq!(offers.name(peer(3), &chat), Name::Path(Some(id(1))));
+        let first = |is_first| {
+            let node = Arc::clone(&chat);
+            Some(Confirmed { node, is_first })
+        };
         let confirmed = offers.confirm(peer(2), &confirmation(NodeReference::Id(id(1))));
-        assert_eq!(confirmed.as_deref(), Some("Chat"));
+        assert_eq!(confirmed, first(true));
+        let confirmed = offers.confirm(peer(2), &confirmation(NodeReference::Id(id(1))));
+        assert_eq!(confirmed, first(false), "it says so again");
         assert_eq!(offers.name(peer(2), &chat), Name::Number(id(1)));
         assert_eq!(offers.name(peer(3), &chat), Name::Path(None));
         // A Godot 4.2 answers with the path.
         let confirmed = offers.confirm(peer(3), &confirmation(NodeReference::Path("Chat".into())));
-        assert_eq!(confirmed.as_deref(), Some("Chat"));
+        assert_eq!(confirmed, first(true));
         assert_eq!(offers.name(peer(3), &chat), Name::Number(id(1)));
     }
 

@@ -13,9 +13,9 @@ use super::call::{Call, CallError, CallOptions, Refused};
 use super::judge::{self, Trail};
 use super::limits::{Allowance, CallLimits};
 use super::node::{InvalidNodePath, Node, UnknownNode, own_path};
-use super::offers::{Name, Offers};
+use super::offers::{Confirmed, Name, Offers};
 use crate::event::Received;
-use crate::notes::is_worth_a_note;
+use crate::notes::{is_worth_a_note, shortened};
 use crate::scene::{
     Arguments, Command, ConfirmPath, Interface, Message, MethodId, NodeReference, Rpc, RpcMode, SimplifyPath,
 };
@@ -80,7 +80,9 @@ pub struct CallStatistics {
     pub too_many: u64,
     /// Nodes offered to a peer.
     pub offered: u64,
-    /// Offers confirmed by a peer that has other methods on the node. Calls may reach the wrong ones there.
+    /// Offers confirmed by a peer: calls to it carry the number.
+    pub confirmed: u64,
+    /// Those of them by a peer that has other methods on the node. Calls may reach the wrong ones there.
     pub unequal: u64,
 }
 
@@ -317,9 +319,13 @@ impl Calls {
 
     /// A peer confirms a number. Whether it was offered by the program's calls.
     pub fn confirmed(&mut self, from: PeerId, confirmation: &ConfirmPath) -> bool {
-        let Some(node) = self.offers.confirm(from, confirmation) else {
+        let Some(Confirmed { node, is_first }) = self.offers.confirm(from, confirmation) else {
             return false;
         };
+        if !is_first {
+            return true;
+        }
+        self.statistics.confirmed += 1;
         if !confirmation.checksum_matched {
             self.statistics.unequal += 1;
             if is_worth_a_note(self.statistics.unequal) {
@@ -349,47 +355,29 @@ impl Calls {
                 Heard::Call(call)
             }
             Err(reason) => {
-                let is_last = self.refuse_of(now, from, &trail, &reason);
+                count_refused(&mut self.statistics, from, &trail, &reason);
+                let is_last = conduct.is_last(limits);
                 Heard::Refused { from, reason, is_last }
             }
         }
     }
 
-    /// The program finds a call bad: it counts as refused. Whether it was one too many of its sender's.
-    pub fn refuse(&mut self, now: Time, call: &Call, why: &dyn Display) -> bool {
+    /// The program finds a call bad: it counts as refused. Whether it was one too many of its sender's, if that is still there.
+    pub fn refuse(&mut self, call: &Call, why: &dyn Display) -> bool {
         self.statistics.taken = self.statistics.taken.saturating_sub(1);
         let trail = Trail {
             node: Some(Arc::clone(&call.node)),
             method: Some(Arc::clone(&call.method)),
         };
-        self.refuse_of(now, call.from, &trail, &Refused::ByProgram(why.to_string()))
-    }
-
-    fn refuse_of(&mut self, now: Time, from: PeerId, trail: &Trail, reason: &Refused) -> bool {
-        let statistics = &mut self.statistics;
-        statistics.refused += 1;
-        match reason {
-            Refused::TooMany => statistics.too_many += 1,
-            Refused::Malformed(_)
-            | Refused::UnknownNumber
-            | Refused::Path(_)
-            | Refused::UnknownNode
-            | Refused::UnknownMethod(_) => statistics.unknown += 1,
-            Refused::Disabled | Refused::NotAuthority(_) => statistics.forbidden += 1,
-            Refused::TooLarge(_)
-            | Refused::Undecodable(_)
-            | Refused::Count { .. }
-            | Refused::Type { .. }
-            | Refused::ByProgram(_) => statistics.bad_arguments += 1,
-        }
-        if is_worth_a_note(statistics.refused) {
-            let (node, method) = (trail.node.as_deref(), trail.method.as_deref());
-            tracing::debug!(%from, node, method, %reason, count = statistics.refused, "call refused");
-        }
-        let limits = &self.limits;
-        let conduct = conduct(&mut self.callers, now, from, limits);
-        conduct.refused += 1;
-        limits.kick_after == Some(conduct.refused)
+        count_refused(
+            &mut self.statistics,
+            call.from,
+            &trail,
+            &Refused::ByProgram(why.to_string()),
+        );
+        // Nothing is kept of one that has left meanwhile.
+        let conduct = self.callers.get_mut(&call.from);
+        conduct.is_some_and(|conduct| conduct.is_last(&self.limits))
     }
 
     /// A peer's connection is gone: what was agreed on with it holds no more.
@@ -400,6 +388,38 @@ impl Calls {
     /// Nothing more comes from a peer that is gone: how it behaved is forgotten.
     pub fn forget(&mut self, peer: PeerId) {
         self.callers.remove(&peer);
+    }
+}
+
+impl Conduct {
+    /// One more of its calls is refused: whether that is one too many.
+    fn is_last(&mut self, limits: &CallLimits) -> bool {
+        self.refused += 1;
+        limits.kick_after == Some(self.refused)
+    }
+}
+
+fn count_refused(statistics: &mut CallStatistics, from: PeerId, trail: &Trail, reason: &Refused) {
+    statistics.refused += 1;
+    match reason {
+        Refused::TooMany => statistics.too_many += 1,
+        Refused::Malformed(_)
+        | Refused::UnknownNumber
+        | Refused::Path(_)
+        | Refused::UnknownNode
+        | Refused::UnknownMethod(_) => statistics.unknown += 1,
+        Refused::Disabled | Refused::NotAuthority(_) => statistics.forbidden += 1,
+        Refused::TooLarge(_)
+        | Refused::Undecodable(_)
+        | Refused::Count { .. }
+        | Refused::Type { .. }
+        | Refused::ByProgram(_) => statistics.bad_arguments += 1,
+    }
+    if is_worth_a_note(statistics.refused) {
+        // The sender chooses how long it is.
+        let node = trail.node.as_deref().map(shortened);
+        let (method, count) = (trail.method.as_deref(), statistics.refused);
+        tracing::debug!(%from, node, method, %reason, count, "call refused");
     }
 }
 

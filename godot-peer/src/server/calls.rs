@@ -264,7 +264,7 @@ impl GodotServer {
     /// ([`CallLimits::kick_after`](crate::CallLimits::kick_after)).
     pub fn refuse(&self, call: &Call, why: impl Display) {
         let mut state = self.lock();
-        if state.calls.refuse(self.now(), call, &why) {
+        if state.calls.refuse(call, &why) {
             self.kick(&mut state, call.from);
         }
     }
