@@ -13,8 +13,7 @@ use proptest::test_runner::TestRunner;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-#[path = "../../godot-variant/tests/support/mod.rs"]
-mod support;
+use crate::support;
 
 const LONG: Duration = Duration::from_secs(60);
 const NODE: &str = "Main";
