@@ -23,7 +23,11 @@ fn shown(of: &str, node: &Node) -> Value {
             };
             let mode_number = method.transfer_mode.number();
             let channel = method.channel.number();
-            (name, json!([mode, method.call_local, mode_number, channel]))
+            let parameters = node.interface.parameters(name).map(|parameters| {
+                let types: Vec<String> = parameters.types().iter().map(ToString::to_string).collect();
+                json!([types, parameters.required()])
+            });
+            (name, json!([mode, method.call_local, mode_number, channel, parameters]))
         })
         .collect();
     let checksum = node.interface.checksum();

@@ -1,8 +1,9 @@
 //! What a script says of itself: its class, what it extends, and the methods it marks `@rpc`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::cursor::Fault;
+use super::parameters::{self, Function};
 use super::words::{self, Line, Token};
 use crate::scene::{Method, RpcMode};
 use crate::{TransferChannel, TransferMode};
@@ -15,6 +16,12 @@ pub(super) struct Script {
     /// The line of it.
     pub(super) extends_line: u32,
     pub(super) methods: BTreeMap<String, Method>,
+    /// All functions, with `@rpc` and without.
+    pub(super) functions: BTreeMap<String, Function>,
+    pub(super) enums: BTreeSet<String>,
+    pub(super) inner_classes: BTreeSet<String>,
+    /// Constants that may stand for a type.
+    pub(super) aliases: BTreeMap<String, Alias>,
     pub(super) faults: Vec<Fault>,
     /// What cannot be known from the text.
     pub(super) doubts: Vec<(u32, String)>,
@@ -30,6 +37,15 @@ pub(super) enum Extends {
     Path(String),
     /// A class within another one.
     Inner(String),
+}
+
+/// What a constant stands for, if it is a type.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Alias {
+    /// A script or scene that is loaded.
+    Class,
+    /// Another name, with its dots.
+    Name(String),
 }
 
 /// Methods that change at run time what a script or a scene says.
@@ -94,7 +110,7 @@ fn no_function(line: u32) -> Fault {
 type Tokens<'a> = &'a [(u32, Token)];
 
 /// What is in the brackets at the beginning, if there are any, and what is behind them.
-fn arguments(tokens: Tokens<'_>) -> (Tokens<'_>, Tokens<'_>) {
+pub(super) fn arguments(tokens: Tokens<'_>) -> (Tokens<'_>, Tokens<'_>) {
     if !tokens.first().is_some_and(|(_, token)| token.is('(')) {
         return (&[], tokens);
     }
@@ -127,6 +143,26 @@ fn constants(lines: &[Line]) -> HashMap<&str, &Token> {
     constants
 }
 
+/// What a constant stands for that has this value, if it can be a type.
+fn alias_of(value: Tokens<'_>) -> Option<Alias> {
+    let is_dotted = |(at, (_, token)): (usize, &(u32, Token))| match at % 2 {
+        0 => matches!(token, Token::Word(_)),
+        _ => token.is('.'),
+    };
+    match value {
+        [
+            (_, Token::Word(load)),
+            (_, Token::Symbol('(')),
+            (_, Token::Text(_)),
+            (_, Token::Symbol(')')),
+        ] if load == "preload" => Some(Alias::Class),
+        value if !value.is_empty() && value.iter().enumerate().all(is_dotted) => {
+            Some(Alias::Name(parameters::type_name(value).name))
+        }
+        _ => None,
+    }
+}
+
 impl Script {
     fn doubt(&mut self, line: &Line) {
         for pair in line.tokens.windows(2) {
@@ -145,13 +181,16 @@ impl Script {
         let function_at = usize::from(first == "static");
         if word(function_at) == Some("func") {
             let method = pending.take();
-            match (word(function_at + 1), method) {
-                (Some(name), Some((_, method))) => drop(self.methods.insert(name.to_owned(), method)),
-                (Some(_), None) => {}
-                (None, _) => self.faults.push(Fault {
+            let Some(name) = word(function_at + 1) else {
+                return self.faults.push(Fault {
                     line: number,
                     expected: "the name of the function",
-                }),
+                });
+            };
+            let function = parameters::read(number, tokens.get(function_at + 2..).unwrap_or_default());
+            self.functions.insert(name.to_owned(), function);
+            if let Some((_, method)) = method {
+                self.methods.insert(name.to_owned(), method);
             }
             return;
         }
@@ -172,6 +211,13 @@ impl Script {
                 }
             }
             "extends" => self.extend(number, &tokens[1..]),
+            "enum" => self.enums.extend(word(1).map(str::to_owned)),
+            "class" => self.inner_classes.extend(word(1).map(str::to_owned)),
+            "const" => {
+                let alias = tokens.iter().position(|(_, token)| token.is('='));
+                let alias = alias.and_then(|at| alias_of(&tokens[at + 1..]));
+                self.aliases.extend(word(1).map(str::to_owned).zip(alias));
+            }
             _ => {}
         }
     }

@@ -220,3 +220,38 @@ fn any_part_of_a_file_is_read_to_its_end() {
         }
     }
 }
+
+#[test]
+fn parameters_have_the_types_that_the_script_writes() {
+    let project = read(&[
+        (
+            "base.gd",
+            "class_name Base extends Node\nenum State { A }\n@rpc\nfunc go(a: int, b: State): pass\n@rpc(\"any_peer\")\nfunc stay(a: Array[State], b: Unknown.Other.Third): pass\n",
+        ),
+        (
+            "main.gd",
+            "extends Base\nconst Player = preload(\"res://player.gd\")\nfunc go(a: float, b: Node.ProcessMode, c: Player = null, d := pick()):\n\tpass\nfunc not_called(x := pick()): pass\n\
+             @rpc\nfunc all(...rest): pass\n",
+        ),
+        ("main.tscn", &scene_with("res://main.gd")),
+    ]);
+    let main = &project.node("Main").expect("it is there").interface;
+    let shown = |method: &str| {
+        let parameters = main.parameters(method)?;
+        let types: Vec<String> = parameters.types().iter().map(ToString::to_string).collect();
+        Some((types.join(", "), parameters.required()))
+    };
+    assert_eq!(shown("go"), Some(("float, int, Player, Variant".to_owned(), 2)));
+    assert_eq!(shown("stay"), Some(("Array[int], Variant".to_owned(), 2)));
+    assert_eq!(shown("all"), None);
+    assert_eq!(shown("not_called"), None);
+    let base = project.script("Base").and_then(|base| base.parameters("go"));
+    assert_eq!(base.map(|parameters| parameters.required()), Some(2));
+    assert_eq!(
+        notes(&project),
+        [
+            "res://base.gd:6: warning: the type of b, a parameter of stay, is not known: any is taken",
+            "res://main.gd:3: warning: the type of d, a parameter of go, is not known: any is taken",
+        ]
+    );
+}
