@@ -21,7 +21,8 @@ pub struct ServerOptions {
     /// What the server may send, bytes per second; 0, the default, for unlimited.
     pub outgoing_bandwidth: u32,
     /// Whether the server tells clients of each other and passes on what they send to each other, as `SceneMultiplayer` does by
-    /// default. If not, all packets go to the program as they are. Default true.
+    /// default. If not, all packets go to the program as they are; once it has [nodes](crate::GodotServer::add_node), only those that
+    /// are neither calls nor about the numbers of paths. Default true.
     pub relay: bool,
     /// How many copies of its packets one client may have the server make in a second: one for each receiver, a twentieth of it
     /// at once. Beyond it unreliable packets are dropped, and reliable ones wait. 0 for unlimited. Default 250 000: a packet for each of

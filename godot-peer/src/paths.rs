@@ -36,7 +36,10 @@ const ROOT_ID: NodeId = match NodeId::new(0x7fff_ffff) {
 
 /// The checksums of the methods of nodes that this side knows.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Checksums(HashMap<Arc<str>, [u8; 32]>);
+pub(crate) struct Checksums {
+    nodes: HashMap<Arc<str>, [u8; 32]>,
+    is_used: bool,
+}
 
 /// The paths of one member.
 #[derive(Clone, Debug, Default)]
@@ -76,18 +79,28 @@ impl Checksums {
     /// What can be called on a node has this checksum; or nobody knows.
     pub(crate) fn set(&mut self, path: Arc<str>, checksum: Option<[u8; 32]>) {
         match checksum {
-            Some(checksum) => self.0.insert(path, checksum),
-            None => self.0.remove(&path),
+            Some(checksum) => self.nodes.insert(path, checksum),
+            None => self.nodes.remove(&path),
         };
+        self.is_used = true;
+    }
+
+    /// Whether the program has, or had, nodes that can be called.
+    pub(crate) fn is_used(&self) -> bool {
+        self.is_used
     }
 
     /// Whether an offer is right about the methods of its node, as far as is known. A path out of the tree is nothing.
     fn judge(&self, offer: &SimplifyPath) -> Option<bool> {
-        if self.0.is_empty() {
+        if !self.is_used {
             return Some(true);
         }
         let path = node_path(&offer.path).ok()?;
-        Some(self.0.get(&*path).is_none_or(|checksum| *checksum == offer.checksum))
+        Some(
+            self.nodes
+                .get(&*path)
+                .is_none_or(|checksum| *checksum == offer.checksum),
+        )
     }
 }
 
@@ -125,7 +138,7 @@ impl KnownPaths {
                 self.form = Form::Asked(vec![(offer.id, is_equal)]);
                 // Nobody knows what can be called on the root of a game, unless the program has it or the member has just said so.
                 // It complains of a difference.
-                let checksum = match checksums.0.get(ROOT) {
+                let checksum = match checksums.nodes.get(ROOT) {
                     Some(checksum) => *checksum,
                     None if &*offer.path == ROOT => offer.checksum,
                     None => NO_METHODS,

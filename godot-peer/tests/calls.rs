@@ -120,6 +120,32 @@ async fn a_client_asks_with_a_vector_and_gets_a_dictionary_back() {
 }
 
 #[tokio::test]
+async fn a_server_that_relays_nothing_is_called_by_number_too() {
+    let server = server(ServerOptions::default().with_relay(false)).await;
+    let client = client(&server).await;
+    let mut x = 0.0;
+    // Calls carry the number from the confirmation on.
+    while client.call_statistics().confirmed == 0 {
+        x += 1.0;
+        client
+            .call(Target::SERVER, NODE, "find", (Vector2::new(x, 1.0),))
+            .expect("sent");
+        let call = at_server(&server, &[&client], call_to_server).await;
+        assert_eq!(call.arguments::<(Vector2,)>(), Ok((Vector2::new(x, 1.0),)));
+        server
+            .call(call.from, NODE, "found", (Dictionary::new(),))
+            .expect("sent");
+        at_client(&server, &client, call_to_client).await;
+        assert!(x < 100.0, "it is not confirmed");
+    }
+    client
+        .call(Target::SERVER, NODE, "find", (Vector2::new(0.5, 1.0),))
+        .expect("sent");
+    let call = at_server(&server, &[&client], call_to_server).await;
+    assert_eq!(call.arguments::<(Vector2,)>(), Ok((Vector2::new(0.5, 1.0),)));
+}
+
+#[tokio::test]
 async fn clients_call_each_other_through_the_server_which_speaks_for_one_too() {
     let server = server(ServerOptions::default()).await;
     let one = client(&server).await;

@@ -197,7 +197,8 @@ pub struct SceneStatistics {
 
 impl<K: Copy + Eq + Hash> SceneServer<K> {
     /// A server without clients, with default limits. If it does not relay, clients learn nothing of each other and all packets go to
-    /// the program, as with a bare `ENetMultiplayerPeer`.
+    /// the program, as with a bare `ENetMultiplayerPeer`; once a node of the program [has a checksum](SceneServer::set_checksum), all but
+    /// the numbers that clients offer for paths, which are answered.
     #[must_use]
     pub fn new(relaying: bool) -> SceneServer<K> {
         SceneServer::with_limits(relaying, RelayLimits::default())
@@ -380,12 +381,11 @@ impl<K: Copy + Eq + Hash> SceneServer<K> {
             data: packet.data,
             node_path: None,
         };
-        if !self.relaying {
-            self.deliver(received);
-        } else if Command::of(&received.data) == Some(Command::System) {
-            self.system_message(received);
-        } else {
-            self.take(received);
+        match Command::of(&received.data) {
+            Some(Command::System) if self.relaying => self.system_message(received),
+            // Without nodes nor relay it may be anything of the program's.
+            _ if self.relaying || self.checksums.is_used() => self.take(received),
+            _ => self.deliver(received),
         }
     }
 

@@ -283,7 +283,30 @@ fn system_messages_that_only_servers_send_are_dropped_and_counted() {
 
 #[test]
 fn a_path_is_confirmed_and_calls_by_its_number_are_understood() {
-    let mut server = session();
+    assert_understands_numbers(session());
+}
+
+#[test]
+fn without_the_relay_a_server_with_nodes_understands_numbers_too() {
+    let mut server = SceneServer::new(false);
+    server.peer_connected(NOW, 'a', 2);
+    server.peer_connected(NOW, 'b', 3);
+    drain(&mut server);
+    // What may be an offer is the program's as long as it has no node.
+    let offer = SimplifyPath {
+        checksum: [b'0'; 32],
+        id: NodeId::new(9).expect("31 bits"),
+        path: "Main/Chat".into(),
+    };
+    server.packet_received('a', 0, Packet::reliable(offer.to_bytes()));
+    let (packets, events) = split(drain(&mut server));
+    assert_eq!((packets.len(), events.len()), (0, 1));
+    server.set_checksum("Main/Chat".into(), Some([b'0'; 32]));
+    assert_understands_numbers(server);
+}
+
+/// A client `a` offers a path, and calls by its number; `b` cannot.
+fn assert_understands_numbers(mut server: SceneServer<char>) {
     let number = NodeId::new(300).expect("31 bits");
     let offer = SimplifyPath {
         checksum: [b'0'; 32],
