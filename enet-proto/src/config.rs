@@ -73,6 +73,11 @@ pub struct HostConfig {
     /// small enough to open to so much are dropped, as if lost; larger ones never are. Those who are no peers share one such
     /// allowance. Default 2 MiB.
     pub max_inflation_per_second: u32,
+    /// How many bytes compressed datagrams of all peers may open to in a second, and as many at once after a second without any;
+    /// those of ENet's range coder count sixteen times, as they take so much longer. Besides each peer has a 64th of it for
+    /// itself, so that who sends little never waits for those who send much. Beyond it datagrams are dropped, as if lost. Default
+    /// 64 MiB: 4 MiB of the range coder's, and 64 KiB for each peer.
+    pub max_opened_per_second: u32,
     /// Whether others may connect to this host. Default true.
     pub accept: bool,
     /// Whether a reliable command is resent as soon as later ones have been acknowledged, rather than only after its time-out.
@@ -127,6 +132,7 @@ impl Default for HostConfig {
             checksum: false,
             compression: Compression::None,
             max_inflation_per_second: 2 * 1024 * 1024,
+            max_opened_per_second: 64 * 1024 * 1024,
             accept: true,
             fast_retransmit: true,
             ack_delay: Duration::ZERO,

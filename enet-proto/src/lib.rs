@@ -56,6 +56,7 @@ mod error;
 mod event;
 mod host;
 mod ledger;
+mod opening;
 mod packet;
 mod path;
 mod peer;

@@ -42,6 +42,8 @@ pub struct LimitsStruck {
     pub queued_data: u64,
     /// Compressed datagrams dropped for [`max_inflation_per_second`](crate::HostConfig::max_inflation_per_second).
     pub inflation: u64,
+    /// Compressed datagrams dropped for [`max_opened_per_second`](crate::HostConfig::max_opened_per_second).
+    pub opened: u64,
     /// Peers given up for [`slow_peer_timeout`](crate::HostConfig::slow_peer_timeout).
     pub slow_peers: u64,
 }
@@ -58,6 +60,7 @@ impl LimitsStruck {
             + self.held_data
             + self.queued_data
             + self.inflation
+            + self.opened
             + self.slow_peers
     }
 }

@@ -30,6 +30,12 @@ pub trait Compressor: Send {
     /// Appends the opened form of `input`, at most `limit` bytes, to `output`; false if it is malformed, empty or longer, then
     /// what was appended does not count.
     fn decompress(&mut self, input: &[u8], limit: usize, output: &mut Vec<u8>) -> bool;
+
+    /// How long one byte that [`decompress`](Compressor::decompress) gives out takes at worst, in units of some 10 ns: what it
+    /// counts for in [`max_opened_per_second`](crate::HostConfig::max_opened_per_second). Default 1.
+    fn cost(&self) -> usize {
+        1
+    }
 }
 
 /// The kinds of compression that stock peers know, by the names that Godot gives them.

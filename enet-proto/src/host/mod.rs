@@ -41,13 +41,13 @@ use crate::compress::Compressor;
 use crate::config::HostConfig;
 use crate::event::{DisconnectReason, Event};
 use crate::ledger::Ledger;
+use crate::opening::Openings;
 use crate::packet::{KeptBuffers, Packet};
 use crate::path::Path;
 use crate::peer::{Peer, SpareParts};
 use crate::queue;
 use crate::statistics::HostStatistics;
 use crate::time::Time;
-use crate::token_bucket::TokenBucket;
 use crate::wire;
 
 /// For how many peers whose timers run out together there is room without asking for it each time.
@@ -97,8 +97,8 @@ pub struct Host {
     /// What of it is in events of peers that are gone.
     orphaned: usize,
     joins: Joins,
-    /// What may be decompressed beyond the ordinary for those who are no peers.
-    inflation: TokenBucket,
+    /// What may be decompressed.
+    openings: Openings,
     drop_log: DropLog,
     compressor: Option<Box<dyn Compressor>>,
     /// For one datagram's commands, compressed or opened.
@@ -136,7 +136,7 @@ impl Host {
             ledger: Ledger::new(),
             orphaned: 0,
             joins: Joins::new(config.max_joins_per_second, hash, now),
-            inflation: TokenBucket::new(config.max_inflation_per_second, now),
+            openings: Openings::new(&config, now),
             drop_log: DropLog::new(now),
             config,
             now,

@@ -8,14 +8,11 @@ use tracing::debug;
 use super::addresses::Endpoint;
 use super::{Host, PeerHandle};
 use crate::checksum;
+use crate::opening::Allowance;
 use crate::path::Path;
 use crate::peer::{Context, largest_header, seal};
 use crate::time::Time;
-use crate::token_bucket::TokenBucket;
 use crate::wire::{self, Body, Header, PeerId};
-
-/// How many times its size a compressed block may open to without being counted. Real ones are two or three times as large.
-const ORDINARY_INFLATION: usize = 16;
 
 impl Host {
     /// Takes a datagram that came on a path: from an address and, if the socket tells, to one of this host's. Whatever is wrong
@@ -261,36 +258,21 @@ impl Host {
     /// Opens a compressed block, if its sender has not had too much of that done.
     fn decompress(&mut self, block: &[u8], limit: usize, payer: Option<PeerHandle>) -> Option<Bytes> {
         let compressor = self.compressor.as_deref_mut()?;
-        let (now, rate) = (self.now, self.config.max_inflation_per_second);
-        let mut payer = payer.and_then(|payer| self.peers.get_mut(payer));
-        let ordinary = block.len() * ORDINARY_INFLATION;
-        let mut is_allowed = || match &mut payer {
-            // A peer that has not had any has all of it left.
-            Some(peer) => peer
-                .inflation
-                .as_mut()
-                .map_or(rate > 0, |allowance| allowance.has_any(now)),
-            None => self.inflation.has_any(now),
-        };
-        if ordinary < limit && !is_allowed() {
-            self.statistics.limits.inflation += 1;
-            return None;
-        }
+        let now = self.now;
+        let mut payer = payer.and_then(|payer| self.peers.get_mut(payer)).map(|peer| {
+            &mut **peer
+                .openings
+                .get_or_insert_with(|| Box::new(Allowance::new(&self.config, now)))
+        });
+        let struck = &mut self.statistics.limits;
+        let permit = self
+            .openings
+            .ask(payer.as_deref_mut(), block.len(), limit, now, struck)?;
         self.scratch.clear();
-        let opened = compressor.decompress(block, limit, &mut self.scratch);
-        // How far it got with a block that is malformed is not known.
-        let work = if opened { self.scratch.len() } else { limit };
-        let beyond = work.saturating_sub(ordinary);
-        if beyond > 0 {
-            let allowance = match payer {
-                Some(peer) => peer
-                    .inflation
-                    .get_or_insert_with(|| Box::new(TokenBucket::new(rate, now))),
-                None => &mut self.inflation,
-            };
-            allowance.charge(beyond);
-        }
-        opened.then(|| Bytes::copy_from_slice(&self.scratch))
+        let is_opened = compressor.decompress(block, limit, &mut self.scratch);
+        let opened = is_opened.then_some(self.scratch.len());
+        self.openings.charge(payer, &permit, opened, compressor.cost(), now);
+        is_opened.then(|| Bytes::copy_from_slice(&self.scratch))
     }
 
     /// For an attempt to connect: only the acknowledgement that returns the secret is of interest.

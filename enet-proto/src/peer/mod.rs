@@ -32,10 +32,10 @@ use window::WindowShare;
 use crate::channel::{Channels, InFlight, Outgoing, UnsequencedWindow};
 use crate::config::HostConfig;
 use crate::event::DisconnectReason;
+use crate::opening::Allowance;
 use crate::path::Path;
 use crate::statistics::PeerStatistics;
 use crate::time::Time;
-use crate::token_bucket::TokenBucket;
 use crate::wire::{ConnectId, PeerId, SessionId};
 
 /// How long nothing may be acknowledged before a PING asks for it (ENet's `ENET_PEER_PING_INTERVAL`).
@@ -198,8 +198,8 @@ pub struct Peer {
     was_slandered: bool,
     /// Whether what was overtaken is sent again before its time.
     fast_retransmit: bool,
-    /// What may be decompressed beyond the ordinary, once something was.
-    pub(crate) inflation: Option<Box<TokenBucket>>,
+    /// What may be decompressed for it, once something was to be.
+    pub(crate) openings: Option<Box<Allowance>>,
     /// Set when the connection ends because the other side acknowledges too slowly.
     pub(crate) too_slow: bool,
     /// Set when the connection is over; the host takes the peer out.
@@ -260,7 +260,7 @@ impl Peer {
             last_control: 1,
             was_slandered: false,
             fast_retransmit: config.fast_retransmit,
-            inflation: None,
+            openings: None,
             confirmed: true,
             proof: None,
             has_first_ack_to_come: false,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use enet_proto::compress::{Compression, Compressor};
-use enet_proto::{HostConfig, Packet};
+use enet_proto::{Event, HostConfig, Packet};
 use enet_sim::wire::{Body, Command, Connect, Datagram, NO_PEER};
 use enet_sim::{Pair, Probe, Random};
 
@@ -120,6 +120,72 @@ fn the_allowance_for_inflation_can_be_set() {
     }
     let struck = pair.network.host(pair.server).statistics().limits.inflation;
     assert_eq!(struck, 97, "after three of nearly 4000 bytes there is nothing left");
+}
+
+/// Blocks that take as long as possible to open, by those who send as many as they can, beside one who sends little.
+#[test]
+fn who_has_much_opened_shares_it_with_others_like_it_and_not_with_those_who_have_little() {
+    const SECONDS: u64 = 5;
+    let kind = Compression::RangeCoder;
+    let settings = || config(|config| config.compression = kind);
+    let mut pair = Pair::with(5, settings(), settings());
+    pair.network.record();
+    pair.run_for(secs(3));
+    let last = last_of_client(&pair);
+    let (client, header) = (pair.network.address(pair.client), [last[0] & 0x3F | 0x40, last[1]]);
+    let mut random = Random::new(7);
+    let plain: Vec<u8> = std::iter::once(0)
+        .chain((1..4000).map(|_| random.below(64) as u8))
+        .collect();
+    let mut block = Vec::new();
+    let mut coder = kind.compressor().expect("a coder");
+    assert!(coder.compress(&plain, 4000, &mut block));
+    // What it had before counts for nothing.
+    pair.run_for(secs(2));
+    let mut sent = 0;
+    for _ in 0..SECONDS * 100 {
+        for _ in 0..20 {
+            pair.network.inject(client, pair.server, datagram(header, &block));
+            sent += 1;
+        }
+        pair.run_for(ms(10));
+    }
+    let limits = pair.network.host(pair.server).statistics().limits;
+    let opened = (sent - limits.opened) * plain.len() as u64;
+    // As much again as in a second was there to begin with.
+    let allowed = (SECONDS + 1) * ((4 << 20) + (64 << 10));
+    assert!(
+        (allowed * 9 / 10..allowed * 11 / 10).contains(&opened),
+        "{opened} of {allowed}"
+    );
+    assert_eq!(limits.inflation, 0);
+
+    // Another one, that says something thirty times a second, loses nothing meanwhile.
+    let other = pair.network.add_host(settings());
+    let peer = pair.network.connect(other, pair.server, 2, 0);
+    pair.run_for(secs(1));
+    let before = pair.network.host(pair.server).statistics().limits.opened;
+    let mut own = 0;
+    for _ in 0..SECONDS * 30 {
+        for _ in 0..60 {
+            pair.network.inject(client, pair.server, datagram(header, &block));
+            own += 1;
+        }
+        let words = Packet::unreliable(vec![5; 1000]);
+        pair.network
+            .with_host(other, |host| host.peer_mut(peer).unwrap().send(0, words))
+            .unwrap();
+        pair.run_for(ms(33));
+    }
+    assert!(pair.network.host(pair.server).statistics().limits.opened - before < own);
+    let is_word = |event: &Event| matches!(event, Event::Received { packet, .. } if packet.data.len() == 1000);
+    let heard = pair
+        .network
+        .take_events(pair.server)
+        .iter()
+        .filter(|event| is_word(event))
+        .count();
+    assert_eq!(heard as u64, SECONDS * 30);
 }
 
 #[test]

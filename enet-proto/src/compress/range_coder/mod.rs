@@ -84,6 +84,10 @@ enum Decoded {
 }
 
 impl Compressor for RangeCoder {
+    fn cost(&self) -> usize {
+        16
+    }
+
     fn compress(&mut self, input: &[u8], limit: usize, output: &mut Vec<u8>) -> bool {
         if input.is_empty() {
             return false;
