@@ -156,7 +156,7 @@ fn nonsense_of_peers_leaves_nothing() {
 
 #[test]
 fn acknowledgements_of_nothing_harm_no_member_of_a_relay() {
-    kept(&twentieth(Attack::RelayedAcknowledgements), &["attackers lost"]);
+    kept(&twentieth(Attack::RelayedAcknowledgements), &["healthy lost"]);
 }
 
 #[test]

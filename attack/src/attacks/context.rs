@@ -26,9 +26,10 @@ pub(crate) struct Context<'a> {
     pub(crate) began: Option<Instant>,
 }
 
-/// How much memory a server may keep, in MiB, and how soon it has to be free, after an attacker has left.
+/// How much memory a server may keep, in MiB, and how soon it has to be free, after an attacker has left: a farewell that wants no
+/// acknowledgement is doubted for two seconds at most.
 const KEPT: f64 = 1.0;
-const FREED_WITHIN: Duration = Duration::from_secs(1);
+const FREED_WITHIN: Duration = Duration::from_secs(3);
 
 /// The same where others stay: they are quiet after some pings.
 const QUIET_WITHIN: Duration = Duration::from_secs(5);
@@ -108,7 +109,7 @@ impl Outcome {
         self
     }
 
-    /// Adds how much more memory the server has than before, now that the attacker leaves: measured within a second.
+    /// Adds how much more memory the server has than before, now that the attacker leaves: measured within three seconds.
     pub(super) fn memory_kept(self, context: &Context<'_>) -> Outcome {
         self.kept(context, KEPT, FREED_WITHIN)
     }
