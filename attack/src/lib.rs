@@ -8,6 +8,7 @@
 mod attacks;
 mod common;
 mod echo;
+mod game;
 mod healthy;
 mod joining;
 mod loopback;

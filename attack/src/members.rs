@@ -21,6 +21,9 @@ use crate::sockets;
 /// The id of the first of them in Godot's way.
 const FIRST_ID: u32 = 0x3000_0000;
 
+/// How long what one of them does may take.
+const RUN: Duration = Duration::from_secs(30);
+
 /// How often those who send much do so.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -154,6 +157,11 @@ impl Members {
     /// Does something in their runtime.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.handle.spawn(task);
+    }
+
+    /// Does something in their runtime until it is done, or it takes too long; whether it is done.
+    pub(crate) fn run(&self, task: impl Future<Output = ()> + Send + 'static) -> bool {
+        self.handle.block_on(async { timeout(RUN, task).await.is_ok() })
     }
 
     /// Has the last so many leave at once, as Godot does: one notice each, and gone.

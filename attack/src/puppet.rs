@@ -125,6 +125,15 @@ impl Puppet {
         self.send_to(self.peer_id, self.session, commands)
     }
 
+    /// Sends so many packets, unsequenced, in one datagram, and counts them in what was said.
+    pub(crate) fn say(&self, said: &mut usize, count: usize, packet: impl Fn(usize) -> Bytes) {
+        // Group 0 would be a packet of the past at first.
+        let group = |number: usize| (number as u16).wrapping_add(1);
+        let commands = (*said..*said + count).map(|number| Command::unsequenced(1, group(number), packet(number)));
+        self.send(commands.collect());
+        *said += count;
+    }
+
     /// Sends commands under another id and session.
     pub(crate) fn send_to(&self, peer_id: u16, session: u8, commands: Vec<Command>) -> bool {
         sockets::send(&self.socket, &self.datagram(peer_id, session, commands))

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use godot_peer::scene::{Message, System, raw};
 use godot_peer::{GodotServer, PeerId, ServerEvent, ServerOptions};
 
+use crate::game;
 use crate::memory::{self, Freed};
-use crate::victim::{Victim, announce};
+use crate::victim::{Service, Victim, announce};
 
 /// The target that is everybody.
 pub(crate) const ALL: i32 = 0;
@@ -22,12 +23,16 @@ pub(crate) async fn serve(address: SocketAddr, victim: Victim) -> io::Result<()>
             host.max_held_data = victim.memory.unwrap_or(host.max_held_data);
         });
     let server = GodotServer::bind(address, options).await.map_err(io::Error::other)?;
+    if victim.service == Service::Game {
+        game::prepare(&server);
+    }
     announce(server.local_addr())?;
     let mut freed = Freed::default();
     loop {
         tokio::select! {
             event = server.next_event() => match event {
                 Some(ServerEvent::PeerDisconnected { .. }) => freed.note(),
+                Some(ServerEvent::Call(call)) => game::answer(&server, &call),
                 Some(_) => {}
                 None => return Ok(()),
             },

@@ -104,6 +104,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
             let name = match (implementation, scenario.service) {
                 (Implementation::Ours, Service::Echo) => "ours",
                 (Implementation::Ours, Service::Relay) => "ours, relay",
+                (Implementation::Ours, Service::Game) => "ours, game",
                 (Implementation::C, _) => "C ENet",
             };
             (server.target, Some(server.process()), name.to_owned())

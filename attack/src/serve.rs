@@ -17,7 +17,7 @@ pub fn serve(address: Loopback, victim: Victim) -> io::Result<()> {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
     match (victim.implementation, victim.service, address) {
         (Implementation::Ours, Service::Echo, _) => runtime()?.block_on(echo::serve_ours(address, victim)),
-        (Implementation::Ours, Service::Relay, _) => runtime()?.block_on(relay::serve(address, victim)),
+        (Implementation::Ours, Service::Relay | Service::Game, _) => runtime()?.block_on(relay::serve(address, victim)),
         (Implementation::C, _, SocketAddr::V4(address)) => echo::serve_c(address, victim),
         (Implementation::C, _, SocketAddr::V6(_)) => Err(io::ErrorKind::AddrNotAvailable.into()),
     }

@@ -57,6 +57,7 @@ fn spawn(program: &Path, address: &str, victim: Victim) -> io::Result<(Child, Lo
     let service = match victim.service {
         Service::Echo => "echo",
         Service::Relay => "relay",
+        Service::Game => "game",
     };
     let mut child = Command::new(program)
         .args(["serve", name, address, "--peers", &victim.peers.to_string()])

@@ -22,6 +22,8 @@ pub enum Service {
     Echo,
     /// It passes it on from client to client, as Godot's servers do. The C library alone does not.
     Relay,
+    /// The same, and it has a node that clients call, as a game server in Rust.
+    Game,
 }
 
 /// How a server is to be.
@@ -43,7 +45,7 @@ impl Victim {
     /// The error of a server that the C library has not got.
     pub(crate) fn check(&self) -> io::Result<()> {
         match (self.implementation, self.service) {
-            (Implementation::C, Service::Relay) => Err(io::Error::new(
+            (Implementation::C, Service::Relay | Service::Game) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "the C library alone is no relay",
             )),

@@ -253,6 +253,49 @@ fn guessed_farewells_kick_nobody_and_honest_ones_are_believed() {
 }
 
 #[test]
+fn a_flood_of_calls_holds_no_player_up() {
+    kept(
+        &twentieth(Attack::CallFlood),
+        &[
+            "players lost",
+            "players unanswered",
+            "players answered",
+            "memory taken",
+            "memory kept",
+        ],
+    );
+}
+
+#[test]
+fn values_that_cost_much_to_read_hold_no_player_up() {
+    kept(
+        &twentieth(Attack::CostlyValues),
+        &[
+            "players lost",
+            "players unanswered",
+            "players answered",
+            "attackers lost",
+            "memory taken",
+            "memory kept",
+        ],
+    );
+}
+
+#[test]
+fn paths_without_end_are_bounded_and_hold_no_player_up() {
+    kept(
+        &twentieth(Attack::PathOffers),
+        &[
+            "players lost",
+            "players unanswered",
+            "players answered",
+            "memory taken",
+            "memory kept",
+        ],
+    );
+}
+
+#[test]
 fn only_this_machine_can_be_attacked() {
     for target in ["192.0.2.1:7777", "[2001:db8::1]:7777", "0.0.0.0:7777"] {
         for arguments in [&["run", "--target", target][..], &["serve", "ours", target]] {

@@ -1,6 +1,7 @@
 //! What is done to servers. Each attack is bounded, and tells what it achieved.
 
 mod acknowledging;
+mod calling;
 mod compressing;
 mod connecting;
 mod context;
@@ -92,4 +93,10 @@ pub enum Attack {
     Churn,
     /// Relay: all ids and sessions are tried in the name of some members; others leave meanwhile.
     GuessedFarewells,
+    /// Game: 100 000 calls a second for 10 s, most of which are refused.
+    CallFlood,
+    /// Game: 1000 calls with values of up to a megabyte that cost most to read: deep, many, with counts that lie.
+    CostlyValues,
+    /// Game: 5000 messages a second for 10 s that offer, confirm and call by numbers of paths without end.
+    PathOffers,
 }

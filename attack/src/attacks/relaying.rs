@@ -3,7 +3,6 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use enet_sim::wire::Command;
 use enet_tokio::Packet;
 
 use super::context::{Context, Outcome, wait_until};
@@ -125,10 +124,7 @@ pub(super) fn tiny_broadcasts(context: &mut Context<'_>) -> io::Result<Outcome> 
 
 /// Broadcasts the smallest packet so many times in one datagram.
 pub(super) fn shout(puppet: &Puppet, said: &mut usize, count: usize) {
-    let commands =
-        (*said..*said + count).map(|number| Command::unsequenced(1, number as u16 + 1, relay::smallest(ALL)));
-    puppet.send(commands.collect());
-    *said += count;
+    puppet.say(said, count, |_| relay::smallest(ALL));
 }
 
 /// As much as an honest client may have to say to another one.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use enet_tokio::Compression;
 
 use super::context::{Context, Outcome};
-use super::{Attack, acknowledging, compressing, connecting, forging, garbage, hoarding, joining, receiving, relaying};
+use super::{
+    Attack, acknowledging, calling, compressing, connecting, forging, garbage, hoarding, joining, receiving, relaying,
+};
 use crate::run::Scale;
 use crate::victim::{Implementation, Service, Victim};
 
@@ -68,6 +70,13 @@ impl Scenario {
     fn on_a_relay(self) -> Scenario {
         Scenario {
             service: Service::Relay,
+            ..self
+        }
+    }
+
+    fn on_a_game(self) -> Scenario {
+        Scenario {
+            service: Service::Game,
             ..self
         }
     }
@@ -191,18 +200,14 @@ impl Attack {
                 acknowledging::unmatched_through_a_relay(context)
             })
             .on_a_relay(),
-            Attack::LargeBroadcast => {
-                Scenario::new("large-broadcast", 10, |context| relaying::large_broadcast(context))
-                    .on_a_relay()
-                    .waiting(3000)
-            }
-            Attack::ManyChannels => Scenario::new("many-channels", 20, |context| relaying::many_channels(context))
+            Attack::LargeBroadcast => Scenario::new("large-broadcast", 10, relaying::large_broadcast)
+                .on_a_relay()
+                .waiting(3000),
+            Attack::ManyChannels => Scenario::new("many-channels", 20, relaying::many_channels)
                 .on_a_relay()
                 .waiting(50)
                 .may_take(64.0),
-            Attack::TinyBroadcasts => {
-                Scenario::new("tiny-broadcasts", 10, |context| relaying::tiny_broadcasts(context)).on_a_relay()
-            }
+            Attack::TinyBroadcasts => Scenario::new("tiny-broadcasts", 10, relaying::tiny_broadcasts).on_a_relay(),
             Attack::PaddedDatagrams => Scenario::new("padded-datagrams", 10, |context| receiving::padded(context))
                 .on_a_relay()
                 .may_take(32.0),
@@ -240,10 +245,22 @@ impl Attack {
                 .on_a_relay()
                 .waiting(100)
                 .with_room(4200),
-            Attack::Churn => Scenario::new("churn", 10, |context| joining::churn(context)).on_a_relay(),
+            Attack::Churn => Scenario::new("churn", 10, joining::churn).on_a_relay(),
             Attack::GuessedFarewells => {
                 Scenario::new("guessed-farewells", 10, |context| forging::guessed_farewells(context)).on_a_relay()
             }
+            Attack::CallFlood => Scenario::new("call-flood", 10, calling::flood)
+                .on_a_game()
+                .waiting(20)
+                .may_take(16.0),
+            Attack::CostlyValues => Scenario::new("costly-values", 20, calling::costly_values)
+                .on_a_game()
+                .waiting(100)
+                .may_take(64.0),
+            Attack::PathOffers => Scenario::new("path-offers", 10, calling::paths)
+                .on_a_game()
+                .waiting(20)
+                .may_take(4.0),
         }
     }
 }
