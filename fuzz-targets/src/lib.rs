@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod calls;
 pub mod datagram;
 pub mod decompress;
 pub mod dtls;
 pub mod host;
+mod parcels;
 pub mod scene;
 pub mod variant;
 
@@ -25,7 +27,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     Target {
         name: "datagram",
         run: datagram::run,
@@ -75,6 +77,11 @@ pub const TARGETS: [Target; 11] = [
         name: "scene",
         run: scene::run,
         seeds: scene::seeds,
+    },
+    Target {
+        name: "calls",
+        run: calls::run,
+        seeds: calls::seeds,
     },
     Target {
         name: "variant",

@@ -7,8 +7,9 @@ use godot_peer::relay::{Output, SceneServer};
 use godot_peer::scene::{self, Message};
 use godot_peer::{SceneClient, ServerEvent};
 
-/// Reads packets: each begins with a byte of flags (low four bits the ENet channel, bit 4 whether it came unreliably) and its
-/// length in two bytes.
+use crate::parcels::{Parcels, parcels};
+
+/// Reads packets in parcels.
 ///
 /// # Panics
 /// If a message is lost in writing, or the session suffers.
@@ -21,7 +22,7 @@ pub fn run(input: &[u8]) {
     server.handle_timeout(Time::from_millis(60_000));
     drain(&mut server);
 
-    for (channel, packet) in Packets(input) {
+    for (channel, packet) in Parcels(input) {
         assert_round_trip(&packet.data);
         server.packet_received(0, channel, packet.clone());
         client.packet_received(channel, packet);
@@ -68,16 +69,6 @@ pub fn seeds() -> Vec<Vec<u8>> {
     packets.chunks(3).map(parcels).collect()
 }
 
-fn parcels(packets: &[Vec<u8>]) -> Vec<u8> {
-    let mut input = Vec::new();
-    for (number, packet) in packets.iter().enumerate() {
-        input.push(number as u8);
-        input.extend((packet.len() as u16).to_le_bytes());
-        input.extend(packet);
-    }
-    input
-}
-
 fn assert_round_trip(packet: &Bytes) {
     let Ok(message) = Message::parse(packet) else {
         return;
@@ -91,23 +82,4 @@ fn drain(server: &mut SceneServer<u8>) -> Vec<Output<u8>> {
     let outputs: Vec<_> = std::iter::from_fn(|| server.poll_output()).collect();
     assert!(outputs.len() <= 16, "{outputs:?}");
     outputs
-}
-
-struct Packets<'a>(&'a [u8]);
-
-impl Iterator for Packets<'_> {
-    type Item = (u8, Packet);
-
-    fn next(&mut self) -> Option<(u8, Packet)> {
-        let (&[flags, low, high], rest) = self.0.split_first_chunk::<3>()?;
-        let length = usize::from(u16::from_le_bytes([low, high])).min(rest.len());
-        let (data, rest) = rest.split_at(length);
-        self.0 = rest;
-        let data = Bytes::copy_from_slice(data);
-        let packet = match flags & 1 << 4 {
-            0 => Packet::reliable(data),
-            _ => Packet::unreliable(data),
-        };
-        Some((flags & 0x0F, packet))
-    }
 }

@@ -63,6 +63,11 @@ fn scene() {
 }
 
 #[test]
+fn calls() {
+    survives("calls", 20_000);
+}
+
+#[test]
 fn variant() {
     survives("variant", 20_000);
 }
@@ -83,6 +88,7 @@ fn every_target_has_a_test_and_seeds() {
             "dtls_handshake",
             "dtls_records",
             "scene",
+            "calls",
             "variant"
         ]
     );
