@@ -6,6 +6,7 @@ use std::path::Path;
 use interop_tests::enet::Serve;
 use interop_tests::godot::{Godot, GodotRun};
 use interop_tests::peer_ext::{fixture, workspace};
+use interop_tests::program::{Program, example};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -112,13 +113,17 @@ fn players_that_come_at_once_agree_on_a_host() {
     }
 }
 
-/// Runs the chat as the README has it, with the port that is free here.
-fn chatter(name: &str, port: u16) -> GodotRun {
-    let script = fs::read_to_string(fixture("chat").join("chat.gd")).expect("the script");
+/// Runs a project with a script as the README has it, with the port that is free here.
+fn with_port(project: &str, file: &str, name: &str, port: u16) -> GodotRun {
+    let script = fs::read_to_string(fixture(project).join(file)).expect("the script");
     let changed = tempfile::tempdir().expect("a folder");
     let script = script.replacen("7777", &port.to_string(), 1);
-    fs::write(changed.path().join("chat.gd"), script).expect("a file");
-    GodotRun::start_merged(Godot::shared(), &[&fixture("chat"), changed.path()], name, &[])
+    fs::write(changed.path().join(file), script).expect("a file");
+    GodotRun::start_merged(Godot::shared(), &[&fixture(project), changed.path()], name, &[])
+}
+
+fn chatter(name: &str, port: u16) -> GodotRun {
+    with_port("chat", "chat.gd", name, port)
 }
 
 #[test]
@@ -138,10 +143,23 @@ fn the_chat_of_the_readme_is_heard_and_notices_the_end() {
 }
 
 #[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn the_program_of_the_readme_is_called_with_a_vector_and_calls_back_with_a_dictionary() {
+    let program = Program::start(&example("find"), &["127.0.0.1:0"], &[]);
+    let address = program.line("listening on ");
+    let port = address.rsplit(':').next().and_then(|port| port.parse().ok());
+    let player = with_port("find", "main.gd", "client", port.expect("a port"));
+    player.expect_line("found at (4.0, 4.0)");
+    assert_eq!(player.errors(), [] as [String; 0]);
+}
+
+#[test]
 fn the_readme_shows_the_scripts_that_are_tested() {
     let readme = fs::read_to_string(workspace().join("README.md")).expect("the README");
-    for script in ["chat/chat.gd", "relayed/game.gd"] {
+    for script in ["chat/chat.gd", "relayed/game.gd", "find/main.gd"] {
         let text = fs::read_to_string(fixture("").join(Path::new(script))).expect("the script");
         assert!(readme.contains(&format!("```gdscript\n{text}```\n")), "{script}");
     }
+    let program = fs::read_to_string(workspace().join("godot-peer/examples/find.rs")).expect("the program");
+    assert!(readme.contains(&format!("```rust,no_run\n{program}```\n")));
 }
