@@ -84,5 +84,12 @@ mod tests {
         };
         assert_eq!(methods(&node.interface), methods(&ArenaRpc::interface()));
         assert_eq!(node.interface.checksum(), ArenaRpc::interface().checksum());
+        // Of what the server calls it declares none.
+        let called = ["enter", "steer", "say", "kick", "ban"];
+        for name in called {
+            let here = ArenaRpc::interface();
+            assert!(here.parameters(name).is_some(), "{name}");
+            assert_eq!(node.interface.parameters(name), here.parameters(name), "{name}");
+        }
     }
 }
