@@ -315,3 +315,23 @@ fn a_program_without_nodes_gets_calls_as_they_are() {
     assert!(server.remove_node("Other").is_some());
     assert!(matches!(hear(&mut server, data), Heard::Refused { .. }), "it stays so");
 }
+
+#[test]
+fn a_call_that_is_refused_after_its_sender_has_left_leaves_nothing_behind() {
+    let limits = CallLimits::default().with_kick_after(1);
+    let mut calls = Calls::new(PeerId::SERVER, limits);
+    calls.add_node("Main/Chat", &interface()).expect("a path");
+    let anything = interface().id_of("anything").expect("it is there");
+    let Heard::Call(call) = hear(&mut calls, rpc("Main/Chat", anything.0, Arguments::None)) else {
+        panic!("it is taken");
+    };
+    calls.peer_disconnected(TWO);
+    calls.forget(TWO);
+    assert!(!calls.refuse(&call, &"too late"), "nobody is to be sent away");
+    assert_eq!((calls.refused(TWO), calls.statistics().refused), (0, 1));
+    // Who comes under this id begins anew.
+    let Heard::Call(call) = hear(&mut calls, rpc("Main/Chat", anything.0, Arguments::None)) else {
+        panic!("it is taken");
+    };
+    assert!(calls.refuse(&call, &"bad"));
+}
