@@ -11,6 +11,7 @@ use bytes::Bytes;
 use enet_tokio::{Compression, Config, Event, EventEndpoint, Packet, PeerHandle, SendError};
 use interop_tests::cenet;
 
+use crate::link;
 use crate::memory::{self, Freed};
 use crate::victim::{Victim, announce};
 
@@ -58,12 +59,15 @@ fn rate_asked_for(packet: &[u8]) -> Option<u32> {
 }
 
 pub(crate) async fn serve_ours(address: SocketAddr, victim: Victim) -> io::Result<()> {
-    let config = Config::default()
+    let mut config = Config::default()
         .with_host(|host| {
             host.max_peers = victim.peers;
             host.max_held_data = victim.memory.unwrap_or(host.max_held_data);
         })
         .with_compression(victim.compression);
+    if victim.encrypts {
+        config = config.with_dtls(link::certificate()?);
+    }
     let refused = Arc::new(AtomicU64::new(0));
     let server = EventEndpoint::bind(address, config).await.map_err(io::Error::other)?;
     announce(server.local_addr())?;

@@ -11,11 +11,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use enet_tokio::{Compression, Config, Connection, Endpoint, Packet};
+use enet_tokio::{Connection, Endpoint, Packet};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use crate::link::Link;
 use crate::loopback::Loopback;
 use crate::relay::{self, FromRelay};
 
@@ -95,10 +96,10 @@ pub struct Latency {
 
 impl Healthy {
     /// Has all of them join.
-    pub(crate) fn join(target: Loopback, compression: Compression) -> io::Result<Healthy> {
+    pub(crate) fn join(target: Loopback, link: Link) -> io::Result<Healthy> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let first_id = NEXT_ID.fetch_add(COUNT as i32, Ordering::Relaxed);
-        let connections = runtime.block_on(connect_all(target, compression, first_id))?;
+        let connections = runtime.block_on(connect_all(target, link, first_id))?;
         let speech = runtime.block_on(speech_of(&connections, first_id))?;
         let shared = Arc::new(Shared::default());
         let (stop, stopped) = oneshot::channel();
@@ -171,14 +172,8 @@ impl Shared {
     }
 }
 
-async fn connect_all(
-    target: Loopback,
-    compression: Compression,
-    first_id: i32,
-) -> io::Result<Vec<(Endpoint, Connection)>> {
-    let config = Config::default()
-        .with_linger(Duration::from_millis(100))
-        .with_compression(compression);
+async fn connect_all(target: Loopback, link: Link, first_id: i32) -> io::Result<Vec<(Endpoint, Connection)>> {
+    let config = link.client().with_linger(Duration::from_millis(100));
     let mut connections = Vec::new();
     for number in 0..COUNT {
         let endpoint = Endpoint::client(config.clone()).map_err(io::Error::other)?;

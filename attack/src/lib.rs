@@ -11,6 +11,7 @@ mod echo;
 mod game;
 mod healthy;
 mod joining;
+mod link;
 mod loopback;
 mod members;
 #[path = "../../enet-cli/src/memory.rs"]

@@ -36,6 +36,9 @@ enum Command {
         /// What it does with what it gets.
         #[arg(long, value_enum, default_value_t)]
         service: Service,
+        /// Encrypts by DTLS, with a certificate for tests; a C server does not.
+        #[arg(long)]
+        dtls: bool,
         /// What it may hold for all peers together, in bytes; a C server knows no such limit.
         #[arg(long)]
         memory: Option<usize>,
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
             peers,
             compression,
             service,
+            dtls,
             memory,
         } => serve(
             address,
@@ -89,6 +93,7 @@ fn main() -> ExitCode {
                 service,
                 peers,
                 compression,
+                encrypts: dtls,
                 memory,
             },
         ),

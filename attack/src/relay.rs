@@ -8,6 +8,7 @@ use godot_peer::scene::{Message, System, raw};
 use godot_peer::{GodotServer, PeerId, ServerEvent, ServerOptions};
 
 use crate::game;
+use crate::link;
 use crate::memory::{self, Freed};
 use crate::victim::{Service, Victim, announce};
 
@@ -15,13 +16,16 @@ use crate::victim::{Service, Victim, announce};
 pub(crate) const ALL: i32 = 0;
 
 pub(crate) async fn serve(address: SocketAddr, victim: Victim) -> io::Result<()> {
-    let options = ServerOptions::default()
+    let mut options = ServerOptions::default()
         .with_max_clients(victim.peers)
         .with_compression(victim.compression)
         .with_endpoint(|endpoint| {
             let host = &mut endpoint.host;
             host.max_held_data = victim.memory.unwrap_or(host.max_held_data);
         });
+    if victim.encrypts {
+        options = options.with_dtls(link::certificate()?);
+    }
     let server = GodotServer::bind(address, options).await.map_err(io::Error::other)?;
     if victim.service == Service::Game {
         game::prepare(&server);

@@ -131,13 +131,13 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
         });
     }
 
-    let compression = scenario.compression;
-    let healthy = Healthy::join(target, compression)?;
+    let link = scenario.link();
+    let healthy = Healthy::join(target, link)?;
     // What a server needs for the first time is not what an attack makes it keep.
-    if joining::join(target, compression, Duration::from_secs(3)).is_none() {
+    if joining::join(target, link, Duration::from_secs(3)).is_none() {
         return Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            "a stock client cannot join, even before the attack",
+            "a client cannot join, even before the attack",
         ));
     }
     let quiet_from = Instant::now();
@@ -150,7 +150,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
     let watch = process.map(Watch::start);
     let joiner = thread::spawn(move || {
         thread::sleep(scenario.duration(scale) / 3);
-        joining::join(target, compression, Duration::from_secs(3))
+        joining::join(target, link, Duration::from_secs(3))
     });
     let mut context = Context {
         target,
@@ -168,7 +168,7 @@ pub fn run(subject: &Subject, attack: Attack, scale: Scale) -> io::Result<Report
         .and_then(Process::processor_time)
         .zip(processor_before)
         .map(|(after, before)| after.saturating_sub(before).as_secs_f64() / (to - from).as_secs_f64());
-    let joined_after = joining::join(target, compression, Duration::from_secs(30));
+    let joined_after = joining::join(target, link, Duration::from_secs(30));
     let joined_during = joiner.join().unwrap_or_default();
     let during = settled(&healthy, began, to.max(began + WATCHED));
     let most = watch.map(Watch::stop);

@@ -62,6 +62,7 @@ fn spawn(program: &Path, address: &str, victim: Victim) -> io::Result<(Child, Lo
     let mut child = Command::new(program)
         .args(["serve", name, address, "--peers", &victim.peers.to_string()])
         .args(["--compression", victim.compression.name(), "--service", service])
+        .args(victim.encrypts.then_some("--dtls"))
         .args(victim.memory.map(|bytes| format!("--memory={bytes}")))
         .stdout(Stdio::piped())
         .spawn()?;

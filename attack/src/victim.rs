@@ -37,6 +37,8 @@ pub struct Victim {
     pub peers: usize,
     /// How datagrams are compressed.
     pub compression: Compression,
+    /// Whether it encrypts, by DTLS. The C library does not.
+    pub encrypts: bool,
     /// What it may hold for all peers together, in bytes, where that is not the default. The C library has no such limit.
     pub memory: Option<usize>,
 }
@@ -48,6 +50,10 @@ impl Victim {
             (Implementation::C, Service::Relay | Service::Game) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "the C library alone is no relay",
+            )),
+            (Implementation::C, Service::Echo) if self.encrypts => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the C library does not encrypt",
             )),
             _ => Ok(()),
         }

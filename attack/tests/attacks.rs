@@ -54,6 +54,28 @@ fn a_flood_of_connects_from_one_port_harms_nobody() {
 }
 
 #[test]
+fn hellos_without_a_cookie_or_with_a_false_or_old_one_harm_nobody() {
+    kept(&twentieth(Attack::HelloFlood), &["memory taken"]);
+    kept(
+        &twentieth(Attack::CookieFlood),
+        &["memory taken", "bytes back for each"],
+    );
+}
+
+#[test]
+fn handshakes_that_are_begun_and_left_harm_nobody() {
+    kept(
+        &twentieth(Attack::BegunHandshakes),
+        &["memory taken", "handshakes begun"],
+    );
+}
+
+#[test]
+fn records_that_nobody_has_sealed_harm_nobody() {
+    kept(&twentieth(Attack::RecordFlood), &["memory taken"]);
+}
+
+#[test]
 fn unproven_addresses_get_no_more_than_they_sent() {
     kept(&twentieth(Attack::Amplification), &["bytes back for each"]);
 }

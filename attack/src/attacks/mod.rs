@@ -5,6 +5,7 @@ mod calling;
 mod compressing;
 mod connecting;
 mod context;
+mod encrypting;
 mod forging;
 mod garbage;
 mod hoarding;
@@ -99,4 +100,12 @@ pub enum Attack {
     CostlyValues,
     /// Game: 5000 messages a second for 10 s that offer, confirm and call by numbers of paths without end.
     PathOffers,
+    /// Relay with DTLS: 50 000 ClientHellos a second for 10 s from 4096 addresses, none of which answers.
+    HelloFlood,
+    /// Relay with DTLS: the same with cookies: false ones, and one that is good, again and again from its own address.
+    CookieFlood,
+    /// Relay with DTLS: 2000 handshakes a second for 10 s from 256 addresses, which prove themselves and say no more.
+    BegunHandshakes,
+    /// Relay with DTLS: 50 000 records a second that nobody has sealed, from strangers and from clients with a session.
+    RecordFlood,
 }

@@ -7,8 +7,10 @@ use enet_tokio::Compression;
 
 use super::context::{Context, Outcome};
 use super::{
-    Attack, acknowledging, calling, compressing, connecting, forging, garbage, hoarding, joining, receiving, relaying,
+    Attack, acknowledging, calling, compressing, connecting, encrypting, forging, garbage, hoarding, joining,
+    receiving, relaying,
 };
+use crate::link::Link;
 use crate::run::Scale;
 use crate::victim::{Implementation, Service, Victim};
 
@@ -22,7 +24,9 @@ pub(crate) struct Scenario {
     /// What the server should do with what it gets.
     pub(crate) service: Service,
     /// How it is to compress.
-    pub(crate) compression: Compression,
+    compression: Compression,
+    /// Whether it is to encrypt.
+    is_encrypted: bool,
     /// How many peers it should have room for.
     room: usize,
     /// What it may hold for all peers, in MiB, where that is not the default.
@@ -54,6 +58,7 @@ impl Scenario {
             restarts: false,
             service: Service::Echo,
             compression: Compression::None,
+            is_encrypted: false,
             room: 4095,
             may_hold: None,
             may_take: None,
@@ -84,6 +89,13 @@ impl Scenario {
     fn compressed(self) -> Scenario {
         Scenario {
             compression: Compression::RangeCoder,
+            ..self
+        }
+    }
+
+    fn encrypted(self) -> Scenario {
+        Scenario {
+            is_encrypted: true,
             ..self
         }
     }
@@ -129,7 +141,16 @@ impl Scenario {
             service: self.service,
             peers: self.room,
             compression: self.compression,
+            encrypts: self.is_encrypted,
             memory: self.may_hold.map(|mib| mib * 1024 * 1024),
+        }
+    }
+
+    /// How the server and its clients are to speak.
+    pub(crate) fn link(&self) -> Link {
+        Link {
+            compression: self.compression,
+            is_encrypted: self.is_encrypted,
         }
     }
 
@@ -261,6 +282,24 @@ impl Attack {
                 .on_a_game()
                 .waiting(20)
                 .may_take(4.0),
+            Attack::HelloFlood => Scenario::new("hello-flood", 10, |context| encrypting::hello_flood(context))
+                .on_a_relay()
+                .encrypted()
+                .may_take(2.0),
+            Attack::CookieFlood => Scenario::new("cookie-flood", 10, |context| encrypting::cookie_flood(context))
+                .on_a_relay()
+                .encrypted()
+                .may_take(2.0),
+            Attack::BegunHandshakes => {
+                Scenario::new("begun-handshakes", 10, |context| encrypting::begun_handshakes(context))
+                    .on_a_relay()
+                    .encrypted()
+                    .may_take(32.0)
+            }
+            Attack::RecordFlood => Scenario::new("record-flood", 10, |context| encrypting::record_flood(context))
+                .on_a_relay()
+                .encrypted()
+                .may_take(2.0),
         }
     }
 }
