@@ -3,8 +3,10 @@
 //! The stock peers speak DTLS by Mbed TLS, as those of official builds: see [`DtlsProxy`].
 
 use std::fs;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::Duration;
 
-use enet_tokio::{ConnectError, DtlsClient, DtlsError};
+use enet_tokio::{Config, ConnectError, DtlsClient, DtlsError, Endpoint};
 use fixtures::tls::{self, Certificate};
 use godot_peer::{ClientOptions, JoinError};
 use interop_tests::enet::Serve;
@@ -168,4 +170,54 @@ fn our_client_says_what_is_wrong_with_a_stock_server_s_certificate() {
     };
     assert!(matches!(error(options(tls::ECDSA, tls::NAME)), DtlsError::Untrusted(_)));
     assert_eq!(error(options(tls::RSA, "elsewhere")), DtlsError::WrongName);
+}
+
+/// A client of ours that stays where it is has a session that the other side no longer knows.
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn a_stock_server_that_was_restarted_on_its_port_is_joined_again_from_the_same_socket() {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let certificate = tls::RSA;
+    let (mut server, port) = Player::server("server");
+    let proxy = DtlsProxy::of_server(port, certificate);
+    let own = proxy.port();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let client = DtlsClient::new(tls::NAME).and_then(|client| client.with_trusted(certificate.certificate.as_bytes()));
+    let config = Config::default().with_dtls(client.expect("a certificate"));
+    let endpoint = runtime.block_on(async { Endpoint::client(config) }).expect("a socket");
+    let join = |id: u32| {
+        let connecting = endpoint.connect((Ipv4Addr::LOCALHOST, own), 2, id);
+        let connection = runtime.block_on(async { tokio::time::timeout(PATIENCE, connecting).await });
+        connection.expect("in time").expect("it gets in")
+    };
+    let _first = join(70);
+    server.expect_peer(70);
+    drop((proxy, server));
+    let (mut server, port) = Player::server("server again");
+    let _proxy = DtlsProxy::of_server_at(own, port, certificate);
+    let _second = join(71);
+    server.expect_peer(71);
+}
+
+#[test]
+#[cfg_attr(godot_skipped, ignore = "left out by choice: GODOT_INTEROP=skip")]
+fn a_stock_client_that_was_restarted_on_its_port_gets_in_again() {
+    let certificate = tls::RSA;
+    let (serve, _files) = serve(certificate);
+    let own = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
+    let own = own.expect("a free port").port();
+    let mut guest = Guest::join_with(serve.port(), options(certificate, tls::NAME)).expect("it gets in");
+    for name in ["client", "client again"] {
+        let proxy = DtlsProxy::of_client_at(own, serve.port(), certificate, tls::NAME);
+        let mut player = Player::client(name, proxy.port());
+        player.expect_peer(guest.id());
+        let call = Call::new(Mode::Reliable, 1, 7, 1000);
+        player.call(guest.id(), call);
+        assert!(guest.try_call(Duration::from_secs(20), player.id(), call), "{name}");
+        // Both end without a word.
+        drop((proxy, player));
+    }
 }

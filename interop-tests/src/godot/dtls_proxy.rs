@@ -46,6 +46,28 @@ impl DtlsProxy {
         DtlsProxy::start("server", server, &[certificate, ("key", own.key.to_owned())])
     }
 
+    /// As [`of_clients`](DtlsProxy::of_clients) for one client, which is at this port of loopback to the server.
+    ///
+    /// # Panics
+    /// If there is no Godot.
+    #[must_use]
+    pub fn of_client_at(own: u16, server: u16, trusted: Certificate, name: &str) -> DtlsProxy {
+        let certificate = ("certificate", trusted.certificate.to_owned());
+        let own = ("own", own.to_string());
+        DtlsProxy::start("client", server, &[certificate, ("name", name.to_owned()), own])
+    }
+
+    /// As [`of_server`](DtlsProxy::of_server), at this port of loopback.
+    ///
+    /// # Panics
+    /// If there is no Godot.
+    #[must_use]
+    pub fn of_server_at(own: u16, server: u16, certificate: Certificate) -> DtlsProxy {
+        let key = ("key", certificate.key.to_owned());
+        let certificate = ("certificate", certificate.certificate.to_owned());
+        DtlsProxy::start("server", server, &[certificate, key, ("own", own.to_string())])
+    }
+
     fn start(side: &str, port: u16, more: &[(&str, String)]) -> DtlsProxy {
         let common = [("side", side.to_owned()), ("port", port.to_string())];
         let arguments = [&common, more].concat();
