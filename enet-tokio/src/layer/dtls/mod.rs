@@ -48,6 +48,12 @@ const BURST: u32 = 16;
 /// The part of the handshakes of a second that one address may begin.
 const MOST_OF_ONE: u32 = 4;
 
+/// For how long at least it counts against an address that it has begun a handshake and not finished it.
+const OWING: Duration = Duration::from_secs(8);
+
+/// How long a handshake may take before it counts as left: those who come all at once by one address are not to hinder each other.
+const PROMPT: Duration = Duration::from_secs(1);
+
 /// How many answers to strangers may wait for the socket. Those beyond are dropped; a client asks again.
 const MAX_ANSWERS: usize = 256;
 
@@ -146,6 +152,9 @@ struct Making {
     /// How many each has begun in this second; no more entries than may begin in it.
     begun: HashMap<IpAddr, u32>,
     second: Time,
+    /// Who has begun one and not finished it, and since when, lately and some time before; no more entries than may begin in that time.
+    owing: [HashMap<IpAddr, Time>; 2],
+    owing_since: Time,
 }
 
 impl Dtls {
@@ -307,23 +316,31 @@ impl Dtls {
     fn admit(&mut self, now: Time, path: Path, hello: &ClientHello<'_>, random: [u8; 32]) -> Option<Session> {
         let server = self.config.server.as_ref()?;
         let first = hello.first()?;
-        let full = self.making.total >= server.max_handshakes
-            || self.sessions.len() >= server.max_sessions
+        let full = self.sessions.len() >= server.max_sessions
             || self.making.of(path.remote) >= server.max_handshakes_per_address;
         let per_second = server.max_handshakes_per_second.max(1);
         let interval = Duration::from_secs(1) / per_second;
-        // Never more than a burst ahead.
+        // Never more than a burst ahead. Half of it is for those who have left none unfinished, as they would find nothing if many that
+        // finish none took whatever there is.
         let burst = interval * (BURST.min(per_second) - 1);
+        let burst = if self.making.owes(now, path.remote) {
+            burst / 2
+        } else {
+            burst
+        };
         let early = self.allowed.saturating_since(now) > burst;
         // Most of them are for others, whatever becomes of those that one begins.
         let most = (per_second / MOST_OF_ONE).max(1);
-        if full || early || !self.making.may_begin(now, path.remote, most) {
+        let limited = full || early || !self.making.may_begin(now, path.remote, most);
+        let crowded = self.making.total >= server.max_handshakes;
+        let context = server.context();
+        if limited || crowded && (self.making.owes(now, path.remote) || !self.end_oldest(now)) {
             self.statistics.limited += 1;
             return None;
         }
         self.allowed = self.allowed.max(now) + interval;
-        self.making.count(path.remote);
-        match Session::accepting(&server.context(), hello.cookie, first, random, path, now) {
+        self.making.count(now, path.remote);
+        match Session::accepting(&context, hello.cookie, first, random, path, now) {
             Ok(session) => Some(session),
             Err(error) => {
                 self.statistics.failed += 1;
@@ -331,6 +348,23 @@ impl Dtls {
                 None
             }
         }
+    }
+
+    /// Gives up the oldest handshake of those that have begun here and had the time that one takes; whether there was one.
+    fn end_oldest(&mut self, now: Time) -> bool {
+        let is_slow = |session: &Session| {
+            session.stage() == Stage::Handshake
+                && session.random.is_some()
+                && now.saturating_since(session.began) >= PROMPT
+        };
+        let slow = self.sessions.iter().filter(|(_, session)| is_slow(session));
+        let oldest = slow
+            .min_by_key(|(_, session)| session.began)
+            .map(|(address, _)| *address);
+        if let Some(address) = oldest {
+            self.fail(address, DtlsError::TimedOut);
+        }
+        oldest.is_some()
     }
 
     fn dial(&mut self, now: Time, to: Path) -> Option<&mut Session> {
@@ -366,6 +400,7 @@ impl Dtls {
         if before == Stage::Handshake && session.was_up() {
             session.idle_since = now;
             self.making.end(address);
+            self.making.finish(address);
             self.statistics.handshakes += 1;
         }
         if let Outcome::Ended(error) = outcome {
@@ -463,8 +498,30 @@ impl Making {
     }
 
     /// One of the site of `address` begins.
-    fn count(&mut self, address: SocketAddr) {
+    fn count(&mut self, now: Time, address: SocketAddr) {
         *self.begun.entry(site(address.ip())).or_default() += 1;
+        if now.saturating_since(self.owing_since) >= OWING {
+            self.owing.swap(0, 1);
+            self.owing[0] = HashMap::new();
+            self.owing_since = now;
+        }
+        self.owing[0].entry(site(address.ip())).or_insert(now);
+    }
+
+    /// The site of `address` has finished one.
+    fn finish(&mut self, address: SocketAddr) {
+        for owing in &mut self.owing {
+            owing.remove(&site(address.ip()));
+        }
+    }
+
+    /// Whether the site of `address` has begun handshakes some time ago and finished none since.
+    fn owes(&self, now: Time, address: SocketAddr) -> bool {
+        let mut begun = self
+            .owing
+            .iter()
+            .filter_map(|owing| owing.get(&site(address.ip())).copied());
+        begun.any(|begun| now.saturating_since(begun) >= PROMPT)
     }
 
     /// Whether another one of the site of `address` may begin now, if each may begin so many in a second.

@@ -38,7 +38,7 @@ pub struct DtlsServer {
     /// How many of them with one IP address, or one /64 of IPv6. Default 32.
     pub max_handshakes_per_address: usize,
     /// How many handshakes may begin in a second: each costs a signature and a key agreement, 1 ms or less of a processor.
-    /// One IP address, or /64 of IPv6, may begin a quarter of them. Who comes on top comes again after a second. Default 200.
+    /// One IP address, or /64 of IPv6, may begin a quarter of them, and those who have left handshakes unfinished come last. Who comes on top comes again after a second. Default 200.
     pub max_handshakes_per_second: u32,
     /// How many sessions there may be, including those under way. One takes some 2 KiB besides its connection. Default 8192.
     pub max_sessions: usize,

@@ -478,6 +478,70 @@ fn one_address_that_begins_again_and_again_leaves_handshakes_to_others() {
 }
 
 #[test]
+fn who_leaves_handshakes_unfinished_leaves_room_for_those_who_do_not() {
+    let certificate = Certificate::ecdsa();
+    let mut server = Dtls::new(certificate.server().into(), Time::ZERO).expect("randomness");
+    let trust = certificate.client("game");
+    let address = |number: u32, port: u16| SocketAddr::from(([203, 0, 113, number as u8], port));
+    let mut begin = |now: Time, address: SocketAddr| {
+        let before = server.statistics().in_progress;
+        let hello = second_hello(&mut server, trust.clone(), address);
+        server.arrive(now, address.into(), hello, &mut |_| {});
+        server.statistics().in_progress > before
+    };
+    assert!((0..BURST).all(|number| begin(NOW, address(number, 1))));
+    // When as many may begin again, they cannot take it all.
+    let later = NOW + PROMPT;
+    let again = (0..BURST).filter(|number| begin(later, address(*number, 2))).count();
+    let others = (BURST..2 * BURST)
+        .filter(|number| begin(later, address(*number, 1)))
+        .count();
+    assert_eq!((again, others), (BURST as usize / 2, BURST as usize / 2));
+}
+
+#[test]
+fn when_all_places_are_taken_the_oldest_handshake_makes_room_for_who_has_left_none() {
+    let certificate = Certificate::ecdsa();
+    let mut config = certificate.server();
+    config.max_handshakes = 4;
+    let mut server = Dtls::new(config.into(), Time::ZERO).expect("randomness");
+    let trust = certificate.client("game");
+    let address = |number: u8, port: u16| SocketAddr::from(([203, 0, 113, number], port));
+    let mut begin = |now: Time, address: SocketAddr| {
+        let hello = second_hello(&mut server, trust.clone(), address);
+        server.arrive(now, address.into(), hello, &mut |_| {});
+        let statistics = server.statistics();
+        let is_in = server.sessions.contains_key(&address);
+        (is_in, statistics.in_progress, statistics.timed_out)
+    };
+    for number in 0..4 {
+        begin(NOW + Duration::from_millis(number.into()), address(number, 1));
+    }
+    assert_eq!(begin(NOW + PROMPT / 2, address(4, 1)), (false, 4, 0));
+    assert_eq!(begin(NOW + PROMPT, address(0, 2)), (false, 4, 0));
+    assert_eq!(begin(NOW + PROMPT, address(4, 1)), (true, 4, 1));
+    assert!(!server.sessions.contains_key(&address(0, 1)));
+}
+
+#[test]
+fn who_has_finished_a_handshake_owes_none() {
+    let mut making = Making::default();
+    making.count(NOW, client_address(1));
+    assert!(!making.owes(NOW, client_address(1)));
+    assert!(making.owes(NOW + PROMPT, client_address(2)));
+    making.count(NOW + OWING, client_address(1));
+    assert!(making.owes(NOW + OWING, client_address(1)));
+    making.finish(client_address(1));
+    assert!(!making.owes(NOW + OWING, client_address(1)));
+    making.count(NOW + OWING, client_address(1));
+    for other in [OWING * 2, OWING * 3] {
+        assert!(making.owes(NOW + other, client_address(1)));
+        making.count(NOW + other, server_address());
+    }
+    assert!(!making.owes(NOW + OWING * 3, client_address(1)));
+}
+
+#[test]
 fn a_session_that_no_peer_uses_ends_and_the_other_side_is_told() {
     let certificate = Certificate::ecdsa();
     let mut pair = Pair::new(certificate.server(), certificate.client("game"));
