@@ -33,7 +33,8 @@ const SUITES: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:
 #[non_exhaustive]
 pub struct DtlsServer {
     context: Arc<RwLock<SslContext>>,
-    /// How many handshakes may be under way at a time. One takes some 60 KiB. Default 256.
+    /// How many handshakes may be under way at a time. One takes some 60 KiB. If all places are taken, who has left none unfinished
+    /// gets that of the oldest one, if that has had a second. Default 256.
     pub max_handshakes: usize,
     /// How many of them with one IP address, or one /64 of IPv6. Default 32.
     pub max_handshakes_per_address: usize,
