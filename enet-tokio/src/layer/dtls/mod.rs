@@ -186,7 +186,7 @@ impl Dtls {
     /// A datagram came; what it carries goes to `deliver`.
     pub(crate) fn arrive(&mut self, now: Time, path: Path, datagram: Bytes, deliver: &mut dyn FnMut(Bytes)) {
         if self.config.server.is_some() && ClientHello::is_one(&datagram) {
-            return self.hello(now, path, datagram);
+            return self.hello(now, path, &datagram);
         }
         let from = path.remote;
         let Some(session) = self.sessions.get_mut(&from) else {
@@ -268,9 +268,9 @@ impl Dtls {
         self.next_sweep = None;
     }
 
-    fn hello(&mut self, now: Time, path: Path, datagram: Bytes) {
+    fn hello(&mut self, now: Time, path: Path, datagram: &Bytes) {
         let from = path.remote;
-        let Some(hello) = ClientHello::parse(&datagram) else {
+        let Some(hello) = ClientHello::parse(datagram) else {
             self.statistics.dropped += 1;
             return;
         };
@@ -308,7 +308,7 @@ impl Dtls {
             return;
         };
         let before = session.stage();
-        let outcome = session.feed(&datagram, &mut self.plain, &mut |_| {});
+        let outcome = session.feed(datagram, &mut self.plain, &mut |_| {});
         self.settle(now, from, before, outcome);
     }
 
