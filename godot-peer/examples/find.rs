@@ -1,3 +1,5 @@
+//! A server that stock Godot clients call with a vector, and that calls back with a dictionary. The README shows it.
+
 use godot_peer::godot_variant::{Dictionary, Vector2};
 use godot_peer::scene::{Interface, Method};
 use godot_peer::{GodotServer, ServerEvent, ServerOptions};

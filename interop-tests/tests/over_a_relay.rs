@@ -161,5 +161,6 @@ fn the_readme_shows_the_scripts_that_are_tested() {
         assert!(readme.contains(&format!("```gdscript\n{text}```\n")), "{script}");
     }
     let program = fs::read_to_string(workspace().join("godot-peer/examples/find.rs")).expect("the program");
+    let (_, program) = program.split_once("\n\n").expect("what it is, and the program");
     assert!(readme.contains(&format!("```rust,no_run\n{program}```\n")));
 }

@@ -51,7 +51,7 @@ pub(crate) struct Ours {
 
 pub(crate) enum Side {
     Server(Box<GodotServer>),
-    Client(GodotClient),
+    Client(Box<GodotClient>),
 }
 
 impl Ours {
@@ -66,7 +66,7 @@ impl Ours {
         let runtime = runtime();
         let join = GodotClient::connect(("127.0.0.1", port), ClientOptions::default());
         let client = runtime.block_on(join).expect("it joins");
-        Ours::follow(Side::Client(client), runtime)
+        Ours::follow(Side::Client(Box::new(client)), runtime)
     }
 
     fn follow(side: Side, runtime: Runtime) -> Ours {
