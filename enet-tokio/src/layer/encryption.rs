@@ -57,7 +57,7 @@ impl Encryption {
     /// A datagram came; what it carries goes to `deliver`.
     pub(crate) fn arrive(&mut self, now: Time, path: Path, datagram: Bytes, deliver: &mut dyn FnMut(Bytes)) {
         match &mut self.dtls {
-            Some(dtls) => dtls.arrive(now, path, datagram, deliver),
+            Some(dtls) => dtls.arrive(now, path, &datagram, deliver),
             None => deliver(datagram),
         }
     }

@@ -105,7 +105,7 @@ impl Duo {
         let now = self.now();
         let from = SocketAddr::from(([203, 0, 113, 1], 4000));
         let datagram = Bytes::copy_from_slice(datagram);
-        self.server.arrive(now, from.into(), datagram, &mut |_| {});
+        self.server.arrive(now, from.into(), &datagram, &mut |_| {});
         std::iter::from_fn(|| self.server.poll_transmit())
             .map(|(_, datagram)| datagram)
             .collect()
@@ -127,12 +127,12 @@ impl Duo {
                 let from = address(Side::Client);
                 let out = &mut self.at_server;
                 self.server
-                    .arrive(now, from.into(), datagram, &mut |plain| out.push(plain));
+                    .arrive(now, from.into(), &datagram, &mut |plain| out.push(plain));
             } else if let Some(datagram) = self.to_client.pop_front() {
                 let from = address(Side::Server);
                 let out = &mut self.at_client;
                 self.client
-                    .arrive(now, from.into(), datagram, &mut |plain| out.push(plain));
+                    .arrive(now, from.into(), &datagram, &mut |plain| out.push(plain));
             } else {
                 return false;
             }

@@ -184,9 +184,9 @@ impl Dtls {
     }
 
     /// A datagram came; what it carries goes to `deliver`.
-    pub(crate) fn arrive(&mut self, now: Time, path: Path, datagram: Bytes, deliver: &mut dyn FnMut(Bytes)) {
-        if self.config.server.is_some() && ClientHello::is_one(&datagram) {
-            return self.hello(now, path, &datagram);
+    pub(crate) fn arrive(&mut self, now: Time, path: Path, datagram: &[u8], deliver: &mut dyn FnMut(Bytes)) {
+        if self.config.server.is_some() && ClientHello::is_one(datagram) {
+            return self.hello(now, path, datagram);
         }
         let from = path.remote;
         let Some(session) = self.sessions.get_mut(&from) else {
@@ -195,7 +195,7 @@ impl Dtls {
         };
         self.statistics.received_bytes += datagram.len() as u64;
         let before = session.stage();
-        match session.feed(&datagram, &mut self.plain, deliver) {
+        match session.feed(datagram, &mut self.plain, deliver) {
             Outcome::Same if before == Stage::Up && !session.has_to_send() => {}
             Outcome::Useless => self.statistics.dropped += 1,
             outcome => self.settle(now, from, before, outcome),
@@ -268,7 +268,7 @@ impl Dtls {
         self.next_sweep = None;
     }
 
-    fn hello(&mut self, now: Time, path: Path, datagram: &Bytes) {
+    fn hello(&mut self, now: Time, path: Path, datagram: &[u8]) {
         let from = path.remote;
         let Some(hello) = ClientHello::parse(datagram) else {
             self.statistics.dropped += 1;

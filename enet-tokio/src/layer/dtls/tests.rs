@@ -173,13 +173,13 @@ impl Pair {
                 break;
             }
             while let Some(datagram) = self.to_server.pop_front() {
-                self.server.arrive(now, self.address.into(), datagram, &mut |plain| {
+                self.server.arrive(now, self.address.into(), &datagram, &mut |plain| {
                     self.at_server.push(plain);
                 });
             }
             while let Some(datagram) = self.to_client.pop_front() {
                 self.client
-                    .arrive(now, server_address().into(), datagram, &mut |plain| {
+                    .arrive(now, server_address().into(), &datagram, &mut |plain| {
                         self.at_client.push(plain);
                     });
             }
@@ -370,7 +370,7 @@ fn a_stranger_without_a_cookie_costs_nothing_and_gets_no_more_than_it_sent() {
     let (_, hello) = pair.client.poll_transmit().expect("a hello");
     for number in 0..1000 {
         pair.server
-            .arrive(Time::ZERO, client_address(number).into(), hello.clone(), &mut |_| {});
+            .arrive(Time::ZERO, client_address(number).into(), &hello, &mut |_| {});
         while let Some((_, answer)) = pair.server.poll_transmit() {
             assert!(answer.len() <= hello.len());
         }
@@ -391,7 +391,7 @@ fn answers_to_strangers_do_not_pile_up() {
     let (_, hello) = pair.client.poll_transmit().expect("a hello");
     for number in 0..10_000 {
         pair.server
-            .arrive(Time::ZERO, client_address(number).into(), hello.clone(), &mut |_| {});
+            .arrive(Time::ZERO, client_address(number).into(), &hello, &mut |_| {});
     }
     assert_eq!(std::iter::from_fn(|| pair.server.poll_transmit()).count(), MAX_ANSWERS);
 }
@@ -410,9 +410,9 @@ fn second_hello(server: &mut Dtls, trust: DtlsClient, address: SocketAddr) -> By
     );
     let (_, hello) = client.poll_transmit().expect("a hello");
     while server.poll_transmit().is_some() {}
-    server.arrive(NOW, address.into(), hello, &mut |_| {});
+    server.arrive(NOW, address.into(), &hello, &mut |_| {});
     let (_, request) = server.poll_transmit().expect("an answer");
-    client.arrive(Time::ZERO, server_address().into(), request, &mut |_| {});
+    client.arrive(Time::ZERO, server_address().into(), &request, &mut |_| {});
     client.poll_transmit().expect("a second hello").1
 }
 
@@ -425,7 +425,7 @@ fn handshakes_are_limited_by_address_and_by_second_and_end_by_themselves() {
     let trust = certificate.client("game");
     let hello = |server: &mut Dtls, address| {
         let hello = second_hello(server, trust.clone(), address);
-        server.arrive(NOW, address.into(), hello, &mut |_| {});
+        server.arrive(NOW, address.into(), &hello, &mut |_| {});
     };
     for port in 0..12 {
         hello(&mut server, client_address(1000 + port));
@@ -453,7 +453,7 @@ fn a_burst_may_begin_right_after_the_start() {
     for number in 0..BURST {
         let address = SocketAddr::from(([203, 0, 113, number as u8], 7));
         let hello = second_hello(&mut server, trust.clone(), address);
-        server.arrive(Time::from_millis(1), address.into(), hello, &mut |_| {});
+        server.arrive(Time::from_millis(1), address.into(), &hello, &mut |_| {});
     }
     let statistics = server.statistics();
     assert_eq!((statistics.in_progress, statistics.limited), (BURST as usize, 0));
@@ -468,12 +468,12 @@ fn one_address_that_begins_again_and_again_leaves_handshakes_to_others() {
     let trust = certificate.client("game");
     for _ in 0..15 {
         let hello = second_hello(&mut server, trust.clone(), client_address(7));
-        server.arrive(NOW, client_address(7).into(), hello, &mut |_| {});
+        server.arrive(NOW, client_address(7).into(), &hello, &mut |_| {});
     }
     assert_eq!(server.statistics().limited, 5);
     let other = SocketAddr::from(([203, 0, 113, 1], 7));
     let hello = second_hello(&mut server, trust, other);
-    server.arrive(NOW, other.into(), hello, &mut |_| {});
+    server.arrive(NOW, other.into(), &hello, &mut |_| {});
     assert_eq!((server.statistics().limited, server.statistics().in_progress), (5, 2));
 }
 
@@ -486,7 +486,7 @@ fn who_leaves_handshakes_unfinished_leaves_room_for_those_who_do_not() {
     let mut begin = |now: Time, address: SocketAddr| {
         let before = server.statistics().in_progress;
         let hello = second_hello(&mut server, trust.clone(), address);
-        server.arrive(now, address.into(), hello, &mut |_| {});
+        server.arrive(now, address.into(), &hello, &mut |_| {});
         server.statistics().in_progress > before
     };
     assert!((0..BURST).all(|number| begin(NOW, address(number, 1))));
@@ -509,7 +509,7 @@ fn when_all_places_are_taken_the_oldest_handshake_makes_room_for_who_has_left_no
     let address = |number: u8, port: u16| SocketAddr::from(([203, 0, 113, number], port));
     let mut begin = |now: Time, address: SocketAddr| {
         let hello = second_hello(&mut server, trust.clone(), address);
-        server.arrive(now, address.into(), hello, &mut |_| {});
+        server.arrive(now, address.into(), &hello, &mut |_| {});
         let statistics = server.statistics();
         let is_in = server.sessions.contains_key(&address);
         (is_in, statistics.in_progress, statistics.timed_out)
@@ -626,7 +626,7 @@ fn a_session_that_ends_with_its_handshake_is_no_longer_counted() {
     for _ in 0..10 {
         let now = pair.now();
         while let Some((_, datagram)) = pair.client.poll_transmit() {
-            pair.server.arrive(now, pair.address.into(), datagram, &mut |_| {});
+            pair.server.arrive(now, pair.address.into(), &datagram, &mut |_| {});
         }
         let is_last = pair.server.statistics().sessions == 1;
         while let Some((_, datagram)) = pair.server.poll_transmit() {
@@ -637,8 +637,7 @@ fn a_session_that_ends_with_its_handshake_is_no_longer_counted() {
                 let farewell = std::iter::from_fn(|| pair.server.poll_transmit()).last();
                 datagram.extend_from_slice(&farewell.expect("a farewell").1);
             }
-            pair.client
-                .arrive(now, server_address().into(), datagram.into(), &mut |_| {});
+            pair.client.arrive(now, server_address().into(), &datagram, &mut |_| {});
         }
         if is_last {
             let statistics = pair.client.statistics();

@@ -146,7 +146,7 @@ impl Encounter {
         let from_theirs = self.fated(1, from_theirs);
         let moved = !from_theirs.is_empty() || !self.theirs.get_ref().incoming.is_empty();
         for datagram in from_theirs {
-            self.ours.arrive(now, server_address().into(), datagram, &mut |plain| {
+            self.ours.arrive(now, server_address().into(), &datagram, &mut |plain| {
                 self.at_ours.push(plain);
             });
         }
@@ -229,7 +229,11 @@ fn of_every_suite() -> impl Iterator<Item = (String, Encounter)> {
             [Encounter::serving, Encounter::joining].map(|meet| {
                 let mut encounter = meet(&certificate, &suite, NO_FATE);
                 encounter.settle();
-                let chosen = encounter.theirs.ssl().current_cipher().map(|cipher| cipher.name());
+                let chosen = encounter
+                    .theirs
+                    .ssl()
+                    .current_cipher()
+                    .map(openssl::ssl::SslCipherRef::name);
                 assert_eq!(chosen, Some(&suite[..]));
                 (suite.clone(), encounter)
             })

@@ -13,10 +13,10 @@ fn tapped() -> (Pair, Vec<Bytes>) {
         let now = pair.now();
         while let Some((_, datagram)) = pair.client.poll_transmit() {
             said.push(datagram.clone());
-            pair.server.arrive(now, pair.address.into(), datagram, &mut |_| {});
+            pair.server.arrive(now, pair.address.into(), &datagram, &mut |_| {});
         }
         while let Some((_, datagram)) = pair.server.poll_transmit() {
-            pair.client.arrive(now, server_address().into(), datagram, &mut |_| {});
+            pair.client.arrive(now, server_address().into(), &datagram, &mut |_| {});
         }
     }
     pair.step();
@@ -57,14 +57,14 @@ fn a_record_that_overtakes_the_end_of_the_handshake_is_opened_once() {
     let now = pair.now();
     for _ in 0..2 {
         while let Some((_, datagram)) = pair.client.poll_transmit() {
-            pair.server.arrive(now, pair.address.into(), datagram, &mut |_| {});
+            pair.server.arrive(now, pair.address.into(), &datagram, &mut |_| {});
         }
         while let Some((_, datagram)) = pair.server.poll_transmit() {
-            pair.client.arrive(now, server_address().into(), datagram, &mut |_| {});
+            pair.client.arrive(now, server_address().into(), &datagram, &mut |_| {});
         }
     }
     while let Some((_, datagram)) = pair.client.poll_transmit() {
-        pair.server.arrive(now, pair.address.into(), datagram, &mut |_| {});
+        pair.server.arrive(now, pair.address.into(), &datagram, &mut |_| {});
     }
     let (_, end) = pair.server.poll_transmit().expect("the end of the handshake");
     pair.answer(b"early");
@@ -99,7 +99,7 @@ fn the_end_of_a_handshake_is_repeated_for_a_client_that_repeats_its_own_and_for_
     let end = said.iter().find(is_end).expect("the end of its handshake").clone();
     let answers = |pair: &mut Pair, datagram: Bytes| {
         let now = pair.now();
-        pair.server.arrive(now, pair.address.into(), datagram, &mut |_| {});
+        pair.server.arrive(now, pair.address.into(), &datagram, &mut |_| {});
         std::iter::from_fn(|| pair.server.poll_transmit()).count()
     };
     let mut forged = end.to_vec();
