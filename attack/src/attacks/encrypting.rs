@@ -11,7 +11,7 @@ use super::context::{Context, Outcome, wait_until};
 use crate::pace::Pace;
 use crate::sockets::{self, Sent};
 
-/// ClientHellos or records a second.
+/// Hellos or records a second.
 const FLOOD: f64 = 50_000.0;
 
 /// Handshakes that are begun in a second: ten times as many as the server takes.

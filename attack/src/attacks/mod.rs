@@ -100,7 +100,7 @@ pub enum Attack {
     CostlyValues,
     /// Game: 5000 messages a second for 10 s that offer, confirm and call by numbers of paths without end.
     PathOffers,
-    /// Relay with DTLS: 50 000 ClientHellos a second for 10 s from 4096 addresses, none of which answers.
+    /// Relay with DTLS: 50 000 hellos a second for 10 s from 4096 addresses, none of which answers.
     HelloFlood,
     /// Relay with DTLS: the same with cookies: false ones, and one that is good, again and again from its own address.
     CookieFlood,

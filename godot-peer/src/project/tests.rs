@@ -5,7 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
-use crate::scene::MethodId;
+use crate::scene::{MethodId, Parameters};
 
 /// A project of these files, read.
 fn read(files: &[(&str, &str)]) -> Project {
@@ -246,7 +246,7 @@ fn parameters_have_the_types_that_the_script_writes() {
     assert_eq!(shown("all"), None);
     assert_eq!(shown("not_called"), None);
     let base = project.script("Base").and_then(|base| base.parameters("go"));
-    assert_eq!(base.map(|parameters| parameters.required()), Some(2));
+    assert_eq!(base.map(Parameters::required), Some(2));
     assert_eq!(
         notes(&project),
         [
