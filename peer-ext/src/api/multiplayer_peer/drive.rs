@@ -238,10 +238,14 @@ impl State {
         match host.next() {
             None => Step::End,
             // What it has sent before has to be read first. The model acknowledges nothing between two polls, so there a
-            // departure never comes with the packets before it.
+            // departure never comes with what was before it.
             Some(Happening::Disconnected { peer }) if peer.was_heard_in(poll) => Step::PutOff(peer),
             Some(Happening::Disconnected { peer }) => Step::Disconnected(peer),
-            Some(Happening::Connected { peer, data }) => self.connected(peer, data),
+            // That it was connected has to be seen as well: the state of this object is looked at between two polls.
+            Some(Happening::Connected { peer, data }) => {
+                peer.hear_in(poll);
+                self.connected(peer, data)
+            }
             Some(Happening::Received { peer, channel, packet }) => {
                 peer.hear_in(poll);
                 if let Some(session) = &mut self.session
